@@ -1,0 +1,54 @@
+"""Metadata of the package; tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "sklearn_simvae" / "__init__.py").read_text()
+).group(1)
+
+DATA = ["pillow>=10"]
+PLOT = ["matplotlib>=3.8"]
+TEST = [*DATA, *PLOT, "pytest>=8", "hypothesis>=6.100", "pandas>=2.1", "ruff>=0.6"]
+
+setup(
+    name="sklearn-simvae",
+    version=VERSION,
+    description="Self-supervised representations as scikit-learn transformers",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="BSD-3-Clause",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["sklearn_simvae", "sklearn_simvae.*"]),
+    package_data={"sklearn_simvae": ["py.typed"]},
+    install_requires=[
+        "scikit-learn>=1.6",
+        "torch>=2.13",
+        "skorch>=1.1",
+        "numpy>=1.26",
+        "scipy>=1.12",
+        "joblib>=1.4",
+    ],
+    extras_require={
+        "test": TEST,
+        "docs": [*PLOT, *DATA, "sphinx>=7.3", "sphinx-gallery>=0.16", "numpydoc>=1.7"],
+        "plot": PLOT,
+        "data": DATA,
+        "distributed": ["accelerate>=1.0"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,3 @@
+"""Self-supervised representations as scikit-learn transformers."""
+
+__version__ = "0.1.dev0"
