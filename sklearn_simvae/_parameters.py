@@ -1,0 +1,148 @@
+"""The parameters that all estimators share: their documentation and their valid values."""
+
+import inspect
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from sklearn_simvae.training import SCHEDULES
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+SHARED_CONSTRAINTS = {
+    "n_components": [COUNT],
+    "hidden_layer_sizes": ["array-like", COUNT],
+    # Names are checked where the networks are made, which knows what goes with what data.
+    "encoder": [str, callable],
+    "representation": [StrOptions({"latent", "hidden"})],
+    "n_views": [COUNT],
+    "augmentation": [StrOptions({"auto"}), callable, None],
+    "input_shape": [tuple, list, None],
+    "max_epochs": [COUNT],
+    "batch_size": [StrOptions({"auto"}), COUNT],
+    "lr": [POSITIVE],
+    "weight_decay": [NOT_NEGATIVE],
+    "optimizer": [StrOptions({"adam", "adamw", "sgd"}), callable],
+    "lr_schedule": [StrOptions(set(SCHEDULES))],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [COUNT],
+    "warm_start": ["boolean"],
+    "device": [str, torch.device],
+    "precision": [StrOptions({"auto", "float32", "bf16"})],
+    "compile": ["boolean"],
+    "callbacks": [list, tuple, HasMethods("on_train_begin"), None],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+}
+
+SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
+        Widths of the hidden layers of "mlp" networks; decoders mirror them.
+    encoder : str, callable or torch.nn.Module, default="auto"
+        "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
+        for series), "mlp", "conv", "resnet18", "conv1d", a factory
+        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy.
+    representation : {"latent", "hidden"}, default="latent"
+        What `transform` gives: the `n_components` outputs of the encoder or the last hidden layer
+        before them, which is wider and often better for a linear classifier.
+    n_views : int, default=2
+        Views to make of each row, or the most to draw of a group. Without meaning where X has a
+        views axis.
+    augmentation : "auto", callable or None, default="auto"
+        What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
+        to another of the same shape, see :mod:`sklearn_simvae.views`. "auto" is none where views
+        are given; for images a random resized crop (with colour jitter if there are three
+        channels), for vectors feature corruption, for series jitter, scaling and cropping. None
+        takes rows as they are.
+    input_shape : tuple of int, default=None
+        The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
+        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.
+    max_epochs : int, default=100
+        Passes over the samples.
+    batch_size : int or "auto", default="auto"
+        Samples (not views) in a step. "auto" is 256, less on small sets so that an epoch has about
+        20 steps.
+    lr : float, default=1e-3
+        Peak of the learning rate. Losses are means over samples, so it does not depend on
+        `batch_size`.
+    weight_decay : float, default=0.0
+        Of the optimiser: an L2 penalty for "adam" and "sgd", decoupled for "adamw".
+    optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
+        A name or a class of :mod:`torch.optim`.
+    lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        Course of the learning rate over a fit. `partial_fit` keeps it constant.
+    early_stopping : bool, default=False
+        Stop when the objective on a validation part has not improved for `n_iter_no_change`
+        epochs, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Fraction of the samples (or groups) set aside for early stopping.
+    n_iter_no_change : int, default=10
+        Patience of early stopping, in epochs.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    device : str or torch.device, default="auto"
+        "auto" is CUDA, else MPS, else the CPU.
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of training: "auto" runs the networks under bf16 autocast where the hardware is fast at it
+        and they are large enough to gain. `transform` and scores always use float32.
+    compile : bool, default=False
+        Whether to train through :func:`torch.compile`.
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Any of skorch's callbacks, as they are or as `(name, callback)`.
+    verbose : int, default=0
+        1 shows a progress bar with the terms of the objective.
+    random_state : int, RandomState or None, default=None
+        Fixes initialisation, order, augmentation and draws, bit for bit on one machine. The global
+        random states are left alone."""
+
+SHARED_ATTRIBUTES = """net_ : SSLNet
+        The skorch net that was trained.
+    module_ : torch.nn.Module
+        Its module.
+    encoder_ : torch.nn.Module
+        The encoder in it, to be taken out and trained further.
+    history_ : list of dict
+        A row per epoch: each term of the objective by name, "valid_..." on the validation part,
+        "lr" and "dur" (seconds).
+    n_iter_ : int
+        Epochs run.
+    layout_ : Layout
+        How a row of X is read.
+    n_features_in_ : int
+        Values in a row, the product of its shape.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X in `fit` had string names."""
+
+
+def share_parameters(cls: type, base_init) -> None:
+    """Give a subclass's `__init__` the signature and documentation of the shared parameters.
+
+    A subclass names its own parameters and passes `**shared` on; scikit-learn's introspection,
+    `help` and editors then see all of them.
+
+    Parameters
+    ----------
+    cls : type
+        The subclass.
+    base_init : callable
+        The `__init__` whose parameters are shared.
+    """
+    init = cls.__dict__.get("__init__")
+    if init is not None:
+        own = inspect.signature(init).parameters.values()
+        shared = inspect.signature(base_init).parameters.values()
+        names = {p.name for p in own}
+        keyword = [p for p in own if p.kind is not p.VAR_KEYWORD]
+        keyword += [
+            p.replace(kind=p.KEYWORD_ONLY)
+            for p in shared
+            if p.name not in names and p.kind is not p.VAR_KEYWORD
+        ]
+        init.__signature__ = inspect.Signature(keyword)
+    if cls.__doc__:
+        cls.__doc__ = cls.__doc__.replace("{shared_parameters}", SHARED_DOC).replace(
+            "{shared_attributes}", SHARED_ATTRIBUTES
+        )

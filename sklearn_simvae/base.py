@@ -1,0 +1,483 @@
+"""The way of data through every estimator: check, views, net, representation."""
+
+import functools
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _get_feature_names,
+    _num_samples,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
+from skorch.callbacks import EarlyStopping
+from torch import Tensor, nn
+
+from sklearn_simvae._parameters import SHARED_CONSTRAINTS, share_parameters
+from sklearn_simvae.networks import hidden_features
+from sklearn_simvae.training import (
+    FitProgress,
+    SSLNet,
+    auto_batch_size,
+    resolve_device,
+    resolve_precision,
+)
+from sklearn_simvae.views import Groups, Layout, Samples, default_augmentation, make_views
+
+_OPTIMIZERS = {
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+}
+# Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
+_MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
+
+
+class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """Base of all estimators. A method adds `_build_module` and `_objective`.
+
+    Subclasses name their own parameters in `__init__` and pass the shared ones on as `**shared`.
+    """
+
+    _parameter_constraints = SHARED_CONSTRAINTS
+    # A sample of a single view has a term in the generative objectives alone.
+    _min_views = 1
+
+    def __init_subclass__(cls, **kwargs):
+        share_parameters(cls, super(cls, cls).__init__)
+        super().__init_subclass__(**kwargs)
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        hidden_layer_sizes=(2000, 500, 500),
+        encoder="auto",
+        representation="latent",
+        n_views=2,
+        augmentation="auto",
+        input_shape=None,
+        max_epochs=100,
+        batch_size="auto",
+        lr=1e-3,
+        weight_decay=0.0,
+        optimizer="adam",
+        lr_schedule="one_cycle",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        device="auto",
+        precision="auto",
+        compile=False,
+        callbacks=None,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.encoder = encoder
+        self.representation = representation
+        self.n_views = n_views
+        self.augmentation = augmentation
+        self.input_shape = input_shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # ---------------------------------------------------------------- fit
+
+    def fit(self, X, y=None, groups=None):
+        """Learn the representation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), (n, n_views, n_features) or of images
+            Rows, or samples of views. See `input_shape`.
+        y : None
+            Ignored.
+        groups : array-like of shape (n,), default=None
+            Rows with an equal group are the views of one sample.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if training diverges.
+        """
+        return self._fit(X, groups, self.max_epochs, go_on=self.warm_start)
+
+    def partial_fit(self, X, y=None, groups=None):
+        """Go once through X, from the weights that there are, at a constant learning rate.
+
+        Parameters
+        ----------
+        X : array-like
+            As for :meth:`fit`.
+        y : None
+            Ignored.
+        groups : array-like of shape (n,), default=None
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`.
+        """
+        return self._fit(X, groups, 1, go_on=True, lr_schedule="constant")
+
+    def fit_transform(self, X, y=None, groups=None):
+        """Fit to X, then transform it.
+
+        Parameters
+        ----------
+        X : array-like
+            As for :meth:`fit`.
+        y : None
+            Ignored.
+        groups : array-like of shape (n,), default=None
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        Z : ndarray of float32 of shape (n, n_components)
+            As :meth:`transform` gives.
+        """
+        return self.fit(X, groups=groups).transform(X)
+
+    def _fit(self, X, groups, epochs, go_on, lr_schedule=None):
+        """Everything is checked, then trained, and only then kept."""
+        self._validate_params()
+        feature_names = _get_feature_names(X)
+        reset = not (go_on and hasattr(self, "net_"))
+        if not reset:
+            _check_feature_names(self, X, reset=False)
+        X, layout, has_views = self._check_X(X, reset)
+        samples = Samples(X, layout, has_views, self._check_groups(groups, X, has_views))
+        samples.n_views = self.n_views
+        self._check_samples(samples)
+        train, valid = self._split(samples)
+        callbacks = self._make_callbacks()
+        if reset:
+            net = self._make_net(train, callbacks)
+        else:
+            net = self.net_
+            net.set_params(lr=self.lr, batch_size=self._batch_size(train))
+            net.make_views = self._view_maker(train)
+            net.callbacks = callbacks
+            net._initialize_callbacks()
+        net.record_batches = bool(self.callbacks)
+        net.lr_schedule = lr_schedule or self.lr_schedule
+        net.train_epochs(train, valid, epochs)
+
+        self.net_ = net
+        self.layout_ = layout
+        self.n_features_in_ = layout.n_features
+        if reset:
+            self.__dict__.pop("feature_names_in_", None)
+            if feature_names is not None:
+                self.feature_names_in_ = feature_names
+        self.history_ = [_public_row(row) for row in net.history]
+        self.n_iter_ = len(self.history_)
+        if net.interrupted_:
+            warnings.warn(
+                f"Training interrupted by user after {self.n_iter_} whole epochs.",
+                ConvergenceWarning,
+            )
+        self._warn_if_collapsed(train)
+        return self
+
+    # ---------------------------------------------------------------- representation
+
+    def transform(self, X):
+        """Represent each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, or samples of views, whose representations are then averaged.
+
+        Returns
+        -------
+        Z : ndarray of float32 of shape (n, n_components)
+            One row for each row of X. With `representation="hidden"`, as wide as the encoder's
+            last hidden layer.
+
+        Raises
+        ------
+        ValueError
+            If X is not like what was fitted.
+        """
+        check_is_fitted(self, "net_")
+        _check_feature_names(self, X, reset=False)
+        X, layout, has_views = self._check_X(X, reset=False)
+        n_views = X.shape[1] if has_views else 1
+        Z = np.empty((len(X), self._n_features_out), dtype=np.float32)
+        with torch.inference_mode():
+            for part, x in self._batches(Samples(X, layout, has_views)):
+                z = self._represent(x).float().unflatten(0, (-1, n_views)).mean(1)
+                Z[part] = z.cpu().numpy()
+        return Z
+
+    def _represent(self, x: Tensor) -> Tensor:
+        """The representation of a batch in network layout."""
+        if self.representation == "hidden":
+            return hidden_features(self.encoder_)(x)
+        return self._latent(x)
+
+    def _latent(self, x: Tensor) -> Tensor:
+        return self.encoder_(x)
+
+    @property
+    def _n_features_out(self) -> int:
+        with torch.inference_mode():
+            x = torch.zeros(1, *self.layout_.network_shape, device=self.net_.device)
+            return self._represent(x).shape[1]
+
+    @property
+    def module_(self) -> nn.Module:
+        """The module that was trained."""
+        return self._fitted("net_").module_
+
+    @property
+    def encoder_(self) -> nn.Module:
+        """The encoder in it, to be taken out and trained further."""
+        return self.module_.encoder
+
+    def _fitted(self, name: str):
+        """An attribute that only `fit` sets, absent before in the way that hasattr expects."""
+        if name not in self.__dict__:
+            raise AttributeError(f"This {type(self).__name__} has no {name} before fit.")
+        return self.__dict__[name]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    # ---------------------------------------------------------------- what a method adds
+
+    @abstractmethod
+    def _build_module(self, layout: Layout, unit_interval: bool) -> nn.Module:
+        """The module to train, with an attribute `encoder`."""
+
+    @abstractmethod
+    def _objective(
+        self, module: nn.Module, views: Tensor, mask: Tensor | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The "loss" and its terms on views of shape (batch, n_views, ...), means over samples."""
+
+    def _warn_if_collapsed(self, samples: Samples) -> None:
+        """Warn if the representation says nothing about the sample."""
+
+    # ---------------------------------------------------------------- data
+
+    def _check_X(self, X, reset: bool) -> tuple[np.ndarray, Layout, bool]:
+        """X as an array that torch can read by batch, its layout, and whether it has views."""
+        X = check_array(X, dtype="numeric", allow_nd=True, estimator=self, input_name="X")
+        if reset:
+            layout, has_views = Layout.infer(X, self.input_shape, series=self.encoder == "conv1d")
+        else:
+            layout = self.layout_
+            has_views = layout.has_views(X.shape, type(self).__name__)
+        name = type(self).__name__
+        if X.dtype.kind == "f" and X.dtype.itemsize > 4:
+            largest = max(X.max(), -X.min())
+            if largest > np.finfo(np.float32).max:
+                raise ValueError(
+                    f"Input X contains values up to {largest:.3g}, too large for float32, in "
+                    f"which {name} computes. Scale the data first, e.g. by StandardScaler."
+                )
+        if not reset and layout.kind != "vector":
+            if layout.pixels and X.dtype != np.uint8 and not _in_unit_interval(X):
+                raise ValueError(
+                    f"{name} was fitted on uint8 pixels, which it scales to [0, 1]; got {X.dtype} "
+                    "outside [0, 1]. Give uint8, or divide by 255."
+                )
+            if not layout.pixels and X.dtype == np.uint8:
+                raise ValueError(
+                    f"{name} was fitted on {layout.kind}s that were not uint8, which it took as "
+                    "they came; got uint8. Convert to what was fitted."
+                )
+        return X, layout, has_views
+
+    def _check_groups(self, groups, X: np.ndarray, has_views: bool) -> Groups | None:
+        if groups is None:
+            return None
+        if has_views:
+            raise ValueError(
+                f"X of shape {X.shape} has a views axis, so groups must be None. Give one or the "
+                "other."
+            )
+        groups = column_or_1d(groups, dtype=None)
+        check_consistent_length(X, groups)
+        try:
+            return Groups(groups)
+        except TypeError as error:
+            raise ValueError(
+                f"groups must hold labels of one kind, all numbers or all strings: {error}."
+            ) from error
+
+    def _check_samples(self, samples: Samples) -> None:
+        """Raise where there are too few samples, or samples of too few views."""
+        what = "group" if samples.groups is not None else "sample"
+        if len(samples) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 2 {what}s to fit; got "
+                f"n_{what}s = {len(samples)}."
+            )
+        if samples.groups is not None:
+            sizes = np.minimum(samples.groups.sizes, self.n_views)
+        else:
+            sizes = np.array([samples.X.shape[1] if samples.has_views else self.n_views])
+        if sizes.min() < self._min_views:
+            raise ValueError(
+                f"{type(self).__name__} with these parameters needs at least {self._min_views} "
+                f"views of each sample; got {np.sum(sizes < self._min_views)} {what}(s) with "
+                f"{sizes.min()}. Raise n_views, or leave those rows out."
+            )
+
+    def _split(self, samples: Samples) -> tuple[Samples, Samples | None]:
+        """Training and validation parts, by sample and so by group."""
+        if not self.early_stopping:
+            return samples, None
+        n_valid = max(1, round(self.validation_fraction * len(samples)))
+        if len(samples) - n_valid < 2:
+            raise ValueError(
+                f"early_stopping with validation_fraction={self.validation_fraction} leaves "
+                f"{len(samples) - n_valid} of {len(samples)} samples to learn from; it needs 2."
+            )
+        order = np.random.default_rng(_seed(self.random_state)).permutation(len(samples))
+        return samples.subset(np.sort(order[n_valid:])), samples.subset(np.sort(order[:n_valid]))
+
+    def _batches(self, samples: Samples) -> Iterator[tuple[slice, Tensor]]:
+        """Batches of samples in order, on the device and in network layout."""
+        n_views = samples.X.shape[1] if samples.has_views else 1
+        n_values = samples.layout.n_features * n_views
+        step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // n_values))
+        for start in range(0, len(samples), step):
+            part = slice(start, min(start + step, len(samples)))
+            rows, _ = samples.take(np.arange(part.start, part.stop))
+            rows = torch.from_numpy(rows).to(self.net_.device)
+            yield part, samples.layout.to_network(rows.flatten(0, 1) if samples.has_views else rows)
+
+    # ---------------------------------------------------------------- net
+
+    def _make_net(self, samples: Samples, callbacks: list) -> SSLNet:
+        device = resolve_device(self.device)
+        layout = samples.layout
+        unit_interval = layout.pixels or _in_unit_interval(samples.X)
+        optimizer, options = _OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
+        if self.weight_decay:
+            options = {**options, "weight_decay": self.weight_decay}
+        net = SSLNet(
+            functools.partial(self._build_module, layout, unit_interval),
+            make_views=self._view_maker(samples),
+            objective=self._objective,
+            seed=_seed(self.random_state),
+            optimizer=optimizer,
+            lr=self.lr,
+            batch_size=self._batch_size(samples),
+            device=str(device),
+            compile=self.compile,
+            callbacks=callbacks,
+            verbose=0,
+            **{f"optimizer__{name}": value for name, value in options.items()},
+        )
+        net.initialize()
+        n_weights = sum(p.numel() for p in net.module_.parameters())
+        net.bf16 = resolve_precision(self.precision, device, n_weights)
+        if self.representation == "hidden":
+            hidden_features(net.module_.encoder)
+        return net
+
+    def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
+        """From a batch as read to views, on the device."""
+        layout, augmentation = samples.layout, self.augmentation
+        if isinstance(augmentation, str):
+            n_channels = layout.network_shape[0]
+            augmentation = (
+                None if samples.views_given else default_augmentation(layout.kind, n_channels)
+            )
+        if hasattr(augmentation, "validate"):
+            augmentation.validate()
+        n_views = None if samples.views_given else self.n_views
+        return functools.partial(
+            make_views, layout=layout, n_views=n_views, augmentation=augmentation
+        )
+
+    def _batch_size(self, samples: Samples) -> int:
+        if self.batch_size == "auto":
+            return auto_batch_size(len(samples))
+        return min(self.batch_size, len(samples))
+
+    def _make_callbacks(self) -> list:
+        callbacks = self.callbacks or []
+        callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        if self.early_stopping:
+            stop = EarlyStopping(
+                patience=self.n_iter_no_change, load_best=True, sink=_silent
+            )
+            callbacks.append(("early_stopping", stop))
+        if self.verbose:
+            callbacks.append(("progress", FitProgress(type(self).__name__)))
+        return callbacks
+
+
+def _seed(random_state) -> int:
+    """A seed from `random_state`; None takes fresh entropy, not the global state."""
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    return int(rng.randint(np.iinfo(np.int32).max))
+
+
+def _in_unit_interval(X: np.ndarray) -> bool:
+    """Whether all of X lies in [0, 1]."""
+    return bool(X.min() >= 0 and X.max() <= 1)
+
+
+def _public_row(row: dict) -> dict:
+    """A row of skorch's history as the estimator shows it."""
+    return {
+        name.removeprefix("train_"): value
+        for name, value in row.items()
+        if isinstance(value, Real)
+        and not name.endswith(("batch_count", "_best"))
+        and name not in ("train_batch_size", "valid_batch_size")
+    }
+
+
+def _silent(*args, **kwargs):
+    """A sink for what skorch prints."""

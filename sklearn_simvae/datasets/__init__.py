@@ -1,0 +1,14 @@
+"""Image sets to learn from, and a generator of images with known factors."""
+
+from ._cifar10 import fetch_cifar10
+from ._glyphs import fetch_glyphs
+from ._mnist import fetch_fashion_mnist, fetch_mnist
+from ._sprites import make_sprites
+
+__all__ = [
+    "fetch_cifar10",
+    "fetch_fashion_mnist",
+    "fetch_glyphs",
+    "fetch_mnist",
+    "make_sprites",
+]

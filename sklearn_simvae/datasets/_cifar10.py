@@ -1,0 +1,206 @@
+"""CIFAR-10, and a small file of it whose images are JPEGs."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ._files import check_array, find_file, read_npz, unusable
+from ._image_sets import ImageSet, check_labels, download, make_bunch, parts_of, read_parts
+
+_CIFAR10 = ImageSet(
+    title="CIFAR-10",
+    filename="cifar10.npz",
+    other_filenames=("cifar10_jpeg.npz",),
+    openml_id=40927,
+    image_shape=(3, 32, 32),
+    n_train=50_000,
+    n_test=10_000,
+    target_names=(
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
+)
+
+_DESCR = """\
+{title}
+{rule}
+
+Photographs of ten classes of animals and vehicles, 50,000 to train on and 10,000 to test on, as
+colour images of 3 x 32 x 32, channels (red, green, blue) first, 0 to 255.{note}
+
+Krizhevsky, "Learning multiple layers of features from tiny images", technical report, University
+of Toronto, 2009.
+
+Read from {source}.
+"""
+
+_JPEG_NOTE = """
+
+The images were compressed as JPEG, which changed their pixels a little: call results on them
+"CIFAR-10 (JPEG re-encoded)". Their order is the file's, which may be class after class."""
+
+
+def fetch_cifar10(
+    *,
+    subset: str = "train",
+    data_home: str | os.PathLike | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
+    """Load CIFAR-10, from a file or from OpenML.
+
+    ================   ======================
+    Classes            10
+    Samples            50,000 train, 10,000 test
+    Dimensionality     3072 (3 x 32 x 32)
+    Features           integer, 0 to 255
+    ================   ======================
+
+    The file is `cifar10.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`, or
+    `cifar10_jpeg.npz`, where every image is a JPEG (see Notes). It is looked for in `data_home`,
+    or else in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`; then in
+    `sklearn_simvae` in scikit-learn's data home. Where it is in none of them the set is downloaded
+    from OpenML, and `cifar10.npz` is written to `data_home` if that was given and can be written
+    to, or else to `sklearn_simvae` in scikit-learn's data home. OpenML keeps it as text, which is
+    large and takes minutes and a few GB of memory to read, once.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The part to load; "all" is the train part followed by the test part.
+
+    data_home : str or path-like, default=None
+        Folder to look in first, and to keep a download in.
+
+    return_X_y : bool, default=False
+        Whether to give `(data, target)` in place of a Bunch.
+
+    Returns
+    -------
+    dataset : :class:`~sklearn.utils.Bunch`
+        Dictionary-like, with the attributes
+
+        data : ndarray of shape (n_samples, 3072), dtype uint8
+            A flattened image in each row, sharing memory with `images`.
+        images : ndarray of shape (n_samples, 3, 32, 32), dtype uint8
+            The images, channels first.
+        target : ndarray of shape (n_samples,), dtype int64
+            The class of each image, an index into `target_names`.
+        target_names : ndarray of shape (10,)
+            The names of the classes.
+        feature_names : list of length 3072
+            The names of the values: colour, row, column.
+        DESCR : str
+            A description of the set, and where it was read from.
+
+    (data, target) : tuple if `return_X_y` is True
+        Two of the arrays above.
+
+    Raises
+    ------
+    OSError
+        If there is no file and OpenML cannot be reached.
+    ImportError
+        If the file is `cifar10_jpeg.npz` and Pillow is not installed.
+    ValueError
+        If `subset` is unknown, or the file is damaged or holds something else.
+
+    See Also
+    --------
+    fetch_fashion_mnist : Grey images of the same number.
+    make_sprites : Images with known factors, made without any data.
+
+    Notes
+    -----
+    `cifar10_jpeg.npz` is a tenth of the size, but its pixels are not quite those of CIFAR-10:
+    its `DESCR` names it "CIFAR-10 (JPEG re-encoded)". It may be ordered by class, so shuffle
+    before you take the first few rows. Its arrays are `header` and `data`, the bytes that all
+    images begin with and the bytes that follow; `offsets`, of shape (n + 1,), such that image `i`
+    is `header` and then `data[offsets[i]:offsets[i + 1]]`; `y`, `is_test` and `classes`.
+
+    References
+    ----------
+    .. [1] A. Krizhevsky (2009). Learning multiple layers of features from tiny images. Technical
+       report, University of Toronto.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.datasets import fetch_cifar10
+    >>> photographs = fetch_cifar10(subset="test")  # doctest: +SKIP
+    >>> photographs.images.shape  # doctest: +SKIP
+    (10000, 3, 32, 32)
+    """
+    bunch = _load(parts_of(subset), data_home)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _load(parts: Sequence[str], data_home: str | os.PathLike | None) -> Bunch:
+    path = find_file([_CIFAR10.filename, *_CIFAR10.other_filenames], data_home)
+    title, note, names = _CIFAR10.title, "", _CIFAR10.target_names
+    if path is None:
+        images, target = download(_CIFAR10, parts, data_home)
+    elif path.name == _CIFAR10.filename:
+        images, target = read_parts(path, _CIFAR10, parts)
+    else:
+        images, target, names = _read_jpegs(path, parts)
+        title, note = "CIFAR-10 (JPEG re-encoded)", _JPEG_NOTE
+    source = f"OpenML data set {_CIFAR10.openml_id}" if path is None else path
+    descr = _DESCR.format(title=title, rule="-" * len(title), note=note, source=source)
+    return make_bunch(images, target, names, descr)
+
+
+def _read_jpegs(path: Path, parts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    arrays = read_npz(path, ["header", "data", "offsets", "y", "is_test", "classes"])
+    _check_jpegs(path, arrays)
+    rows = np.concatenate([np.flatnonzero(arrays["is_test"] == (part == "test")) for part in parts])
+    images = _decode(path, arrays, rows)
+    return images, arrays["y"][rows].astype(np.int64), arrays["classes"]
+
+
+def _check_jpegs(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    n_images = len(arrays["y"]) if arrays["y"].ndim else 0
+    check_array(path, "header", arrays["header"], np.uint8, (None,))
+    check_array(path, "data", arrays["data"], np.uint8, (None,))
+    check_array(path, "offsets", arrays["offsets"], np.integer, (n_images + 1,))
+    check_array(path, "is_test", arrays["is_test"], np.bool_, (n_images,))
+    check_array(path, "classes", arrays["classes"], np.str_, (None,))
+    check_labels(path, "y", arrays["y"], n_images, len(arrays["classes"]))
+    offsets = arrays["offsets"].astype(np.int64)
+    if offsets[0] < 0 or offsets[-1] > len(arrays["data"]) or np.any(np.diff(offsets) < 0):
+        raise unusable(path, "'offsets' do not rise from 0 to the length of 'data'")
+
+
+def _decode(path: Path, arrays: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            f"{path} holds JPEG images, and to decode them takes Pillow: "
+            'pip install "sklearn-simvae[data]"'
+        ) from error
+
+    header, data = arrays["header"].tobytes(), arrays["data"].tobytes()
+    starts, ends = arrays["offsets"][:-1], arrays["offsets"][1:]
+    images = np.empty((len(rows), *_CIFAR10.image_shape), dtype=np.uint8)
+    # One after the other: most of the time is Pillow's Python code, so threads gain nothing.
+    for image, row in zip(images, rows, strict=True):
+        stream = io.BytesIO(header + data[starts[row] : ends[row]])
+        try:
+            with Image.open(stream, formats=["JPEG"]) as jpeg:
+                if jpeg.size != (32, 32):
+                    raise ValueError(f"its size is {jpeg.size}, expected (32, 32)")
+                image[:] = np.asarray(jpeg.convert("RGB")).transpose(2, 0, 1)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise unusable(path, f"image {row} in it cannot be decoded ({error})") from error
+    return images

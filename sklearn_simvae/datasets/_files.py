@@ -1,0 +1,106 @@
+"""Where data files lie on this machine, and how they are read and written."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+import numpy as np
+from sklearn.datasets import get_data_home
+
+DATA_VARIABLE = "SKLEARN_SIMVAE_DATA"
+
+# What numpy and zipfile raise on bytes that are damaged, pickled or no archive at all.
+_UNREADABLE = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+def named_folder(data_home: str | os.PathLike | None) -> Path | None:
+    """Give the folder that the user named, by argument or else by environment variable."""
+    folder = data_home if data_home is not None else os.environ.get(DATA_VARIABLE)
+    return Path(folder).expanduser() if folder else None
+
+
+def cache_folder() -> Path:
+    """Give this package's folder in scikit-learn's data home."""
+    return Path(get_data_home()) / "sklearn_simvae"
+
+
+def folders_searched(data_home: str | os.PathLike | None) -> Iterator[Path]:
+    """Give the folders to look in, first the one that the user named."""
+    named = named_folder(data_home)
+    if named is not None:
+        yield named
+    # Reached only if needed: to ask for scikit-learn's data home creates it.
+    yield cache_folder()
+
+
+def find_file(names: Sequence[str], data_home: str | os.PathLike | None) -> Path | None:
+    """Give the first file of one of these names, or None; earlier folders and names win."""
+    paths = (folder / name for folder in folders_searched(data_home) for name in names)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def unusable(path: Path, problem: str) -> ValueError:
+    """Make the error for a file that is there but cannot be used."""
+    return ValueError(
+        f"{path} cannot be used: {problem}. "
+        "Put an intact copy in its place, or remove it and fetch the data again."
+    )
+
+
+def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read the named arrays of an .npz file, never unpickling anything."""
+    with open(path, "rb") as file:
+        try:
+            arrays = _read_members(file, keys)
+        except KeyError as error:
+            raise unusable(path, f"it lacks the array {error}") from None
+        except _UNREADABLE as error:
+            raise unusable(path, f"it is damaged or no plain .npz file ({error})") from error
+    return arrays
+
+
+def _read_members(file: BinaryIO, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    archive = np.load(file, allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise ValueError("it is a single array")
+    with archive:
+        for key in keys:
+            if key not in archive.files:
+                raise KeyError(key)
+        arrays = {key: archive[key] for key in keys}
+    # Members of the archive that are no arrays come as bytes.
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError("it holds files that are not arrays")
+    return arrays
+
+
+def check_array(
+    path: Path, name: str, array: np.ndarray, dtype: type, shape: Sequence[int | None]
+) -> None:
+    """Raise unless an array read from `path` has this kind of dtype and this shape."""
+    fits = len(shape) == array.ndim and all(
+        expected in (None, found) for expected, found in zip(shape, array.shape, strict=True)
+    )
+    if not fits or not np.issubdtype(array.dtype, dtype):
+        wanted = ", ".join("n" if length is None else str(length) for length in shape)
+        raise unusable(
+            path,
+            f"{name!r} has shape {array.shape} and dtype {array.dtype}, "
+            f"expected ({wanted}) and {dtype.__name__}",
+        )
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a compressed .npz file that other processes see whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        with open(part, "xb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""What the image sets with a train and a test part have in common."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn import datasets as sklearn_datasets
+from sklearn.utils import Bunch
+
+from ._files import (
+    DATA_VARIABLE,
+    cache_folder,
+    check_array,
+    folders_searched,
+    named_folder,
+    read_npz,
+    unusable,
+    write_npz,
+)
+
+_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A published image set: its file here, its number at OpenML, and its sizes.
+
+    Parameters
+    ----------
+    title : str
+        Name to show.
+    filename : str
+        Name of the .npz file with `x_train`, `y_train`, `x_test` and `y_test`.
+    openml_id : int
+        Number of the data set at OpenML, whose first `n_train` rows are the train part.
+    image_shape : tuple of int
+        Shape of one image.
+    n_train, n_test : int
+        Rows of the two parts at OpenML.
+    target_names : tuple of str
+        Names of the classes.
+    other_filenames : tuple of str
+        Files of other layouts that hold the same set.
+    """
+
+    title: str
+    filename: str
+    openml_id: int
+    image_shape: tuple[int, ...]
+    n_train: int
+    n_test: int
+    target_names: tuple[str, ...]
+    other_filenames: tuple[str, ...] = ()
+
+
+def parts_of(subset: str) -> tuple[str, ...]:
+    """Give the parts that make up a subset, train first."""
+    if not isinstance(subset, str) or subset not in _PARTS:
+        raise ValueError(f"subset must be one of {list(_PARTS)}, got {subset!r}.")
+    return _PARTS[subset]
+
+
+def read_parts(
+    path: Path, image_set: ImageSet, parts: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read and check the images and labels of some parts of an .npz file."""
+    arrays = read_npz(path, [f"{letter}_{part}" for letter in "xy" for part in parts])
+    for part in parts:
+        images, target = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        check_array(path, f"x_{part}", images, np.uint8, (None, *image_set.image_shape))
+        check_labels(path, f"y_{part}", target, len(images), len(image_set.target_names))
+    return join_parts(arrays, parts)
+
+
+def check_labels(path: Path, name: str, target: np.ndarray, n_rows: int, n_classes: int) -> None:
+    """Raise unless `target` read from `path` is one class index for each row."""
+    check_array(path, name, target, np.integer, (n_rows,))
+    if n_rows and not 0 <= target.min() <= target.max() < n_classes:
+        raise unusable(path, f"{name!r} has labels outside 0, ..., {n_classes - 1}")
+
+
+def join_parts(
+    arrays: Mapping[str, np.ndarray], parts: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put the parts one after the other; a single part is not copied."""
+    images, target = ([arrays[f"{letter}_{part}"] for part in parts] for letter in "xy")
+    if len(parts) == 1:
+        return np.ascontiguousarray(images[0]), target[0].astype(np.int64)
+    return np.concatenate(images), np.concatenate(target).astype(np.int64)
+
+
+def download(
+    image_set: ImageSet, parts: Sequence[str], data_home: str | os.PathLike | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fetch a set from OpenML and keep it as .npz, so that its slow text is parsed once."""
+    arrays = _split(image_set, *_fetch_rows(image_set, data_home))
+    _keep(image_set.filename, arrays, data_home)
+    return join_parts(arrays, parts)
+
+
+def _fetch_rows(
+    image_set: ImageSet, data_home: str | os.PathLike | None
+) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        # The slower of the parsers, but it needs no pandas and the result is kept.
+        bunch = sklearn_datasets.fetch_openml(
+            data_id=image_set.openml_id, as_frame=False, parser="liac-arff"
+        )
+    except (OSError, HTTPException) as error:
+        names = " or ".join((image_set.filename, *image_set.other_filenames))
+        folders = " and ".join(str(folder) for folder in folders_searched(data_home))
+        raise OSError(
+            f"{image_set.title} is not on this machine and could not be fetched: there is no "
+            f"{names} in {folders}, and OpenML data set {image_set.openml_id} failed with "
+            f"{error!r}. Set {DATA_VARIABLE} or data_home to a folder with that file, or "
+            "connect to the internet."
+        ) from error
+    return np.asarray(bunch.data), np.asarray(bunch.target)
+
+
+def _split(image_set: ImageSet, data: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    n_rows = image_set.n_train + image_set.n_test
+    expected = (n_rows, int(np.prod(image_set.image_shape)))
+    if data.shape != expected or target.shape != expected[:1]:
+        raise ValueError(
+            f"OpenML data set {image_set.openml_id} should hold {image_set.title} as an array of "
+            f"shape {expected}, got {data.shape} with {target.shape} labels."
+        )
+    # Written so that NaN fails too.
+    if not (data.min() >= 0 and data.max() <= 255):
+        raise ValueError(
+            f"OpenML data set {image_set.openml_id} should hold pixels in [0, 255], "
+            f"got values in [{data.min()}, {data.max()}]."
+        )
+    images = data.astype(np.uint8).reshape(n_rows, *image_set.image_shape)
+    labels = target.astype(np.uint8)
+    cut = image_set.n_train
+    return {
+        "x_train": images[:cut],
+        "y_train": labels[:cut],
+        "x_test": images[cut:],
+        "y_test": labels[cut:],
+    }
+
+
+def _keep(
+    filename: str, arrays: Mapping[str, np.ndarray], data_home: str | os.PathLike | None
+) -> None:
+    given = [] if data_home is None else [named_folder(data_home)]
+    for folder in filter(None, [*given, cache_folder()]):
+        try:
+            return write_npz(folder / filename, arrays)
+        except OSError as error:
+            problem = error
+    warnings.warn(
+        f"{filename} could not be kept, so the next call parses the download again: {problem}",
+        RuntimeWarning,
+        stacklevel=5,
+    )
+
+
+def make_bunch(
+    images: np.ndarray,
+    target: np.ndarray,
+    target_names: Sequence[str],
+    descr: str,
+    **more: Any,
+) -> Bunch:
+    """Put images and labels into the Bunch that all loaders give; `data` shares memory."""
+    return Bunch(
+        data=images.reshape(len(images), int(np.prod(images.shape[1:]))),
+        images=images,
+        target=target,
+        target_names=np.asarray(target_names),
+        feature_names=_feature_names(images.shape[1:]),
+        DESCR=descr,
+        **more,
+    )
+
+
+def _feature_names(image_shape: tuple[int, ...]) -> list[str]:
+    *colour, height, width = image_shape
+    prefixes = ["red", "green", "blue"] if colour else ["pixel"]
+    return [
+        f"{prefix}_{row}_{column}"
+        for prefix in prefixes
+        for row in range(height)
+        for column in range(width)
+    ]

@@ -1,0 +1,240 @@
+"""MNIST and Fashion-MNIST."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ._files import find_file
+from ._image_sets import ImageSet, download, make_bunch, parts_of, read_parts
+
+_MNIST = ImageSet(
+    title="MNIST",
+    filename="mnist.npz",
+    openml_id=554,
+    image_shape=(28, 28),
+    n_train=60_000,
+    n_test=10_000,
+    target_names=tuple("0123456789"),
+)
+
+_MNIST_DESCR = """\
+MNIST
+-----
+
+Handwritten digits, 60,000 to train on and 10,000 to test on, as grey images of 28 x 28 pixels,
+light on dark, 0 to 255. The ten classes are the digits.
+
+LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
+Proceedings of the IEEE 86(11), 1998.
+"""
+
+_FASHION_MNIST = ImageSet(
+    title="Fashion-MNIST",
+    filename="fashion_mnist.npz",
+    openml_id=40996,
+    image_shape=(28, 28),
+    n_train=60_000,
+    n_test=10_000,
+    target_names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+)
+
+_FASHION_MNIST_DESCR = """\
+Fashion-MNIST
+-------------
+
+Articles of clothing from Zalando, 60,000 to train on and 10,000 to test on, as grey images of
+28 x 28 pixels, light on dark, 0 to 255. Ten classes, equally frequent.
+
+Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+learning algorithms", arXiv:1708.07747, 2017.
+"""
+
+
+def fetch_mnist(
+    *,
+    subset: str = "train",
+    data_home: str | os.PathLike | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
+    """Load MNIST, from a file or from OpenML.
+
+    ================   ======================
+    Classes            10
+    Samples            60,000 train, 10,000 test
+    Dimensionality     784 (28 x 28 grey)
+    Features           integer, 0 to 255
+    ================   ======================
+
+    The file is `mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`. It is
+    looked for in `data_home`, or else in the folder named by the environment variable
+    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. Where it is in
+    none of them the set is downloaded from OpenML, and the file is written to `data_home` if that
+    was given and can be written to, or else to `sklearn_simvae` in scikit-learn's data home.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The part to load; "all" is the train part followed by the test part.
+
+    data_home : str or path-like, default=None
+        Folder to look in first, and to keep a download in.
+
+    return_X_y : bool, default=False
+        Whether to give `(data, target)` in place of a Bunch.
+
+    Returns
+    -------
+    dataset : :class:`~sklearn.utils.Bunch`
+        Dictionary-like, with the attributes
+
+        data : ndarray of shape (n_samples, 784), dtype uint8
+            A flattened image in each row, sharing memory with `images`.
+        images : ndarray of shape (n_samples, 28, 28), dtype uint8
+            The images.
+        target : ndarray of shape (n_samples,), dtype int64
+            The digits.
+        target_names : ndarray of shape (10,)
+            The names of the classes.
+        feature_names : list of length 784
+            The names of the pixels.
+        DESCR : str
+            A description of the set, and where it was read from.
+
+    (data, target) : tuple if `return_X_y` is True
+        Two of the arrays above.
+
+    Raises
+    ------
+    OSError
+        If there is no file and OpenML cannot be reached.
+    ValueError
+        If `subset` is unknown, or the file is damaged or holds something else.
+
+    See Also
+    --------
+    fetch_fashion_mnist : The same format, with clothes in place of digits.
+    make_sprites : Images with known factors, made without any data.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning applied to
+       document recognition. Proceedings of the IEEE 86(11).
+
+    Examples
+    --------
+    >>> from sklearn_simvae.datasets import fetch_mnist
+    >>> X, y = fetch_mnist(subset="test", return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (10000, 784)
+    """
+    bunch = _load(_MNIST, _MNIST_DESCR, parts_of(subset), data_home)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def fetch_fashion_mnist(
+    *,
+    subset: str = "train",
+    data_home: str | os.PathLike | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
+    """Load Fashion-MNIST, from a file or from OpenML.
+
+    ================   ======================
+    Classes            10
+    Samples            60,000 train, 10,000 test
+    Dimensionality     784 (28 x 28 grey)
+    Features           integer, 0 to 255
+    ================   ======================
+
+    The file is `fashion_mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
+    It is looked for in `data_home`, or else in the folder named by the environment variable
+    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. Where it is in
+    none of them the set is downloaded from OpenML, and the file is written to `data_home` if that
+    was given and can be written to, or else to `sklearn_simvae` in scikit-learn's data home.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The part to load; "all" is the train part followed by the test part.
+
+    data_home : str or path-like, default=None
+        Folder to look in first, and to keep a download in.
+
+    return_X_y : bool, default=False
+        Whether to give `(data, target)` in place of a Bunch.
+
+    Returns
+    -------
+    dataset : :class:`~sklearn.utils.Bunch`
+        Dictionary-like, with the attributes
+
+        data : ndarray of shape (n_samples, 784), dtype uint8
+            A flattened image in each row, sharing memory with `images`.
+        images : ndarray of shape (n_samples, 28, 28), dtype uint8
+            The images.
+        target : ndarray of shape (n_samples,), dtype int64
+            The class of each image, an index into `target_names`.
+        target_names : ndarray of shape (10,)
+            The names of the classes.
+        feature_names : list of length 784
+            The names of the pixels.
+        DESCR : str
+            A description of the set, and where it was read from.
+
+    (data, target) : tuple if `return_X_y` is True
+        Two of the arrays above.
+
+    Raises
+    ------
+    OSError
+        If there is no file and OpenML cannot be reached.
+    ValueError
+        If `subset` is unknown, or the file is damaged or holds something else.
+
+    See Also
+    --------
+    fetch_mnist : The same format, with digits in place of clothes.
+    make_sprites : Images with known factors, made without any data.
+
+    References
+    ----------
+    .. [1] H. Xiao, K. Rasul, R. Vollgraf (2017). Fashion-MNIST: a novel image dataset for
+       benchmarking machine learning algorithms. arXiv:1708.07747.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.datasets import fetch_fashion_mnist
+    >>> clothes = fetch_fashion_mnist(subset="test")  # doctest: +SKIP
+    >>> clothes.images.shape  # doctest: +SKIP
+    (10000, 28, 28)
+    """
+    bunch = _load(_FASHION_MNIST, _FASHION_MNIST_DESCR, parts_of(subset), data_home)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _load(
+    image_set: ImageSet,
+    descr: str,
+    parts: Sequence[str],
+    data_home: str | os.PathLike | None,
+) -> Bunch:
+    path = find_file([image_set.filename], data_home)
+    if path is None:
+        images, target = download(image_set, parts, data_home)
+    else:
+        images, target = read_parts(path, image_set, parts)
+    source = f"OpenML data set {image_set.openml_id}" if path is None else path
+    return make_bunch(images, target, image_set.target_names, f"{descr}\nRead from {source}.\n")

@@ -1,0 +1,148 @@
+"""The module of the generative methods: q(z | x), p(x | z) and nothing else."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_simvae.losses import bernoulli_log_likelihood, gaussian_log_likelihood
+
+# Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
+_LOG_VARIANCE_BOUND = 20.0
+
+
+class AutoEncoder(nn.Module):
+    """An encoder to Gaussians and a decoder to the means (or log-odds) of views.
+
+    Parameters
+    ----------
+    encoder : Module
+        `(N, *shape) -> (N, 2 * n_components)`: means, then log-variances.
+    decoder : Module
+        `(N, n_components) -> (N, *shape)`.
+    n_components : int
+        Number of latent dimensions.
+    likelihood : {"gaussian", "bernoulli"}
+        What the decoder's output parametrises.
+    noise_variance : float
+        Of the Gaussian likelihood.
+    squash : bool
+        Whether Gaussian means pass a sigmoid.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        n_components: int,
+        likelihood: str,
+        noise_variance: float,
+        squash: bool,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.n_components = n_components
+        self.likelihood = likelihood
+        self.noise_variance = noise_variance
+        self.squash = squash or likelihood == "bernoulli"
+
+    def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Parameters of q(z | x).
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, n_views, *shape)
+            Views.
+
+        Returns
+        -------
+        mean, log_variance : Tensor of float32 of shape (batch, n_views, n_components)
+            Of each view.
+        """
+        output = self.encoder(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
+        mean, log_variance = output.chunk(2, dim=-1)
+        return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
+
+    def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z), in nats.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, n_views, *shape)
+            What is to be explained.
+        z : Tensor of shape (batch, n_views, n_components)
+            Latents.
+
+        Returns
+        -------
+        log_likelihood : Tensor of float32 of shape (batch, n_views)
+            Summed over the values of a view.
+        """
+        output = self.decoder(z.flatten(0, 1)).flatten(1).float()
+        x = views.flatten(0, 1).flatten(1)
+        if self.likelihood == "bernoulli":
+            value = bernoulli_log_likelihood(x, output)
+        else:
+            mean = output.sigmoid() if self.squash else output
+            value = gaussian_log_likelihood(x, mean, self.noise_variance)
+        return value.unflatten(0, views.shape[:2])
+
+    def mean(self, z: Tensor) -> Tensor:
+        """E[x | z].
+
+        Parameters
+        ----------
+        z : Tensor of shape (N, n_components)
+            Latents.
+
+        Returns
+        -------
+        mean : Tensor of float32 of shape (N, *shape)
+            What the decoder expects.
+        """
+        output = self.decoder(z).float()
+        return output.sigmoid() if self.squash else output
+
+
+def reparameterise(
+    mean: Tensor, log_variance: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """A draw from N(mean, exp(log_variance)) that gradients pass through.
+
+    Parameters
+    ----------
+    mean, log_variance : Tensor
+        Of one shape.
+    generator : torch.Generator or None
+        Of the draw.
+
+    Returns
+    -------
+    z : Tensor
+        The draw.
+    """
+    noise = torch.empty_like(mean).normal_(generator=generator)
+    return torch.addcmul(mean, noise, torch.exp(0.5 * log_variance))
+
+
+def fixed_noise(n_draws: int, n_views: int, n_components: int, antithetic: bool) -> Tensor:
+    """Noise that is the same for all rows and in all calls, so that scores can be compared.
+
+    Parameters
+    ----------
+    n_draws, n_views, n_components : int
+        Its shape.
+    antithetic : bool
+        Whether the second half of the draws is the negative of the first: an average over them is
+        then exact up to second order.
+
+    Returns
+    -------
+    noise : Tensor of shape (n_draws, n_views, n_components)
+        Standard normal.
+    """
+    generator = torch.Generator().manual_seed(0)
+    half = math.ceil(n_draws / 2) if antithetic else n_draws
+    noise = torch.randn(half, n_views, n_components, generator=generator)
+    return torch.cat([noise, -noise])[:n_draws] if antithetic else noise

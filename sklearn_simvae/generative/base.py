@@ -1,0 +1,319 @@
+"""What the generative estimators share: decode, score and sample."""
+
+import warnings
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae.base import SSLTransformer, _in_unit_interval, _seed
+from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
+from sklearn_simvae.networks import make_decoder, make_encoder
+from sklearn_simvae.views import Layout, Samples, make_views
+
+_ELBO_DRAWS = 8
+_PROBE_ROWS = 1024
+
+
+def _has_density(estimator) -> bool:
+    """Whether the model has a proper prior, to sample from and to score by."""
+    if not estimator._has_density:
+        raise AttributeError(
+            "An improper prior (prior_variance=None) has nothing to sample from or to score by. "
+            "Set prior_variance to a positive number and fit again."
+        )
+    return True
+
+
+class GenerativeTransformer(SSLTransformer):
+    """Base of the methods that model p(x | z). A method adds `_elbo` and `_log_weights`."""
+
+    _parameter_constraints = {
+        **SSLTransformer._parameter_constraints,
+        "decoder": [str, callable],
+        "noise_variance": [POSITIVE],
+        "likelihood": [StrOptions({"auto", "gaussian", "bernoulli"})],
+    }
+
+    def __init__(
+        self, n_components=10, *, decoder="auto", noise_variance=0.01, likelihood="auto", **shared
+    ):
+        super().__init__(n_components, **shared)
+        self.decoder = decoder
+        self.noise_variance = noise_variance
+        self.likelihood = likelihood
+
+    # ---------------------------------------------------------------- what a method adds
+
+    _has_density = True
+
+    @abstractmethod
+    def _elbo(
+        self, log_likelihood: Tensor, mean: Tensor, log_variance: Tensor, **kwargs
+    ) -> dict[str, Tensor]:
+        """The "elbo" and its terms; `mask` and `reduction` are passed by keyword."""
+
+    @abstractmethod
+    def _log_weights(
+        self, log_likelihood: Tensor, z: Tensor, mean: Tensor, log_variance: Tensor, mask=None
+    ) -> Tensor:
+        """log p(x, z) - log q(z | x), one for each sample."""
+
+    @abstractmethod
+    def _sample_prior(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+        """Latents of shape (n, n_views, n_components) from the prior."""
+
+    # ---------------------------------------------------------------- training
+
+    def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
+        shape, hidden = layout.network_shape, self.hidden_layer_sizes
+        encoder = make_encoder(
+            self.encoder,
+            kind=layout.kind,
+            input_shape=shape,
+            n_outputs=2 * self.n_components,
+            hidden_layer_sizes=hidden,
+        )
+        decoder = make_decoder(
+            self.decoder,
+            encoder=self.encoder,
+            kind=layout.kind,
+            n_components=self.n_components,
+            output_shape=shape,
+            hidden_layer_sizes=hidden,
+        )
+        likelihood = "gaussian" if self.likelihood == "auto" else self.likelihood
+        squash = self.likelihood == "auto" and unit_interval
+        return AutoEncoder(
+            encoder, decoder, self.n_components, likelihood, self.noise_variance, squash
+        )
+
+    def _objective(self, module, views, mask, generator):
+        mean, log_variance = module.encode(views)
+        z = reparameterise(mean, log_variance, generator)
+        terms = self._elbo(module.log_likelihood(views, z), mean, log_variance, mask=mask)
+        return {"loss": -terms.pop("elbo"), **terms}
+
+    def _check_X(self, X, reset):
+        X, layout, has_views = super()._check_X(X, reset)
+        likelihood = self.likelihood if reset else self.module_.likelihood
+        if likelihood == "bernoulli" and not layout.pixels and not _in_unit_interval(X):
+            raise ValueError(
+                f"likelihood='bernoulli' needs values in [0, 1]; got values from {X.min():.3g} to "
+                f"{X.max():.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
+                "likelihood='gaussian'."
+            )
+        return X, layout, has_views
+
+    # ---------------------------------------------------------------- latents
+
+    def _latent(self, x):
+        return self.encoder_(x)[:, : self.n_components_]
+
+    @property
+    def n_components_(self) -> int:
+        """Number of latent dimensions."""
+        return self.module_.n_components
+
+    def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior q(z | x) of each row, or of each view.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...) or (n, n_views, ...)
+            As for :meth:`transform`.
+
+        Returns
+        -------
+        mean, variance : ndarray of float32 of shape (n, n_components)
+            Of shape (n, n_views, n_components) where X has a views axis.
+        """
+        check_is_fitted(self, "net_")
+        _check_feature_names(self, X, reset=False)
+        X, layout, has_views = self._check_X(X, reset=False)
+        shape = (len(X), X.shape[1] if has_views else 1, self.n_components_)
+        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        with torch.inference_mode():
+            for part, x in self._batches(Samples(X, layout, has_views)):
+                m, log_v = self.module_.encode(x.unflatten(0, (-1, shape[1])))
+                mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
+        return (mean, variance) if has_views else (mean[:, 0], variance[:, 0])
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Decode representations: E[x | z].
+
+        Parameters
+        ----------
+        Z : array-like of shape (n, n_components)
+            Latents.
+
+        Returns
+        -------
+        X : ndarray of float32 of shape (n, ...)
+            In the layout that `fit` saw; pixels in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If Z has another width than `n_components`.
+        """
+        check_is_fitted(self, "net_")
+        Z = check_array(Z, dtype=np.float32, estimator=self, input_name="Z")
+        if Z.shape[1] != self.n_components_:
+            raise ValueError(
+                f"Z has {Z.shape[1]} columns, but {type(self).__name__} has n_components = "
+                f"{self.n_components_}. Give latents, as transform gives them with "
+                "representation='latent'."
+            )
+        return self._decode(torch.from_numpy(np.array(Z)))
+
+    def _decode(self, z: Tensor) -> np.ndarray:
+        """Latents of shape (n, n_components) to rows, a batch at a time."""
+        layout = self.layout_
+        X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(z), _PROBE_ROWS):
+                part = slice(start, start + _PROBE_ROWS)
+                x = self.module_.mean(z[part].to(self.net_.device))
+                X[part] = layout.from_network(x).cpu().numpy()
+        return X
+
+    @available_if(_has_density)
+    def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
+        """Draw new data: latents from the prior, decoded to the mean of p(x | z).
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        n_views : int, default=None
+            Views of each, that share their content. None is one view and no views axis.
+        random_state : int, RandomState or None, default=None
+            None takes that of the estimator.
+
+        Returns
+        -------
+        X : ndarray of float32 of shape (n_samples, ...) or (n_samples, n_views, ...)
+            In the layout that `fit` saw; pixels in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If a number is not positive.
+        """
+        check_is_fitted(self, "net_")
+        for name, value in (("n_samples", n_samples), ("n_views", n_views)):
+            if value is not None and (not isinstance(value, int | np.integer) or value < 1):
+                raise ValueError(f"{name} must be a positive int, got {value!r}.")
+        seed = _seed(self.random_state if random_state is None else random_state)
+        generator = torch.Generator().manual_seed(seed)
+        z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
+        X = self._decode(z.flatten(0, 1))
+        return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
+
+    # ---------------------------------------------------------------- scores
+
+    @available_if(_has_density)
+    def score(self, X, y=None, groups=None) -> float:
+        """Mean evidence lower bound of a sample, in nats; higher is better.
+
+        It is deterministic: the noise is fixed, and common to all rows. It may be compared between
+        settings of everything but the data's own scale and likelihood: a density does not compare
+        with a probability, nor do densities of differently scaled data.
+
+        Parameters
+        ----------
+        X : array-like
+            As for :meth:`fit`. Rows are taken as they are, without augmentation.
+        y : None
+            Ignored.
+        groups : array-like of shape (n,), default=None
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        score : float
+            The mean of :meth:`score_samples` over samples.
+        """
+        scores = self.score_samples(X, groups=groups)
+        n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
+        return float(scores.sum(dtype=np.float64) / n_samples)
+
+    @available_if(_has_density)
+    def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
+        """Evidence lower bound of each row, in nats: low for what the model finds strange.
+
+        Parameters
+        ----------
+        X : array-like
+            As for :meth:`fit`. Rows are taken as they are, without augmentation; a row by itself
+            is a sample of one view.
+        y : None
+            Ignored.
+        groups : array-like of shape (n,), default=None
+            As for :meth:`fit`, but all rows of a group count. The bound of a group is shared out
+            evenly among its rows.
+        n_importance_samples : int, default=1
+            Above 1, the tighter importance-weighted bound with that many draws.
+
+        Returns
+        -------
+        scores : ndarray of float32 of shape (n,)
+            One for each row of X.
+
+        References
+        ----------
+        Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
+        """
+        check_is_fitted(self, "net_")
+        if not isinstance(n_importance_samples, int | np.integer) or n_importance_samples < 1:
+            raise ValueError(
+                f"n_importance_samples must be a positive int, got {n_importance_samples!r}."
+            )
+        _check_feature_names(self, X, reset=False)
+        X, layout, has_views = self._check_X(X, reset=False)
+        groups = self._check_groups(groups, X, has_views)
+        scores = np.empty(len(X), dtype=np.float32)
+        with torch.inference_mode():
+            if groups is None:
+                n_views = X.shape[1] if has_views else 1
+                for part, x in self._batches(Samples(X, layout, has_views)):
+                    views = x.unflatten(0, (-1, n_views))
+                    scores[part] = self._bound(views, None, n_importance_samples).cpu().numpy()
+            else:
+                for which in groups.batches(_PROBE_ROWS):
+                    rows, mask = groups.draw(which, int(groups.sizes[which].max()))
+                    batch = torch.from_numpy(Samples(X, layout, False).take(rows)[0])
+                    views = make_views(batch.to(self.net_.device), layout, None)
+                    given = np.ones(rows.shape, bool) if mask is None else mask
+                    on_device = None if mask is None else torch.from_numpy(mask).to(views.device)
+                    bound = self._bound(views, on_device, n_importance_samples).cpu().numpy()
+                    share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
+                    scores[rows[given]] = share[given]
+        return scores
+
+    def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
+        """The bound of each sample, under noise that is common to all."""
+        module = self.module_
+        mean, log_variance = module.encode(views)
+        weighted = n_importance_samples > 1
+        n_draws = n_importance_samples if weighted else _ELBO_DRAWS
+        noise = fixed_noise(n_draws, *mean.shape[1:], antithetic=not weighted).to(mean.device)
+        values = []
+        for draw in noise:
+            z = mean + draw * torch.exp(0.5 * log_variance)
+            log_likelihood = module.log_likelihood(views, z)
+            if weighted:
+                values.append(self._log_weights(log_likelihood, z, mean, log_variance, mask))
+            else:
+                values.append(log_likelihood)
+        values = torch.stack(values)
+        if weighted:
+            return torch.logsumexp(values, 0) - np.log(n_draws)
+        return self._elbo(values.mean(0), mean, log_variance, mask=mask, reduction="none")["elbo"]

@@ -1,0 +1,98 @@
+"""SimVAE: one content behind all views of a sample, fitted generatively."""
+
+import torch
+from torch import Tensor
+
+from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae.generative.base import GenerativeTransformer
+from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
+
+
+class SimVAE(GenerativeTransformer):
+    """Representations that keep content and style, from a generative model of views.
+
+    A sample has a content psi; each of its views (augmentations of one row, rows of one group) has
+    a latent scattered around it by style, and is generated from that latent:
+
+    .. math::
+        \\psi \\sim N(0, \\gamma^2 I), \\quad z_j | \\psi \\sim N(\\psi, \\sigma^2 I), \\quad
+        x_j | z_j \\sim p(x | z_j)
+
+    `fit` maximises the evidence lower bound of the views, in which psi is integrated out in closed
+    form, see :func:`~sklearn_simvae.losses.simvae_elbo`.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of latent dimensions.
+    style_variance : float, default=0.15
+        :math:`\\sigma^2`, how far the latents of one sample's views scatter around its content.
+        Smaller pulls views together and so favours content over style.
+    prior_variance : float or None, default=1.0
+        :math:`\\gamma^2`, the spread of content. None is the paper's uniform prior: `fit` then
+        needs at least two views, and there is nothing to sample from or to score by.
+    decoder : str, callable or torch.nn.Module, default="auto"
+        "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
+        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
+    noise_variance : float, default=0.01
+        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
+    likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
+        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear model of single views.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A Probabilistic Model behind Self-Supervised Learning", TMLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import SimVAE
+    >>> X = load_digits().data / 16
+    >>> simvae = SimVAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
+    >>> simvae.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **GenerativeTransformer._parameter_constraints,
+        "style_variance": [POSITIVE],
+        "prior_variance": [POSITIVE, None],
+    }
+
+    def __init__(self, n_components=10, *, style_variance=0.15, prior_variance=1.0, **shared):
+        super().__init__(n_components, **shared)
+        self.style_variance = style_variance
+        self.prior_variance = prior_variance
+
+    @property
+    def _min_views(self):
+        return 2 if self.prior_variance is None else 1
+
+    def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
+        return simvae_elbo(
+            log_likelihood, mean, log_variance, self.style_variance, self.prior_variance, **kwargs
+        )
+
+    def _log_weights(self, log_likelihood, z, mean, log_variance, mask=None):
+        return simvae_log_weights(
+            log_likelihood, z, mean, log_variance, self.style_variance, self.prior_variance, mask
+        )
+
+    def _sample_prior(self, shape, generator):
+        n_samples, _, n_components = shape
+        content = torch.randn((n_samples, 1, n_components), generator=generator)
+        style = torch.randn(shape, generator=generator)
+        return self.prior_variance**0.5 * content + self.style_variance**0.5 * style
+
+    @property
+    def _has_density(self):
+        return self.prior_variance is not None

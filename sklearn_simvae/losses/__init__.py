@@ -1,0 +1,23 @@
+"""Objectives as pure functions: tensors in, means over samples out.
+
+Latents have the shape (batch, views, d). Nothing here knows of networks, estimators or training.
+"""
+
+from sklearn_simvae.losses.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
+from sklearn_simvae.losses.simvae import (
+    expected_log_joint_prior,
+    gaussian_entropy,
+    log_joint_prior,
+    simvae_elbo,
+    simvae_log_weights,
+)
+
+__all__ = [
+    "bernoulli_log_likelihood",
+    "expected_log_joint_prior",
+    "gaussian_entropy",
+    "gaussian_log_likelihood",
+    "log_joint_prior",
+    "simvae_elbo",
+    "simvae_log_weights",
+]

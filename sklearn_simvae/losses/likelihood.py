@@ -1,0 +1,66 @@
+"""log p(x | z): how well a decoder's output explains a view."""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float) -> Tensor:
+    r"""Log-density of `x` under independent Gaussians of one variance.
+
+    .. math:: -\tfrac{1}{2} \sum_i \left[ (x_i - m_i)^2 / s + \log(2 \pi s) \right]
+
+    Parameters
+    ----------
+    x, mean : Tensor of shape (..., n_features)
+        Observations and means.
+    noise_variance : float
+        The variance `s`, in squared units of `x`.
+
+    Returns
+    -------
+    log_likelihood : Tensor of shape (...,)
+        In nats, summed over the features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import gaussian_log_likelihood
+    >>> gaussian_log_likelihood(torch.zeros(1, 2), torch.zeros(1, 2), 1.0)
+    tensor([-1.8379])
+    """
+    squared_error = (x - mean).square().sum(-1)
+    constant = x.shape[-1] * math.log(2 * math.pi * noise_variance)
+    return -0.5 * (squared_error / noise_variance + constant)
+
+
+def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Log-probability of `x` in [0, 1] under independent Bernoulli variables.
+
+    .. math:: \sum_i \left[ x_i \log p_i + (1 - x_i) \log(1 - p_i) \right],
+        \quad p = \mathrm{sigmoid}(\mathrm{logits})
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n_features)
+        Observations in [0, 1]; grey levels between count as expectations of black and white.
+    logits : Tensor of shape (..., n_features)
+        Log-odds of a one.
+
+    Returns
+    -------
+    log_likelihood : Tensor of shape (...,)
+        In nats, summed over the features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import bernoulli_log_likelihood
+    >>> bernoulli_log_likelihood(torch.ones(1, 2), torch.zeros(1, 2))
+    tensor([-1.3863])
+    """
+    return -F.binary_cross_entropy_with_logits(
+        logits, x.to(logits.dtype).broadcast_to(logits.shape), reduction="none"
+    ).sum(-1)
+

@@ -1,0 +1,257 @@
+"""The evidence lower bound of SimVAE, with the shared content psi integrated out exactly."""
+
+import math
+
+import torch
+from torch import Tensor
+
+_LOG_2PI = math.log(2 * math.pi)
+
+
+def log_joint_prior(
+    z: Tensor,
+    style_variance: float,
+    prior_variance: float | None = 1.0,
+    mask: Tensor | None = None,
+) -> Tensor:
+    r"""Log-density of the latents of one sample's views, with their content integrated out.
+
+    With :math:`\psi \sim N(0, \gamma^2 I)`, :math:`z_j | \psi \sim N(\psi, \sigma^2 I)` and
+    :math:`\bar z` the mean of the J latents, per dimension
+
+    .. math::
+        \log p(z_1, \ldots, z_J) = -\tfrac{J}{2} \log 2\pi - \tfrac{J-1}{2} \log \sigma^2
+            - \tfrac{1}{2} \log(\sigma^2 + J \gamma^2)
+            - \sum_j \frac{(z_j - \bar z)^2}{2 \sigma^2}
+            - \frac{\bar z^2}{2 (\gamma^2 + \sigma^2 / J)}
+
+    Parameters
+    ----------
+    z : Tensor of shape (..., n_views, d)
+        Latents.
+    style_variance : float
+        :math:`\sigma^2`, the spread of the views' latents around their content.
+    prior_variance : float or None, default=1.0
+        :math:`\gamma^2`, the spread of content. None is the paper's uniform, improper prior; the
+        value is then up to the constant density of psi.
+    mask : Tensor of bool of shape (..., n_views), default=None
+        False where a sample has fewer views than others. None: all are there.
+
+    Returns
+    -------
+    log_density : Tensor of shape (...,)
+        In nats, summed over the dimensions.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A Probabilistic Model behind Self-Supervised Learning", TMLR 2024.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import log_joint_prior
+    >>> log_joint_prior(torch.zeros(1, 2, 1), style_variance=1.0, prior_variance=1.0)
+    tensor([-2.3872])
+    """
+    return expected_log_joint_prior(z, None, style_variance, prior_variance, mask)
+
+
+def expected_log_joint_prior(
+    mean: Tensor,
+    variance: Tensor | None,
+    style_variance: float,
+    prior_variance: float | None = 1.0,
+    mask: Tensor | None = None,
+) -> Tensor:
+    r"""Expectation of :func:`log_joint_prior` under independent Gaussians, in closed form.
+
+    With :math:`q(z_j) = N(\mu_j, v_j)` per dimension,
+
+    .. math::
+        E \sum_j (z_j - \bar z)^2 = \sum_j (\mu_j - \bar\mu)^2 + (1 - 1/J) \sum_j v_j,
+        \quad E \bar z^2 = \bar\mu^2 + \sum_j v_j / J^2
+
+    Parameters
+    ----------
+    mean : Tensor of shape (..., n_views, d)
+        :math:`\mu`.
+    variance : Tensor of shape (..., n_views, d) or None
+        :math:`v`. None is a point mass at `mean`.
+    style_variance, prior_variance, mask
+        As in :func:`log_joint_prior`.
+
+    Returns
+    -------
+    expectation : Tensor of shape (...,)
+        In nats, summed over the dimensions.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import expected_log_joint_prior
+    >>> expected_log_joint_prior(torch.zeros(1, 2, 1), torch.ones(1, 2, 1), 1.0, 1.0)
+    tensor([-3.0538])
+    """
+    n_dims = mean.shape[-1]
+    if mask is None:
+        n_views = float(mean.shape[-2])
+        log_views, weight = math.log(n_views), 1.0
+    else:
+        weight = mask.unsqueeze(-1).to(mean.dtype)
+        n_views = weight.sum((-2, -1))
+        log_views = n_views.log()
+    views_column = n_views if mask is None else n_views.unsqueeze(-1)
+
+    centre = (weight * mean).sum(-2) / views_column
+    spread = (weight * (mean - centre.unsqueeze(-2)).square()).sum((-2, -1))
+    centre_square = centre.square().sum(-1)
+    if variance is not None:
+        total_variance = (weight * variance).sum((-2, -1))
+        spread = spread + (1 - 1 / n_views) * total_variance
+        centre_square = centre_square + total_variance / n_views**2
+
+    log_style = math.log(style_variance)
+    value = -spread / (2 * style_variance)
+    if prior_variance is None:
+        scale = (n_views - 1) * (_LOG_2PI + log_style) + log_views
+        return value - 0.5 * n_dims * scale
+    total = n_views * prior_variance + style_variance
+    log_total = total.log() if isinstance(total, Tensor) else math.log(total)
+    scale = n_views * _LOG_2PI + (n_views - 1) * log_style + log_total
+    return value - 0.5 * n_dims * scale - 0.5 * n_views * centre_square / total
+
+
+def gaussian_entropy(log_variance: Tensor) -> Tensor:
+    r"""Entropy of a diagonal Gaussian, :math:`\frac{1}{2} \sum_i (\log 2\pi e + \log v_i)`.
+
+    Parameters
+    ----------
+    log_variance : Tensor of shape (..., d)
+        Logarithms of the variances.
+
+    Returns
+    -------
+    entropy : Tensor of shape (...,)
+        In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import gaussian_entropy
+    >>> gaussian_entropy(torch.zeros(1, 1))
+    tensor([1.4189])
+    """
+    return 0.5 * (log_variance.sum(-1) + log_variance.shape[-1] * (1 + _LOG_2PI))
+
+
+def simvae_elbo(
+    log_likelihood: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    style_variance: float = 0.15,
+    prior_variance: float | None = 1.0,
+    mask: Tensor | None = None,
+    reduction: str = "mean",
+) -> dict[str, Tensor]:
+    r"""Evidence lower bound of SimVAE and its three terms.
+
+    .. math::
+        \mathrm{ELBO} = \sum_j E_q[\log p(x_j|z_j)] + \sum_j H[q(z_j|x_j)]
+            + E_q[\log p(z_1, \ldots, z_J)]
+
+    At J = 1 this is the bound of a VAE whose prior has the variance
+    `prior_variance + style_variance`.
+
+    Parameters
+    ----------
+    log_likelihood : Tensor of shape (batch, n_views)
+        :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`, see
+        :func:`gaussian_log_likelihood` and :func:`bernoulli_log_likelihood`.
+    mean, log_variance : Tensor of shape (batch, n_views, d)
+        The parameters of :math:`q(z_j | x_j)`.
+    style_variance, prior_variance, mask
+        As in :func:`log_joint_prior`.
+    reduction : {"mean", "none"}, default="mean"
+        The mean over samples, or a value for each.
+
+    Returns
+    -------
+    terms : dict of Tensor
+        "elbo", the sum of the terms "reconstruction", "entropy" and "prior"; in nats a sample,
+        higher is better. Scalars, or of shape (batch,).
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A Probabilistic Model behind Self-Supervised Learning", TMLR 2024.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import simvae_elbo
+    >>> mean, log_variance = torch.zeros(4, 2, 3), torch.zeros(4, 2, 3)
+    >>> simvae_elbo(torch.zeros(4, 2), mean, log_variance, style_variance=1.0)["elbo"]
+    tensor(-0.6479)
+    """
+    entropy = gaussian_entropy(log_variance)
+    if mask is not None:
+        log_likelihood, entropy = log_likelihood * mask, entropy * mask
+    terms = {
+        "reconstruction": log_likelihood.sum(-1),
+        "entropy": entropy.sum(-1),
+        "prior": expected_log_joint_prior(
+            mean, log_variance.exp(), style_variance, prior_variance, mask
+        ),
+    }
+    if reduction == "mean":
+        terms = {name: value.mean() for name, value in terms.items()}
+    return {"elbo": terms["reconstruction"] + terms["entropy"] + terms["prior"], **terms}
+
+
+def simvae_log_weights(
+    log_likelihood: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    style_variance: float = 0.15,
+    prior_variance: float | None = 1.0,
+    mask: Tensor | None = None,
+) -> Tensor:
+    r"""Log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
+
+    Their mean over draws estimates the ELBO; the log of the mean of their exponentials is the
+    tighter importance-weighted bound.
+
+    Parameters
+    ----------
+    log_likelihood : Tensor of shape (..., n_views)
+        :math:`\log p(x_j | z_j)` at the draws.
+    z : Tensor of shape (..., n_views, d)
+        The draws.
+    mean, log_variance : Tensor of shape (..., n_views, d)
+        The parameters of q, broadcastable to `z`.
+    style_variance, prior_variance, mask
+        As in :func:`log_joint_prior`.
+
+    Returns
+    -------
+    log_weights : Tensor of shape (...,)
+        In nats, one a sample and draw.
+
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import simvae_log_weights
+    >>> z = torch.zeros(1, 1, 1)
+    >>> simvae_log_weights(torch.zeros(1, 1), z, z, z, style_variance=0.5, prior_variance=0.5)
+    tensor([0.])
+    """
+    squared = (z - mean).square() * torch.exp(-log_variance)
+    log_q = -0.5 * (squared + log_variance + _LOG_2PI).sum(-1)
+    per_view = log_likelihood - log_q
+    if mask is not None:
+        per_view = per_view * mask
+    return per_view.sum(-1) + log_joint_prior(z, style_variance, prior_variance, mask)

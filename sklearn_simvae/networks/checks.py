@@ -1,0 +1,173 @@
+"""Checks of what the factories are given and of what they make."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import nn
+
+# The number of axes of one sample of each kind.
+KINDS = {"vector": 1, "image": 3, "series": 2}
+
+
+def check_positive_int(value: Any, name: str) -> int:
+    """Turn a positive integer of any type into an int.
+
+    Parameters
+    ----------
+    value : int or numpy integer
+        The value.
+    name : str
+        Its name in the message.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_positive_int(np.int64(3), "n_outputs")
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    return int(value)
+
+
+def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
+    """Turn a positive integer or a sequence of them into a tuple.
+
+    Parameters
+    ----------
+    sizes : int or sequence of int
+        Possibly empty.
+    name : str
+        Name of the argument in the message.
+
+    Returns
+    -------
+    tuple of int
+        The sizes.
+
+    Raises
+    ------
+    ValueError
+        If they are anything else.
+
+    Examples
+    --------
+    >>> check_sizes(3, "sizes"), check_sizes([4, 2], "sizes")
+    ((3,), (4, 2))
+    """
+    try:
+        return tuple(
+            check_positive_int(size, name)
+            for size in ((sizes,) if isinstance(sizes, Integral) else sizes)
+        )
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be a positive integer or a sequence of them, got {sizes!r}."
+        ) from None
+
+
+def check_sample_shape(shape: Sequence[int], kind: str, name: str) -> tuple[int, ...]:
+    """Check that the shape of one sample is one of its kind.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample.
+    kind : {"vector", "image", "series"}
+        What the sample is.
+    name : str
+        Name of the argument in the message.
+
+    Returns
+    -------
+    tuple of int
+        The shape.
+
+    Raises
+    ------
+    ValueError
+        If the kind is not known or does not have as many axes.
+
+    Examples
+    --------
+    >>> check_sample_shape([3, 32, 32], "image", "input_shape")
+    (3, 32, 32)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, got {kind!r}.")
+    shape = check_sizes(shape, name)
+    if len(shape) != KINDS[kind]:
+        raise ValueError(f"{name} of kind {kind!r} must have {KINDS[kind]} axes, got {shape}.")
+    return shape
+
+
+def check_module(
+    module: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...], name: str
+) -> nn.Module:
+    """Check by a forward pass of two rows that a module maps one shape to the other.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What the user gave or what the user's factory made; left in the mode it was in.
+    input_shape, output_shape : tuple of int
+        Shapes of one row.
+    name : str
+        What the module is, in the message.
+
+    Returns
+    -------
+    nn.Module
+        The module itself.
+
+    Raises
+    ------
+    ValueError
+        If it is no module, if it fails on such an input or if its output has another shape.
+
+    Examples
+    --------
+    >>> check_module(nn.Linear(3, 2), (3,), (2,), "encoder")
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+    if not isinstance(module, nn.Module):
+        raise ValueError(
+            f"The {name} factory must return an nn.Module, got {type(module).__name__}."
+        )
+    passed, expected = (2, *input_shape), (2, *output_shape)
+    try:
+        output = _evaluate(module, passed)
+    except Exception as error:
+        raise ValueError(f"The {name} fails on an input of shape {passed}: {error}") from error
+    given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    if given != expected:
+        raise ValueError(
+            f"The {name} must map an input of shape {passed} to {expected}, but gives {given}."
+        )
+    return module
+
+
+def _evaluate(module: nn.Module, shape: tuple[int, ...]) -> Any:
+    # Module by module: some may have been frozen in eval mode by their author.
+    modes = [(part, part.training) for part in module.modules()]
+    parameter = next(module.parameters(), None)
+    device = None if parameter is None else parameter.device
+    module.eval()
+    try:
+        with torch.no_grad():
+            return module(torch.zeros(shape, device=device))
+    finally:
+        for part, training in modes:
+            part.training = training

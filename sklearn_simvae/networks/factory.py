@@ -1,0 +1,191 @@
+"""Make encoders and decoders from what an estimator's parameters say."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from .checks import check_module, check_positive_int, check_sample_shape, check_sizes
+from .conv import conv_decoder, conv_encoder
+from .mlp import mlp_decoder, mlp_encoder
+from .resnet import resnet18_decoder, resnet18_encoder
+
+EncoderOption = str | nn.Module | Callable[[tuple[int, ...], int], nn.Module]
+DecoderOption = str | nn.Module | Callable[[int, tuple[int, ...]], nn.Module]
+
+_KINDS_OF = {
+    "mlp": ("vector", "image", "series"),
+    "conv": ("image",),
+    "resnet18": ("image",),
+    "conv1d": ("series",),
+}
+_ENCODERS = {"conv": conv_encoder, "conv1d": conv_encoder, "resnet18": resnet18_encoder}
+_DECODERS = {"conv": conv_decoder, "conv1d": conv_decoder, "resnet18": resnet18_decoder}
+_LARGEST_MLP_IMAGE = 32
+
+
+def make_encoder(
+    encoder: EncoderOption,
+    *,
+    kind: str,
+    input_shape: Sequence[int],
+    n_outputs: int,
+    hidden_layer_sizes: Sequence[int] | int,
+) -> nn.Module:
+    """Make the network that encodes a sample.
+
+    Parameters
+    ----------
+    encoder : str, nn.Module or callable
+        - ``"auto"``: ``"mlp"`` for vectors and for grey images up to 32 pixels on both sides,
+          ``"conv"`` for other images, ``"conv1d"`` for series;
+        - ``"mlp"``: multilayer perceptron, for all kinds;
+        - ``"conv"``: small residual network, for images;
+        - ``"resnet18"``: ResNet-18 with the stem for small images, for images;
+        - ``"conv1d"``: residual convolutions over time, for series;
+        - a module, of which a copy is returned: the module itself is never trained;
+        - a factory, called with ``(input_shape, n_outputs)``, that returns a module.
+    kind : {"vector", "image", "series"}
+        What a sample is.
+    input_shape : sequence of int
+        Shape of one sample: ``(d,)``, ``(C, H, W)`` or ``(channels, length)``.
+    n_outputs : int
+        Width of the output.
+    hidden_layer_sizes : int or sequence of int
+        Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The others do not
+        use it.
+
+    Returns
+    -------
+    nn.Module
+        Maps ``(N,) + input_shape`` to ``(N, n_outputs)``. If built in, an ``nn.Sequential`` whose
+        last element is an ``nn.Linear``, the head.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid, a name does not fit the kind, or the module that was given or
+        made does not map the one shape to the other.
+
+    Examples
+    --------
+    >>> make_encoder("auto", kind="vector", input_shape=(4,), n_outputs=2, hidden_layer_sizes=8)
+    Sequential(
+      (0): Flatten(start_dim=1, end_dim=-1)
+      (1): Linear(in_features=4, out_features=8, bias=True)
+      (2): ReLU()
+      (3): Linear(in_features=8, out_features=2, bias=True)
+    )
+    """
+    shape = check_sample_shape(input_shape, kind, "input_shape")
+    n_outputs = check_positive_int(n_outputs, "n_outputs")
+    hidden = check_sizes(hidden_layer_sizes, "hidden_layer_sizes")
+    if not isinstance(encoder, str):
+        module = _own_module(encoder, (shape, n_outputs), "encoder")
+        return check_module(module, shape, (n_outputs,), "encoder")
+    name = _resolve(encoder, kind, shape, "encoder")
+    if name == "mlp":
+        return mlp_encoder(shape, n_outputs, hidden)
+    return _ENCODERS[name](shape, n_outputs)
+
+
+def make_decoder(
+    decoder: DecoderOption,
+    *,
+    encoder: EncoderOption,
+    kind: str,
+    n_components: int,
+    output_shape: Sequence[int],
+    hidden_layer_sizes: Sequence[int] | int,
+) -> nn.Module:
+    """Make the network that decodes a sample; it has no nonlinearity at its end.
+
+    Parameters
+    ----------
+    decoder : str, nn.Module or callable
+        - ``"auto"``: the mirror of the encoder if that is given by name, else the mirror of what
+          ``encoder="auto"`` would be;
+        - ``"mlp"``, ``"conv"``, ``"resnet18"`` or ``"conv1d"``: the mirror of the encoder of that
+          name, for the same kinds;
+        - a module, of which a copy is returned: the module itself is never trained;
+        - a factory, called with ``(n_components, output_shape)``, that returns a module.
+    encoder : str, nn.Module or callable
+        What :func:`make_encoder` was given.
+    kind : {"vector", "image", "series"}
+        What a sample is.
+    n_components : int
+        Width of the input.
+    output_shape : sequence of int
+        Shape of one sample: ``(d,)``, ``(C, H, W)`` or ``(channels, length)``.
+    hidden_layer_sizes : int or sequence of int
+        Widths of the hidden layers of the encoder; an ``"mlp"`` has them in reverse, the others
+        do not use it.
+
+    Returns
+    -------
+    nn.Module
+        Maps ``(N, n_components)`` to ``(N,) + output_shape``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid, a name does not fit the kind, or the module that was given or
+        made does not map the one shape to the other.
+
+    Examples
+    --------
+    >>> make_decoder("auto", encoder="auto", kind="vector", n_components=2, output_shape=(4,),
+    ...              hidden_layer_sizes=())
+    Sequential(
+      (0): Linear(in_features=2, out_features=4, bias=True)
+      (1): Unflatten(dim=1, unflattened_size=(4,))
+    )
+    """
+    shape = check_sample_shape(output_shape, kind, "output_shape")
+    n_components = check_positive_int(n_components, "n_components")
+    hidden = check_sizes(hidden_layer_sizes, "hidden_layer_sizes")
+    if not isinstance(decoder, str):
+        module = _own_module(decoder, (n_components, shape), "decoder")
+        return check_module(module, (n_components,), shape, "decoder")
+    if decoder == "auto":
+        mirrored = encoder if isinstance(encoder, str) else "auto"
+        name = _resolve(mirrored, kind, shape, "encoder")
+    else:
+        name = _resolve(decoder, kind, shape, "decoder")
+    if name == "mlp":
+        return mlp_decoder(n_components, shape, hidden)
+    return _DECODERS[name](n_components, shape)
+
+
+def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
+    # Modules first: they are callable too.
+    if isinstance(option, nn.Module):
+        return copy.deepcopy(option)
+    if callable(option):
+        return option(*arguments)
+    raise ValueError(f"{what} must be a name, an nn.Module or a factory, got {option!r}.")
+
+
+def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:
+    """Name of the architecture, ``"auto"`` resolved."""
+    if name == "auto":
+        return _auto(kind, shape)
+    if name not in _KINDS_OF:
+        names = ", ".join(map(repr, ["auto", *_KINDS_OF]))
+        raise ValueError(f"{what} must be one of {names}, an nn.Module or a factory, got {name!r}.")
+    if kind not in _KINDS_OF[name]:
+        fitting = [fit for fit, kinds in _KINDS_OF.items() if kind in kinds]
+        raise ValueError(
+            f"{what}={name!r} does not fit samples of kind {kind!r}; for those there are "
+            f"{', '.join(map(repr, ['auto', *fitting]))}."
+        )
+    return name
+
+
+def _auto(kind: str, shape: tuple[int, ...]) -> str:
+    if kind == "series":
+        return "conv1d"
+    if kind == "image" and (shape[0] > 1 or max(shape[1:]) > _LARGEST_MLP_IMAGE):
+        return "conv"
+    return "mlp"

@@ -1,0 +1,88 @@
+"""Multilayer perceptrons."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+
+def dense_layers(sizes: Sequence[int]) -> list[nn.Module]:
+    """Linear layers from each size to the next, ReLU between them and none at the end.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths, the input's first and the output's last.
+
+    Returns
+    -------
+    list of nn.Module
+        ``len(sizes) - 1`` linear layers and the activations between them.
+
+    Examples
+    --------
+    >>> dense_layers([4, 3, 2])
+    [Linear(in_features=4, out_features=3, bias=True), ReLU(),
+     Linear(in_features=3, out_features=2, bias=True)]
+    """
+    layers: list[nn.Module] = []
+    for n_inputs, n_outputs in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), nn.ReLU()]
+    return layers[:-1]
+
+
+def mlp_encoder(
+    input_shape: tuple[int, ...], n_outputs: int, hidden_layer_sizes: tuple[int, ...]
+) -> nn.Sequential:
+    """Flatten the input and encode it with a multilayer perceptron.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample.
+    n_outputs : int
+        Width of the output.
+    hidden_layer_sizes : tuple of int
+        Widths of the hidden layers; ``()`` gives a linear map.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N,) + input_shape`` to ``(N, n_outputs)``; its last element is the linear head.
+
+    Examples
+    --------
+    >>> len(mlp_encoder((1, 8, 8), 2, (32, 16)))
+    6
+    """
+    sizes = (prod(input_shape), *hidden_layer_sizes, n_outputs)
+    return nn.Sequential(nn.Flatten(), *dense_layers(sizes))
+
+
+def mlp_decoder(
+    n_components: int, output_shape: tuple[int, ...], hidden_layer_sizes: tuple[int, ...]
+) -> nn.Sequential:
+    """Mirror of :func:`mlp_encoder`.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the input.
+    output_shape : tuple of int
+        Shape of one decoded sample.
+    hidden_layer_sizes : tuple of int
+        Widths of the encoder's hidden layers, used here in reverse.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N, n_components)`` to ``(N,) + output_shape``.
+
+    Examples
+    --------
+    >>> mlp_decoder(2, (1, 8, 8), (32, 16))[0]
+    Linear(in_features=2, out_features=16, bias=True)
+    """
+    sizes = (n_components, *reversed(hidden_layer_sizes), prod(output_shape))
+    return nn.Sequential(*dense_layers(sizes), nn.Unflatten(1, output_shape))

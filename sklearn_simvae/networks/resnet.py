@@ -1,0 +1,91 @@
+"""ResNet-18 for small images, and the decoder that mirrors it."""
+
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+from .blocks import ResidualBlock, convolution
+
+_WIDTHS = (64, 128, 256, 512)
+_DEPTH = 2
+
+
+def resnet18_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
+    """ResNet-18 with the stem for small images: no stride and no max-pooling.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(C, H, W)``.
+    n_outputs : int
+        Width of the output.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N, C, H, W)`` to ``(N, n_outputs)``; its last element is the linear head, before
+        which the 512 channels are averaged over all positions.
+
+    Examples
+    --------
+    >>> resnet18_encoder((3, 32, 32), 10)[-1]
+    Linear(in_features=512, out_features=10, bias=True)
+    """
+    widths = [_WIDTHS[0], *(width for width in _WIDTHS for _ in range(_DEPTH))]
+    blocks = [
+        ResidualBlock(2, n_in, n_out, stride=1 if n_in == n_out else 2, norm=nn.BatchNorm2d)
+        for n_in, n_out in pairwise(widths)
+    ]
+    encoder = nn.Sequential(
+        convolution(2, input_shape[0], widths[0], bias=False),
+        nn.BatchNorm2d(widths[0]),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(_WIDTHS[-1], n_outputs),
+    )
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            # The initialisation with which published ResNets are trained.
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return encoder
+
+
+def resnet18_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Sequential:
+    """Mirror of :func:`resnet18_encoder`, with group normalisation.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the input.
+    output_shape : tuple of int
+        ``(C, H, W)``.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N, n_components)`` to ``(N, C, H, W)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> resnet18_decoder(10, (3, 9, 8))(torch.zeros(1, 10)).shape
+    torch.Size([1, 3, 9, 8])
+    """
+    n_channels, *size = output_shape
+    # Sizes of the encoder's stages: a stride of 2 before each but the first.
+    sizes = [tuple(-(-n // 2**i) for n in size) for i in range(len(_WIDTHS))]
+    grid = (_WIDTHS[-1], *sizes[-1])
+    blocks = [ResidualBlock(2, grid[0], grid[0]) for _ in range(_DEPTH)]
+    for width, stage_size in zip(_WIDTHS[-2::-1], sizes[-2::-1], strict=True):
+        blocks.append(ResidualBlock(2, 2 * width, width, size=stage_size))
+        blocks += [ResidualBlock(2, width, width) for _ in range(_DEPTH - 1)]
+    return nn.Sequential(
+        nn.Linear(n_components, prod(grid)),
+        nn.ReLU(),
+        nn.Unflatten(1, grid),
+        *blocks,
+        convolution(2, _WIDTHS[0], n_channels),
+    )

@@ -1,0 +1,24 @@
+"""Training through skorch: batches by index, precision, schedules, and a record an epoch."""
+
+from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
+from sklearn_simvae.training.hardware import (
+    isolated_random_state,
+    resolve_device,
+    resolve_precision,
+)
+from sklearn_simvae.training.net import SSLNet, TotalLoss
+from sklearn_simvae.training.progress import FitProgress
+from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
+
+__all__ = [
+    "SCHEDULES",
+    "BatchLoader",
+    "FitProgress",
+    "SSLNet",
+    "TotalLoss",
+    "auto_batch_size",
+    "isolated_random_state",
+    "lr_factor",
+    "resolve_device",
+    "resolve_precision",
+]

@@ -1,0 +1,89 @@
+"""Whole batches by index: no sample is ever touched alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_simvae.views.samples import Samples
+
+_MAX_BATCH, _MIN_BATCH, _STEPS_PER_EPOCH = 256, 16, 20
+
+
+def auto_batch_size(n_samples: int) -> int:
+    """256, less on small sets so that an epoch has about 20 steps.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples in an epoch.
+
+    Returns
+    -------
+    batch_size : int
+        Samples in a batch.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import auto_batch_size
+    >>> [auto_batch_size(n) for n in (60_000, 2_000, 100)]
+    [256, 100, 16]
+    """
+    return int(np.clip(n_samples // _STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH))
+
+
+class BatchLoader:
+    """Iterate over samples in batches whose sizes differ by one at most.
+
+    Parameters
+    ----------
+    samples : Samples
+        What to read.
+    batch_size : int
+        The most samples in a batch.
+    device : torch.device
+        Where the batches go.
+    shuffle : bool, default=False
+        Whether to go through the samples in random order.
+
+    Attributes
+    ----------
+    seed : int
+        Of the order, and of the rows drawn from large groups; set before each epoch.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_simvae.training import BatchLoader
+    >>> from sklearn_simvae.views import Layout, Samples
+    >>> X = np.zeros((5, 3))
+    >>> loader = BatchLoader(Samples(X, *Layout.infer(X)), 2, torch.device("cpu"))
+    >>> [len(rows) for rows, mask in loader]
+    [2, 2, 1]
+    """
+
+    def __init__(self, samples: Samples, batch_size: int, device="cpu", shuffle: bool = False):
+        self.samples = samples
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+        self.shuffle = shuffle
+        self.seed = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.samples) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        rng = np.random.default_rng(self.seed) if self.shuffle else None
+        n_samples = len(self.samples)
+        order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
+        # Even parts rather than a small last batch, whose gradient would be the noisiest.
+        for which in np.array_split(order, len(self)):
+            rows, mask = self.samples.take(which, rng)
+            yield self._to_device(rows), None if mask is None else self._to_device(mask)
+
+    def _to_device(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)

@@ -1,0 +1,128 @@
+"""What the machine has: the device to train on, and the precision it is fast at."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+# Below this many weights, casting them to bf16 at each step costs more than it saves.
+_BF16_MIN_WEIGHTS = 200_000
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device that a name stands for, checked to be there.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" (CUDA, else MPS, else CPU) or any name that torch knows.
+
+    Returns
+    -------
+    device : torch.device
+        Where to train.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the device is not there.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import resolve_device
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} is not available here ({error}). Use device='auto' for the best "
+            "that is, or device='cpu'."
+        ) from error
+    return resolved
+
+
+def resolve_precision(precision: str, device: torch.device, n_weights: int) -> bool:
+    """Whether to run the networks under bf16 autocast.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bf16"}
+        "auto" takes bf16 where the processor has units for it and the network is large enough to
+        gain by it.
+    device : torch.device
+        Where the training runs.
+    n_weights : int
+        Size of the network.
+
+    Returns
+    -------
+    bf16 : bool
+        True for bf16 autocast.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training import resolve_precision
+    >>> resolve_precision("bf16", torch.device("cpu"), n_weights=10)
+    True
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if n_weights < _BF16_MIN_WEIGHTS:
+        return False
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+    return False
+
+
+_RANDOM_STATE_LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global random states of torch and numpy inside, and put them back after.
+
+    Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
+    they too are fixed by `seed`. Threads take turns.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the states inside.
+    device : torch.device
+        Whose state is guarded beside the CPU's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training import isolated_random_state
+    >>> with isolated_random_state(0, torch.device("cpu")):
+    ...     first = torch.rand(1)
+    >>> with isolated_random_state(0, torch.device("cpu")):
+    ...     print(bool(torch.rand(1) == first))
+    True
+    """
+    on_cuda = device.type == "cuda"
+    with _RANDOM_STATE_LOCK, torch.random.fork_rng([device] if on_cuda else []):
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        # torch.manual_seed would also reseed devices that are not ours.
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,0 +1,288 @@
+"""The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer
+from torch import Tensor, nn
+
+from sklearn_simvae.training.batching import BatchLoader
+from sklearn_simvae.training.hardware import isolated_random_state
+from sklearn_simvae.training.schedules import lr_factor
+
+
+class TotalLoss(nn.Module):
+    """The "loss" among the terms that an objective gives: skorch's criterion."""
+
+    def forward(self, terms: dict[str, Tensor], target=None) -> Tensor:
+        """Pick the loss.
+
+        Parameters
+        ----------
+        terms : dict of scalar Tensor
+            What an objective gives.
+        target : object, default=None
+            Not used: nothing is supervised here.
+
+        Returns
+        -------
+        loss : scalar Tensor
+            To be minimised.
+        """
+        return terms["loss"]
+
+
+class SSLNet(NeuralNet):
+    """A skorch net that trains a module on an objective of views.
+
+    It differs from :class:`skorch.NeuralNet` in what stands between the network and the data: its
+    datasets are :class:`~sklearn_simvae.views.Samples`, its batches come by index, the objective's
+    terms are summed on the device and read once an epoch, and everything random is fixed by the
+    seed and the epoch's number, so that training can go on from any epoch as if never stopped.
+    With `record_batches`, callbacks find skorch's record of every batch.
+
+    Parameters
+    ----------
+    module : callable
+        Makes the module.
+    make_views : callable
+        `(rows, generator) -> views`, on the device.
+    objective : callable
+        `(module, views, mask, generator) -> dict of scalar Tensor` with a "loss" among them.
+    bf16 : bool
+        Whether the step runs under bf16 autocast.
+    lr_schedule : str
+        See :func:`~sklearn_simvae.training.lr_factor`.
+    seed : int
+        Of everything random.
+    **kwargs
+        As for :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        make_views,
+        objective,
+        bf16: bool = False,
+        lr_schedule: str = "constant",
+        seed: int = 0,
+        criterion=TotalLoss,
+        **kwargs,
+    ):
+        super().__init__(
+            module, criterion, iterator_train=BatchLoader, iterator_valid=BatchLoader, **kwargs
+        )
+        self.make_views = make_views
+        self.objective = objective
+        self.bf16 = bf16
+        self.lr_schedule = lr_schedule
+        self.seed = seed
+        self.record_batches = False
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize(self):
+        """Build the module and the optimiser, with weights fixed by the seed."""
+        with isolated_random_state(self._epoch_seeds(0)[0], torch.device(self.device)):
+            return super().initialize()
+
+    def train_epochs(self, train, valid, epochs: int) -> "SSLNet":
+        """Train for some epochs.
+
+        A failure or an interruption leaves the weights of the last whole epoch.
+
+        Parameters
+        ----------
+        train, valid : Samples
+            To learn from, and (or None) to record the objective on.
+        epochs : int
+            How many.
+
+        Returns
+        -------
+        net : SSLNet
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the loss or the weights stop being finite.
+        KeyboardInterrupt
+            If interrupted before the first whole epoch.
+        """
+        self.interrupted_, self._good_weights, self._valid = False, None, valid
+        self._good_epochs = start = len(self.history)
+        self._step, self._n_steps = 0, epochs * -(-len(train) // self.batch_size)
+        self._set_lr(1.0)
+        try:
+            self.partial_fit(train, epochs=epochs)
+            if self.interrupted_:
+                self._restore()
+                if len(self.history) == start:
+                    raise KeyboardInterrupt
+            elif not self._weights_finite():
+                raise self._divergence()
+        except Exception:
+            self._restore()
+            raise
+        finally:
+            self.module_.eval()
+            self._good_weights = self._valid = None
+        return self
+
+    # What skorch calls, in the order in which it does.
+
+    def torch_compile(self, module, name):
+        # In place, so that weights keep their names and the net can be pickled.
+        if self.compile and name == "module":
+            for part in module.children():
+                part.compile()
+        return module
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        return X, self._valid
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        if not self._weights_finite():
+            raise self._divergence()
+        self._keep_weights()
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+
+    def get_iterator(self, dataset, training=False):
+        return BatchLoader(dataset, self.batch_size, self.device, shuffle=training)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        seed, iterator.seed = self._epoch_seeds(len(self.history) if training else 0)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        self.module_.train(training)
+        totals, n_samples = None, 0
+        with isolated_random_state(seed, torch.device(self.device)):
+            try:
+                for batch in iterator:
+                    self.notify("on_batch_begin", batch=batch, training=training)
+                    step = step_fn(batch, generator=generator)
+                    size = len(batch[0])
+                    n_samples += size
+                    values = torch.stack([value.detach() for value in step["terms"].values()])
+                    totals = values * size if totals is None else totals.add_(values, alpha=size)
+                    if self.record_batches:
+                        self.history.record_batch(prefix + "_loss", step["loss"].item())
+                        self.history.record_batch(prefix + "_batch_size", size)
+                    self.notify("on_batch_end", batch=batch, training=training, **step)
+            except KeyboardInterrupt:
+                self.interrupted_ = True
+                raise
+        for name, value in zip(step["terms"], (totals / n_samples).tolist(), strict=True):
+            self.history.record(f"{prefix}_{name}", value)
+        if training:
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            self.history.record("train_batch_count", len(iterator))
+            if not np.isfinite(self.history[-1, "train_loss"]):
+                raise self._divergence()
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        if self.record_batches:
+            super().on_batch_begin(net, batch=batch, training=training, **kwargs)
+
+    def train_step(self, batch, generator=None, **fit_params):
+        """One step of the optimiser.
+
+        Parameters
+        ----------
+        batch : tuple
+            Rows and mask.
+        generator : torch.Generator, default=None
+            Of augmentations and draws.
+        **fit_params
+            Not used.
+
+        Returns
+        -------
+        step : dict
+            "loss", "y_pred" and "terms".
+        """
+        if self.lr_schedule != "constant":
+            self._set_lr(lr_factor(self.lr_schedule, self._step / self._n_steps))
+        self._step += 1
+        self.optimizer_.zero_grad(set_to_none=True)
+        step = self._forward(batch, generator)
+        step["loss"].backward()
+        self.notify(
+            "on_grad_computed",
+            named_parameters=self.get_all_learnable_params(),
+            batch=batch,
+            training=True,
+        )
+        self.optimizer_.step()
+        return step
+
+    def validation_step(self, batch, generator=None, **fit_params):
+        """The objective on a batch, without learning.
+
+        Parameters
+        ----------
+        batch : tuple
+            Rows and mask.
+        generator : torch.Generator, default=None
+            Of augmentations and draws.
+        **fit_params
+            Not used.
+
+        Returns
+        -------
+        step : dict
+            "loss", "y_pred" and "terms".
+        """
+        with torch.no_grad():
+            return self._forward(batch, generator)
+
+    def _forward(self, batch, generator):
+        rows, mask = batch
+        views = self.make_views(rows, generator=generator)
+        with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bf16):
+            terms = self.objective(self.module_, views, mask, generator)
+        return {"loss": self.criterion_(terms), "y_pred": terms, "terms": terms}
+
+    def _set_lr(self, factor: float):
+        for group in self.optimizer_.param_groups:
+            group["lr"] = self.lr * factor
+
+    # Nothing is lost.
+
+    def _epoch_seeds(self, epoch: int) -> tuple[int, int]:
+        """Seeds of an epoch's draws and of its order; epoch 0 is initialisation and validation."""
+        return tuple(int(s) for s in np.random.SeedSequence([self.seed, epoch]).generate_state(2))
+
+    def _keep_weights(self):
+        self._good_epochs = len(self.history)
+        weights = self.module_.state_dict()
+        if self._good_weights is None:
+            self._good_weights = {name: w.detach().clone() for name, w in weights.items()}
+        else:
+            for name, w in weights.items():
+                self._good_weights[name].copy_(w)
+
+    def _restore(self):
+        """Go back to the last whole epoch, with the optimiser's moments forgotten."""
+        if self._good_weights is not None:
+            self.module_.load_state_dict(self._good_weights)
+            self.optimizer_.state.clear()
+            del self.history[self._good_epochs :]
+
+    def _weights_finite(self) -> bool:
+        with torch.no_grad():
+            checks = [p.isfinite().all() for p in self.module_.parameters()]
+            return not checks or bool(torch.stack(checks).all())
+
+    def _divergence(self) -> ValueError:
+        return ValueError(
+            f"Training diverged in epoch {len(self.history)}: the loss or the weights became NaN "
+            "or infinite. The weights of the last good epoch are kept. Lower lr, raise the "
+            "variances, or scale the data, e.g. by StandardScaler."
+        )

@@ -1,0 +1,12 @@
+"""Views: the one place where a batch becomes (batch, views, ...).
+
+Views come from groups of rows, from an axis of X, or from an augmentation.
+"""
+
+from sklearn_simvae.views.augmentation import *  # noqa: F403
+from sklearn_simvae.views.augmentation import __all__ as _augmentations
+from sklearn_simvae.views.groups import Groups
+from sklearn_simvae.views.layout import Layout
+from sklearn_simvae.views.samples import Samples, make_views
+
+__all__ = ["Groups", "Layout", "Samples", "make_views", *_augmentations]

@@ -1,0 +1,78 @@
+"""Batched random augmentations of torch tensors, on the device of the batch.
+
+Images are (N, C, H, W) floats in [0, 1], vectors (N, d) and series (N, channels, length).
+"""
+
+from .base import Augmentation, Compose
+from .color import ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
+from .geometric import (
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomTranslation,
+    RandomVerticalFlip,
+)
+from .series import Jitter, Scaling, SeriesCrop
+from .vectors import FeatureCorruption, FeatureMasking
+
+__all__ = [
+    "Augmentation",
+    "ColorJitter",
+    "Compose",
+    "FeatureCorruption",
+    "FeatureMasking",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Jitter",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomVerticalFlip",
+    "Scaling",
+    "SeriesCrop",
+    "default_augmentation",
+]
+
+
+def default_augmentation(kind: str, n_channels: int | None = None) -> Augmentation:
+    """Return the augmentation that suits a kind of data when nothing else is known of it.
+
+    Images are cropped but not flipped, since digits and letters do not survive that.
+
+    Parameters
+    ----------
+    kind : {"image", "vector", "series"}
+        The layout of the batches.
+    n_channels : int, default=None
+        Number of channels of images; colours are changed if it is 3 or 4. Other kinds ignore it.
+
+    Returns
+    -------
+    Augmentation
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.views.augmentation import default_augmentation
+    >>> default_augmentation("vector")
+    FeatureCorruption()
+    """
+    if kind == "image":
+        if n_channels in (3, 4):
+            jitter = ColorJitter(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
+            return Compose([jitter, RandomResizedCrop(scale=(0.6, 1.0))])
+        return RandomResizedCrop()
+    if kind == "vector":
+        return FeatureCorruption()
+    if kind == "series":
+        return Compose([Jitter(), Scaling(), SeriesCrop()])
+    raise ValueError(
+        f"default_augmentation was given kind={kind!r} but expects 'image', 'vector' or 'series'; "
+        "pass an augmentation of your own for other data."
+    )

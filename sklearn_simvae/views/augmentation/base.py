@@ -1,0 +1,355 @@
+"""What every augmentation shares: the call, the checks of its parameters, and composition."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from math import inf, isfinite
+from numbers import Real
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+__all__ = ["Augmentation", "Compose", "FoldableAugmentation"]
+
+_LAYOUTS = {
+    2: "vectors of shape (N, d)",
+    3: "series of shape (N, channels, length)",
+    4: "images of shape (N, C, H, W)",
+}
+
+
+class Augmentation(BaseEstimator, metaclass=ABCMeta):
+    """Base class of the random, batched augmentations.
+
+    An augmentation is called on a batch and returns a new batch of the same shape, dtype and
+    device; each row gets its own draw. It is a scikit-learn estimator as far as parameters go:
+    `get_params`, `set_params` and :func:`sklearn.base.clone` work on it.
+
+    A subclass stores its parameters in `__init__`, names the numbers of dimensions it takes in
+    `_ndims` (None for any), raises ValueError for a bad parameter in `validate`, and computes in
+    `_transform`, which is given a non-empty float32 or float64 batch that it must not modify.
+    """
+
+    _ndims: tuple[int, ...] | None = None
+
+    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return a randomly changed copy of a batch.
+
+        Parameters
+        ----------
+        x : Tensor of floats, shape (N, ...)
+            The batch. It is not modified.
+        generator : torch.Generator on the device of `x`, default=None
+            The only source of randomness; None means the global generator of torch.
+
+        Returns
+        -------
+        Tensor, same shape, dtype and device as `x`
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or `x` has the wrong layout or is not floating point.
+        TypeError
+            If `x` is not a tensor.
+        """
+        self.validate()
+        self._check_batch(x)
+        if x.numel() == 0:
+            return x.clone()
+        work = torch.promote_types(x.dtype, torch.float32)
+        # Autocast would round the products of resampling to half precision.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._transform(x.to(work), generator).to(x.dtype)
+
+    def validate(self) -> None:
+        """Check the parameters.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
+        """
+
+    @abstractmethod
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return the augmented batch; `x` is float32 or float64, checked and not empty."""
+
+    def _check_batch(self, x: Tensor) -> None:
+        name = type(self).__name__
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{name} takes a torch tensor but was given {type(x).__name__}; "
+                "convert the batch with torch.as_tensor."
+            )
+        if not x.is_floating_point():
+            raise ValueError(
+                f"{name} takes a batch of floats but was given {x.dtype}; "
+                "convert it first (uint8 images: x.float() / 255)."
+            )
+        if self._ndims is not None and x.ndim not in self._ndims:
+            expected = " or ".join(_LAYOUTS[n] for n in self._ndims)
+            raise ValueError(
+                f"{name} takes {expected} but was given shape {tuple(x.shape)}; reshape the "
+                "batch (a single sample needs a leading axis of length 1) or choose an "
+                f"augmentation for {x.ndim}-dimensional batches."
+            )
+
+    def _fail(self, name: str, expected: str, advice: str) -> None:
+        """Raise the ValueError about the parameter called `name`."""
+        value = getattr(self, name)
+        raise ValueError(
+            f"{type(self).__name__} was given {name}={value!r} but expects {expected}; {advice}."
+        )
+
+    def _check_real(self, *names: str, low: float = 0.0, high: float = inf) -> None:
+        """Check that parameters are finite numbers in [low, high]."""
+        for name in names:
+            value = getattr(self, name)
+            if not (_is_finite(value) and low <= value <= high):
+                bounds = "a finite number" if low == -inf else f"a finite number >= {low:g}"
+                expected = bounds if high == inf else f"a number in [{low:g}, {high:g}]"
+                self._fail(name, expected, "set it within that range")
+
+    def _check_pair(
+        self, name: str, low: float = 0.0, high: float = inf, *, above: bool = False
+    ) -> None:
+        """Check that a parameter is a pair low <= a <= b <= high (low < a if `above`)."""
+        value = getattr(self, name)
+        pair = _as_pair(value)
+        if pair is None or not low <= pair[0] <= pair[1] <= high or (above and pair[0] == low):
+            left = "" if low == -inf else f"{low:g} {'<' if above else '<='} "
+            right = "" if high == inf else f" <= {high:g}"
+            self._fail(
+                name,
+                f"a pair (a, b) of finite numbers with {left}a <= b{right}",
+                "write the smaller end first and keep both within that range",
+            )
+
+
+class FoldableAugmentation(Augmentation):
+    """Base class of augmentations whose consecutive steps fold into a single operation.
+
+    A family (geometric, colour) implements `_apply_steps`, which draws the parameters of each
+    step in turn, composes them and changes the batch once.
+    """
+
+    @classmethod
+    @abstractmethod
+    def _apply_steps(
+        cls, steps: Sequence[Any], x: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        """Return the batch after all `steps`, which are of one family."""
+
+    @classmethod
+    def _family(cls) -> type | None:
+        """Return the class that implements `_apply_steps` for `cls`."""
+        return next(c for c in cls.__mro__ if "_apply_steps" in vars(c))
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self._apply_steps([self], x, generator)
+
+
+class Compose(Augmentation):
+    """Augmentations one after the other, folded where they can be.
+
+    Consecutive geometric steps become one affine map and one resampling per image, so that the
+    image is blurred by interpolation once and what an earlier step moved out of sight can come
+    back in a later one. Consecutive colour steps become one affine map of the colours, clamped
+    to [0, 1] once at the end. Steps of a nested `Compose` fold with their neighbours.
+
+    Parameters
+    ----------
+    steps : list of augmentations, of (name, augmentation) pairs, or of both
+        Any callable from batch to batch of the same shape will do as an augmentation (kornia,
+        torchvision); it is not given the generator. None and "passthrough" are skipped. A step
+        without a name gets its class name in lower case, with "-1", "-2", ... for repeats, as in
+        :func:`sklearn.pipeline.make_pipeline`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop, RandomRotation
+    >>> augment = Compose([RandomResizedCrop(), RandomRotation()])
+    >>> augment.set_params(randomrotation__degrees=5.0).get_params()["randomrotation__degrees"]
+    5.0
+    >>> augment(torch.rand(8, 3, 32, 32)).shape
+    torch.Size([8, 3, 32, 32])
+    """
+
+    def __init__(self, steps: Sequence[Any]) -> None:
+        self.steps = steps
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, and with `deep` the steps by name and their parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the steps and their parameters.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        params = super().get_params(deep=False)
+        if not deep:
+            return params
+        for name, step in self._named_steps():
+            params[name] = step
+            if hasattr(step, "get_params"):
+                params |= {f"{name}__{key}": v for key, v in step.get_params(deep=True).items()}
+        return params
+
+    def set_params(self, **params: Any) -> Compose:
+        """Set the steps, a step by its name, or a parameter of a step as `name__parameter`.
+
+        Parameters
+        ----------
+        **params : object
+            The new values.
+
+        Returns
+        -------
+        Compose
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        if "steps" in params:
+            self.steps = params.pop("steps")
+        named = self._named_steps()
+        replaced = {name: params.pop(name) for name, _ in named if name in params}
+        if replaced:
+            # A replaced step keeps its name, so that the same search can set it again.
+            self.steps = [
+                (name, replaced[name]) if name in replaced else given
+                for (name, _), given in zip(named, self.steps, strict=True)
+            ]
+        super().set_params(**params)
+        return self
+
+    def validate(self) -> None:
+        """Check the names and the parameters of all steps.
+
+        Raises
+        ------
+        ValueError
+            If `steps` is not a list of augmentations, a name is taken twice or not allowed, or a
+            parameter of a step is out of range.
+        """
+        if not isinstance(self.steps, (list, tuple)):
+            self._fail("steps", "a list of augmentations", "write Compose([first, second])")
+        named = self._named_steps()
+        for name, count in Counter(name for name, _ in named).items():
+            if count > 1 or "__" in name or name == "steps":
+                raise ValueError(
+                    f"Compose was given the step name {name!r} {count} time(s) but expects "
+                    "distinct names without '__', other than 'steps'; rename the step."
+                )
+        for name, step in named:
+            if isinstance(step, Augmentation):
+                step.validate()
+            elif isinstance(step, type) or not (_is_skipped(step) or callable(step)):
+                raise ValueError(
+                    f"Compose was given {step!r} as step {name!r} but expects an augmentation or a "
+                    "callable from batch to batch; pass an instance of one."
+                )
+
+    def _named_steps(self) -> list[tuple[str, Any]]:
+        """Return the (name, step) pairs, with names for the steps that have none."""
+        bare = [type(step).__name__.lower() for step in self.steps if not _is_named(step)]
+        repeats, seen, named = Counter(bare), Counter(), []
+        for step in self.steps:
+            if _is_named(step):
+                named.append(tuple(step))
+                continue
+            name = type(step).__name__.lower()
+            seen[name] += 1
+            named.append((f"{name}-{seen[name]}" if repeats[name] > 1 else name, step))
+        return named
+
+    def _leaves(self) -> Iterator[Any]:
+        """Yield the steps in order, those of nested compositions in place."""
+        for _, step in self._named_steps():
+            if isinstance(step, Compose):
+                yield from step._leaves()
+            elif not _is_skipped(step):
+                yield step
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        out = x
+        for family, group in groupby(self._leaves(), _family_of):
+            steps = list(group)
+            if family is not None and len(steps) > 1:
+                steps[0]._check_batch(out)
+                out = family._apply_steps(steps, out, generator)
+                continue
+            for step in steps:
+                out = _apply_one(step, out, generator)
+        return x.clone() if out is x else out
+
+
+def _apply_one(step: Callable[..., Tensor], x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return the batch after one step that does not fold."""
+    if isinstance(step, Augmentation):
+        return step(x, generator)
+    # A foreign callable may work in place, and the caller's batch must stay as it is.
+    out = step(x.clone())
+    if not isinstance(out, Tensor) or out.shape != x.shape:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ValueError(
+            f"The step {step!r} returned {got} for a batch of shape {tuple(x.shape)}; a step of "
+            "Compose must return a tensor of the same shape."
+        )
+    return out.to(x)
+
+
+def _family_of(step: Any) -> type | None:
+    return step._family() if isinstance(step, FoldableAugmentation) else None
+
+
+def _is_named(step: Any) -> bool:
+    return isinstance(step, (tuple, list)) and len(step) == 2 and isinstance(step[0], str)
+
+
+def _is_skipped(step: Any) -> bool:
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def _as_pair(value: Any) -> tuple[float, float] | None:
+    """Return a parameter as a pair of floats, or None if it is not a pair of finite numbers."""
+    try:
+        low, high = value
+    except (TypeError, ValueError):
+        return None
+    return (float(low), float(high)) if _is_finite(low) and _is_finite(high) else None
+
+
+def rand(
+    shape: Sequence[int],
+    like: Tensor,
+    generator: torch.Generator | None,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> Tensor:
+    """Return uniform draws in [low, high), on the device and with the dtype of `like`."""
+    draw = torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
+    return draw if (low, high) == (0.0, 1.0) else draw.mul_(high - low).add_(low)
+
+
+def randn(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return standard normal draws, on the device and with the dtype of `like`."""
+    return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)

@@ -1,0 +1,124 @@
+"""Augmentations of series (N, channels, length)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .base import Augmentation, rand, randn
+
+__all__ = ["Jitter", "Scaling", "SeriesCrop"]
+
+
+class _ScaledSeriesAugmentation(Augmentation):
+    """Base of the augmentations of series whose one parameter is a standard deviation."""
+
+    _ndims = (3,)
+
+    def validate(self) -> None:
+        """Check the parameters; raise ValueError if one is out of range."""
+        self._check_real("scale")
+
+
+class Jitter(_ScaledSeriesAugmentation):
+    """Add independent Gaussian noise to every value of a series.
+
+    Parameters
+    ----------
+    scale : float >= 0, default=0.05
+        Standard deviation of the noise, in the units of the series.
+
+    References
+    ----------
+    Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
+    monitoring using convolutional neural networks", section 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import Jitter
+    >>> Jitter(scale=0.1)(torch.rand(8, 2, 50)).shape
+    torch.Size([8, 2, 50])
+    """
+
+    def __init__(self, scale: float = 0.05) -> None:
+        self.scale = scale
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return randn(x.shape, x, generator).mul_(self.scale).add_(x)
+
+
+class Scaling(_ScaledSeriesAugmentation):
+    """Multiply each channel of each series by a random factor, drawn from N(1, scale^2).
+
+    Parameters
+    ----------
+    scale : float >= 0, default=0.1
+        Standard deviation of the factor.
+
+    References
+    ----------
+    Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
+    monitoring using convolutional neural networks", section 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import Scaling
+    >>> Scaling(scale=0.2)(torch.rand(8, 2, 50)).shape
+    torch.Size([8, 2, 50])
+    """
+
+    def __init__(self, scale: float = 0.1) -> None:
+        self.scale = scale
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return x * randn((*x.shape[:2], 1), x, generator).mul_(self.scale).add_(1)
+
+
+class SeriesCrop(Augmentation):
+    """Keep a random window of each series, stretched back to the full length.
+
+    All channels of a series share the window. Between samples the series is interpolated
+    linearly; the ends of the window become the first and the last sample.
+
+    Parameters
+    ----------
+    scale : (float, float), default=(0.5, 1.0)
+        Range of the length of the window, as a fraction of that of the series; uniform.
+
+    References
+    ----------
+    Le Guennec et al. (2016), "Data augmentation for time series classification using
+    convolutional neural networks", window slicing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import SeriesCrop
+    >>> SeriesCrop(scale=(0.8, 1.0))(torch.rand(8, 2, 50)).shape
+    torch.Size([8, 2, 50])
+    """
+
+    _ndims = (3,)
+
+    def __init__(self, scale: tuple[float, float] = (0.5, 1.0)) -> None:
+        self.scale = scale
+
+    def validate(self) -> None:
+        """Check the parameters; raise ValueError if one is out of range."""
+        self._check_pair("scale", 0.0, 1.0, above=True)
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        n, channels, length = x.shape
+        width = rand((n, 1), x, generator, *map(float, self.scale))
+        start = rand((n, 1), x, generator).mul_(1 - width).mul_(length - 1)
+        index = torch.arange(length, device=x.device, dtype=x.dtype)
+        position = torch.addcmul(start, width, index).clamp_(max=length - 1)
+        left = position.long()
+        right = (left + 1).clamp_(max=length - 1)
+        fraction = (position - left)[:, None].to(x.dtype)
+        shape = (n, channels, length)
+        before = x.gather(2, left[:, None].expand(shape))
+        after = x.gather(2, right[:, None].expand(shape))
+        return torch.lerp(before, after, fraction)

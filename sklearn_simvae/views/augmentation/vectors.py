@@ -1,0 +1,91 @@
+"""Augmentations of vectors (N, d)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .base import Augmentation, rand
+
+__all__ = ["FeatureCorruption", "FeatureMasking"]
+
+
+class FeatureCorruption(Augmentation):
+    """Replace random features by the same feature of another row of the batch.
+
+    Each feature of each row is replaced with probability p, independently, and each replacement
+    comes from a row of its own, drawn uniformly among the others. A batch of one row is returned
+    as it is.
+
+    Parameters
+    ----------
+    p : float in [0, 1], default=0.3
+        Probability that a feature is replaced.
+
+    References
+    ----------
+    Bahri et al. (2022), "SCARF: Self-supervised contrastive learning using random feature
+    corruption", algorithm 1, with the batch in the place of the training set and independent
+    features in the place of a fixed number of them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import FeatureCorruption
+    >>> FeatureCorruption(p=1.0)(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+
+    _ndims = (2,)
+
+    def __init__(self, p: float = 0.3) -> None:
+        self.p = p
+
+    def validate(self) -> None:
+        """Check the parameters; raise ValueError if one is out of range."""
+        self._check_real("p", high=1.0)
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        n = x.shape[0]
+        if n == 1:
+            return x.clone()
+        # A step of 1 to n - 1 rows never comes back to the row itself.
+        step = torch.randint(1, n, x.shape, generator=generator, device=x.device)
+        own = torch.arange(n, device=x.device)[:, None]
+        other = x.gather(0, (own + step).remainder_(n))
+        return torch.where(rand(x.shape, x, generator) < self.p, other, x)
+
+
+class FeatureMasking(Augmentation):
+    """Set random features to a constant.
+
+    Parameters
+    ----------
+    p : float in [0, 1], default=0.2
+        Probability that a feature is masked, independently for each feature of each row.
+    value : float, default=0.0
+        What a masked feature becomes, in the units of the features; for standardised ones, 0 is
+        their mean.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views.augmentation import FeatureMasking
+    >>> FeatureMasking(p=1.0, value=-1.0)(torch.rand(1, 3))
+    tensor([[-1., -1., -1.]])
+    """
+
+    _ndims = (2,)
+
+    def __init__(self, p: float = 0.2, value: float = 0.0) -> None:
+        self.p = p
+        self.value = value
+
+    def validate(self) -> None:
+        """Check the parameters; raise ValueError if one is out of range."""
+        self._check_real("p", high=1.0)
+        self._check_real("value", low=-float("inf"))
+
+    def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return x.masked_fill(rand(x.shape, x, generator) < self.p, float(self.value))

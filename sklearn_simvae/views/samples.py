@@ -1,0 +1,160 @@
+"""From an array to batches of views: the three sources of views, behind one door."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_simvae.views.augmentation import Augmentation
+from sklearn_simvae.views.groups import Groups
+from sklearn_simvae.views.layout import Layout
+
+
+class Samples:
+    """The samples of an array: its rows, its rows by group, or its entries along a views axis.
+
+    Parameters
+    ----------
+    X : array of shape (n, ...) or (n, n_views, ...)
+        Anything that can be indexed by an integer array and gives numpy arrays, memmaps included:
+        only the rows of a batch are ever read.
+    layout : Layout
+        How a row is read.
+    has_views : bool
+        Whether the second axis of X counts views.
+    groups : Groups, default=None
+        Where rows with an equal group are the views of one sample.
+    n_views : int, default=1
+        Views to make of a row, or the most to draw of a group.
+    indices : ndarray of int, default=None
+        Which samples; None is all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.views import Layout, Samples
+    >>> X = np.zeros((5, 2, 3))
+    >>> samples = Samples(X, *Layout.infer(X))
+    >>> len(samples), samples.take(np.array([0, 3]))[0].shape
+    (5, (2, 2, 3))
+    """
+
+    def __init__(self, X, layout, has_views, groups=None, n_views=1, indices=None):
+        self.X = X
+        self.layout = layout
+        self.has_views = has_views
+        self.groups = groups
+        self.n_views = n_views
+        n_samples = len(X) if groups is None else len(groups)
+        self.indices = np.arange(n_samples) if indices is None else indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def views_given(self) -> bool:
+        """Whether X holds the views already, by group or along an axis."""
+        return self.has_views or self.groups is not None
+
+    def subset(self, which: np.ndarray) -> "Samples":
+        """The samples at these places, sharing X.
+
+        Parameters
+        ----------
+        which : ndarray of int
+            Places among these samples.
+
+        Returns
+        -------
+        samples : Samples
+            The part.
+        """
+        return Samples(
+            self.X, self.layout, self.has_views, self.groups, self.n_views, self.indices[which]
+        )
+
+    def take(
+        self, which: np.ndarray, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Read a batch of samples.
+
+        Parameters
+        ----------
+        which : ndarray of int of shape (batch,)
+            Places among these samples.
+        rng : numpy.random.Generator, default=None
+            Which rows of groups larger than `n_views`. None takes the first.
+
+        Returns
+        -------
+        rows : ndarray of shape (batch, n_views, ...) or, where views are to be made, (batch, ...)
+            As X holds them, but in the machine's byte order and a type that torch has.
+        mask : ndarray of bool of shape (batch, n_views) or None
+            False where a group has fewer rows than others.
+        """
+        indices, mask = self.indices[which], None
+        if self.groups is not None:
+            indices, mask = self.groups.draw(indices, self.n_views, rng)
+        rows = np.asarray(self.X[indices])
+        return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False), mask
+
+
+def make_views(
+    rows: Tensor,
+    layout: Layout,
+    n_views: int | None,
+    augmentation: Callable[[Tensor], Tensor] | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Turn a batch as read into views as the networks take them.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (batch, ...) or (batch, n_views, ...)
+        A batch from :meth:`Samples.take`.
+    layout : Layout
+        How a row is read.
+    n_views : int or None
+        Views to make of each row; None where `rows` has a views axis.
+    augmentation : callable, default=None
+        From a batch of views to a batch of views, `(N, *layout.network_shape)`.
+    generator : torch.Generator, default=None
+        Randomness of the package's own augmentations.
+
+    Returns
+    -------
+    views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
+        The views.
+
+    Raises
+    ------
+    ValueError
+        If the augmentation changes the shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views import Layout, make_views
+    >>> layout = Layout("vector", (3,), (3,))
+    >>> make_views(torch.zeros(4, 3), layout, n_views=2).shape
+    torch.Size([4, 2, 3])
+    """
+    batch = len(rows)
+    if n_views is None:
+        n_views = rows.shape[1]
+        x = layout.to_network(rows.flatten(0, 1))
+    else:
+        x = layout.to_network(rows)
+        if n_views > 1:
+            x = x.repeat_interleave(n_views, dim=0)
+    if augmentation is not None:
+        own = isinstance(augmentation, Augmentation)
+        shape, x = x.shape, augmentation(x, generator) if own else augmentation(x)
+        if not isinstance(x, Tensor) or x.shape != shape:
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(
+                f"augmentation must give a batch of the shape that it takes, {tuple(shape)}; "
+                f"got {got}."
+            )
+    return x.float().reshape(batch, n_views, *layout.network_shape)
