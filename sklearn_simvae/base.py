@@ -14,7 +14,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_feature_names,
     _get_feature_names,
-    _num_samples,
     check_array,
     check_consistent_length,
     check_is_fitted,
@@ -448,9 +447,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         callbacks = self.callbacks or []
         callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
         if self.early_stopping:
-            stop = EarlyStopping(
-                patience=self.n_iter_no_change, load_best=True, sink=_silent
-            )
+            stop = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
             callbacks.append(("early_stopping", stop))
         if self.verbose:
             callbacks.append(("progress", FitProgress(type(self).__name__)))

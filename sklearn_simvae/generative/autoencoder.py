@@ -105,9 +105,7 @@ class AutoEncoder(nn.Module):
         return output.sigmoid() if self.squash else output
 
 
-def reparameterise(
-    mean: Tensor, log_variance: Tensor, generator: torch.Generator | None
-) -> Tensor:
+def reparameterise(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
     """A draw from N(mean, exp(log_variance)) that gradients pass through.
 
     Parameters

@@ -1,15 +1,13 @@
 """What the generative estimators share: decode, score and sample."""
 
-import warnings
 from abc import abstractmethod
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.base import SSLTransformer, _in_unit_interval, _seed

@@ -1,7 +1,6 @@
 """SimVAE: one content behind all views of a sample, fitted generatively."""
 
 import torch
-from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.generative.base import GenerativeTransformer

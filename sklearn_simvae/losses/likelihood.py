@@ -63,4 +63,3 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     return -F.binary_cross_entropy_with_logits(
         logits, x.to(logits.dtype).broadcast_to(logits.shape), reduction="none"
     ).sum(-1)
-

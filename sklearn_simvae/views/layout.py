@@ -81,7 +81,9 @@ class Layout:
                 )
         kind = _kind(input_shape, series)
         row_shape = X.shape[2:] if has_views else X.shape[1:]
-        return cls(kind, input_shape, row_shape, kind != "vector" and X.dtype == np.uint8), has_views
+        return cls(
+            kind, input_shape, row_shape, kind != "vector" and X.dtype == np.uint8
+        ), has_views
 
     @property
     def n_features(self) -> int:
@@ -230,7 +232,7 @@ def _kind(input_shape: tuple[int, ...], series: bool) -> str:
     if len(input_shape) == 1:
         return "vector"
     if len(input_shape) == 2:
-        length, channels = input_shape
+        channels = input_shape[1]
         # No picture is this narrow; a table of channels over time is.
         narrow = channels < 8 or max(input_shape) > 4 * min(input_shape)
         return "series" if series or narrow else "image"

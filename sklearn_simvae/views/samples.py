@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from sklearn_simvae.views.augmentation import Augmentation
-from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 
 

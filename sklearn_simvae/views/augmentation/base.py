@@ -121,7 +121,7 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     ) -> None:
         """Check that a parameter is a pair low <= a <= b <= high (low < a if `above`)."""
         value = getattr(self, name)
-        pair = _as_pair(value)
+        pair = as_pair(value)
         if pair is None or not low <= pair[0] <= pair[1] <= high or (above and pair[0] == low):
             left = "" if low == -inf else f"{low:g} {'<' if above else '<='} "
             right = "" if high == inf else f" <= {high:g}"
@@ -329,7 +329,7 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
-def _as_pair(value: Any) -> tuple[float, float] | None:
+def as_pair(value: Any) -> tuple[float, float] | None:
     """Return a parameter as a pair of floats, or None if it is not a pair of finite numbers."""
     try:
         low, high = value

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import log, pi
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import FoldableAugmentation, _as_pair, rand
+from .base import FoldableAugmentation, as_pair, rand
 
 __all__ = [
     "GeometricAugmentation",
@@ -204,14 +205,14 @@ class RandomRotation(GeometricAugmentation):
 
     def validate(self) -> None:
         """Check the parameters; raise ValueError if one is out of range."""
-        if _as_pair(self.degrees) is None:
+        if isinstance(self.degrees, Real):
             self._check_real("degrees")
         else:
             self._check_pair("degrees", -float("inf"))
 
     def _maps(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         n, _, height, width = x.shape
-        low, high = _as_pair(self.degrees) or (-float(self.degrees), float(self.degrees))
+        low, high = as_pair(self.degrees) or (-float(self.degrees), float(self.degrees))
         angle = rand((n,), x, generator, low, high).mul_(pi / 180)
         cos, sin = angle.cos(), angle.sin()
         maps = x.new_zeros(n, 2, 3)
