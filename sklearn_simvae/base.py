@@ -131,7 +131,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If a parameter or the data are not valid, or if training diverges.
         """
-        return self._fit(X, groups, self.max_epochs, go_on=self.warm_start)
+        return self._fit(X, groups)
 
     def partial_fit(self, X, y=None, groups=None):
         """Go once through X, from the weights that there are, at a constant learning rate.
@@ -155,7 +155,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             As :meth:`fit`.
         """
-        return self._fit(X, groups, 1, go_on=True, lr_schedule="constant")
+        return self._fit(X, groups, partial=True)
 
     def fit_transform(self, X, y=None, groups=None):
         """Fit to X, then transform it.
@@ -176,11 +176,11 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         return self.fit(X, groups=groups).transform(X)
 
-    def _fit(self, X, groups, epochs, go_on, lr_schedule=None):
+    def _fit(self, X, groups, partial=False):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
         feature_names = _get_feature_names(X)
-        reset = not (go_on and hasattr(self, "net_"))
+        reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
             _check_feature_names(self, X, reset=False)
         X, layout, has_views = self._check_X(X, reset)
@@ -198,8 +198,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             net.callbacks = callbacks
             net._initialize_callbacks()
         net.record_batches = bool(self.callbacks)
-        net.lr_schedule = lr_schedule or self.lr_schedule
-        net.train_epochs(train, valid, epochs)
+        net.lr_schedule = "constant" if partial else self.lr_schedule
+        net.train_epochs(train, valid, 1 if partial else self.max_epochs)
 
         self.net_ = net
         self.layout_ = layout
@@ -215,7 +215,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"Training interrupted by user after {self.n_iter_} whole epochs.",
                 ConvergenceWarning,
             )
-        self._warn_if_collapsed(train)
+        if not partial:
+            self._warn_if_collapsed(train)
         return self
 
     # ---------------------------------------------------------------- representation
@@ -298,6 +299,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self, module: nn.Module, views: Tensor, mask: Tensor | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """The "loss" and its terms on views of shape (batch, n_views, ...), means over samples."""
+
+    def _prepare(self, module: nn.Module, samples: Samples) -> None:
+        """Fit the first weights to the data."""
 
     def _warn_if_collapsed(self, samples: Samples) -> None:
         """Warn if the representation says nothing about the sample."""
@@ -417,6 +421,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             **{f"optimizer__{name}": value for name, value in options.items()},
         )
         net.initialize()
+        self._prepare(net.module_, samples)
         n_weights = sum(p.numel() for p in net.module_.parameters())
         net.bf16 = resolve_precision(self.precision, device, n_weights)
         if self.representation == "hidden":

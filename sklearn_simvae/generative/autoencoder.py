@@ -9,6 +9,7 @@ from sklearn_simvae.losses import bernoulli_log_likelihood, gaussian_log_likelih
 
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0
+_FIRST_LOG_VARIANCE = -4.0
 
 
 class AutoEncoder(nn.Module):
@@ -103,6 +104,46 @@ class AutoEncoder(nn.Module):
         """
         output = self.decoder(z).float()
         return output.sigmoid() if self.squash else output
+
+    @torch.no_grad()
+    def spread_latents(self, x: Tensor) -> None:
+        """Start where the latents tell samples apart: means of unit variance, little noise.
+
+        At torch's own initialisation all means are nearly equal under noise of unit variance. The
+        decoder then learns to ignore its input and to give the mean picture, from which a fit takes
+        hundreds of steps to escape.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+        """
+        head, d = self.encoder[-1], self.n_components
+        mean = self.encoder(x)[:, :d]
+        scale = mean.std(0)
+        scale = torch.where(scale > 1e-6 * mean.abs().amax(0), scale, torch.ones_like(scale))
+        head.bias[:d].sub_(mean.mean(0)).div_(scale)
+        head.weight[:d].div_(scale[:, None])
+        head.weight[d:].mul_(0.1)
+        head.bias[d:].fill_(_FIRST_LOG_VARIANCE)
+
+    @torch.no_grad()
+    def explained_variance(self, x: Tensor) -> float:
+        """Fraction of the variance of `x` that reconstructions explain: R2, 0 for the mean picture.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Data, in network layout.
+
+        Returns
+        -------
+        r2 : float
+            At most 1; NaN for constant data.
+        """
+        z = self.encoder(x)[:, : self.n_components]
+        residual = (x - self.mean(z)).square().mean()
+        return float(1 - residual / (x - x.mean(0)).square().mean())
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:

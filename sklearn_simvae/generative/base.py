@@ -1,9 +1,11 @@
 """What the generative estimators share: decode, score and sample."""
 
+import warnings
 from abc import abstractmethod
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
@@ -16,7 +18,8 @@ from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
 
 _ELBO_DRAWS = 8
-_PROBE_ROWS = 1024
+_PROBE_ROWS, _MAX_ROWS = 512, 1024
+_COLLAPSED_R2 = 0.01
 
 
 def _has_density(estimator) -> bool:
@@ -91,6 +94,23 @@ class GenerativeTransformer(SSLTransformer):
         return AutoEncoder(
             encoder, decoder, self.n_components, likelihood, self.noise_variance, squash
         )
+
+    def _prepare(self, module, samples):
+        # Weights that a user gives, by a module or a factory, are the user's.
+        if isinstance(self.encoder, str):
+            module.spread_latents(_some_views(samples, next(module.parameters()).device))
+
+    def _warn_if_collapsed(self, samples):
+        r2 = self.module_.explained_variance(_some_views(samples, self.net_.device))
+        if r2 < _COLLAPSED_R2:
+            warnings.warn(
+                f"{type(self).__name__} has collapsed or is not trained yet: after {self.n_iter_} "
+                f"epochs its reconstructions explain {max(r2, 0):.1%} of the variance of the data, "
+                "no more than their mean does. Try more max_epochs or a smaller batch_size, a "
+                "larger lr, a smaller noise_variance, a weaker augmentation, or scale the data, "
+                "e.g. by StandardScaler.",
+                ConvergenceWarning,
+            )
 
     def _objective(self, module, views, mask, generator):
         mean, log_variance = module.encode(views)
@@ -176,8 +196,8 @@ class GenerativeTransformer(SSLTransformer):
         layout = self.layout_
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(z), _PROBE_ROWS):
-                part = slice(start, start + _PROBE_ROWS)
+            for start in range(0, len(z), _MAX_ROWS):
+                part = slice(start, start + _MAX_ROWS)
                 x = self.module_.mean(z[part].to(self.net_.device))
                 X[part] = layout.from_network(x).cpu().numpy()
         return X
@@ -285,7 +305,7 @@ class GenerativeTransformer(SSLTransformer):
                     views = x.unflatten(0, (-1, n_views))
                     scores[part] = self._bound(views, None, n_importance_samples).cpu().numpy()
             else:
-                for which in groups.batches(_PROBE_ROWS):
+                for which in groups.batches(_MAX_ROWS):
                     rows, mask = groups.draw(which, int(groups.sizes[which].max()))
                     batch = torch.from_numpy(Samples(X, layout, False).take(rows)[0])
                     views = make_views(batch.to(self.net_.device), layout, None)
@@ -315,3 +335,10 @@ class GenerativeTransformer(SSLTransformer):
         if weighted:
             return torch.logsumexp(values, 0) - np.log(n_draws)
         return self._elbo(values.mean(0), mean, log_variance, mask=mask, reduction="none")["elbo"]
+
+
+def _some_views(samples: Samples, device) -> Tensor:
+    """One view of each of some samples, spread over all, in network layout."""
+    some = np.linspace(0, len(samples) - 1, min(len(samples), _PROBE_ROWS)).astype(int)
+    rows = torch.from_numpy(samples.take(some)[0]).to(device)
+    return samples.layout.to_network(rows[:, 0] if samples.views_given else rows)

@@ -22,7 +22,10 @@ VARIANCES = [(0.15, 1.0), (1.0, 1.0), (2.5, 0.3), (0.01, 4.0)]
 PRIORS = [*VARIANCES, (0.15, None)]
 variances = pytest.mark.parametrize(("style", "prior"), VARIANCES)
 priors = pytest.mark.parametrize(("style", "prior"), PRIORS)
-paddings = pytest.mark.parametrize("padding", [0.0, -7.0, 1e300, math.inf, math.nan])
+paddings = pytest.mark.parametrize(
+    ("padding", "style", "prior"),
+    [(p, 0.15, g) for p in (-7.0, 1e300, math.inf, math.nan) for g in (1.0, None)],
+)
 MASK = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [0, 1, 1, 0], [1, 0, 1, 1]]).bool()
 
 
@@ -31,11 +34,8 @@ def normal(*shape, seed=0):
 
 
 def elbo_inputs(batch=4, n_views=4, d=3):
-    return (
-        normal(batch, n_views),
-        normal(batch, n_views, d, seed=1),
-        normal(batch, n_views, d, seed=2),
-    )
+    mean, log_variance = normal(2, batch, n_views, d, seed=1)
+    return normal(batch, n_views), mean, log_variance
 
 
 def latent_covariance(n_views, style, prior):
@@ -81,9 +81,8 @@ def test_improper_prior_is_the_limit_of_a_wide_one(n_views):
     torch.testing.assert_close(rescaled, log_joint_prior(z, 0.15, None), rtol=0, atol=1e-7)
 
 
-@priors
 @paddings
-def test_masked_prior_reads_the_existing_views_alone(style, prior, padding):
+def test_masked_prior_reads_the_existing_views_alone(padding, style, prior):
     z, v = normal(4, 4, 3), normal(4, 4, 3, seed=1).exp()
     expected = torch.stack(
         [expected_log_joint_prior(z[i, m], v[i, m], style, prior) for i, m in enumerate(MASK)]
@@ -174,9 +173,8 @@ def test_elbo_of_single_views_is_the_textbook_bound(style, prior):
     torch.testing.assert_close(value["elbo"], log_likelihood[:, 0] - kl)
 
 
-@priors
 @paddings
-def test_masked_elbo_reads_the_existing_views_alone(style, prior, padding):
+def test_masked_elbo_reads_the_existing_views_alone(padding, style, prior):
     inputs = elbo_inputs()
     expected = torch.stack(
         [
@@ -206,34 +204,18 @@ def test_elbo_has_right_gradients(style, prior, mask):
 
 
 @priors
-@pytest.mark.parametrize("mask", [None, MASK], ids=["full", "masked"])
-def test_order_of_samples_and_of_views_does_not_matter(style, prior, mask):
-    inputs = elbo_inputs()
-    expected = simvae_elbo(*inputs, style, prior, mask, reduction="none")["elbo"]
-    rows, views = torch.tensor([2, 0, 3, 1]), torch.tensor([3, 1, 0, 2])
-    for value, order in (
-        (
-            simvae_elbo(
-                *(t[rows] for t in inputs),
-                style,
-                prior,
-                None if mask is None else mask[rows],
-                "none",
-            ),
-            rows,
-        ),
-        (
-            simvae_elbo(
-                *(t[:, views] for t in inputs),
-                style,
-                prior,
-                None if mask is None else mask[:, views],
-                "none",
-            ),
-            slice(None),
-        ),
-    ):
-        torch.testing.assert_close(value["elbo"], expected[order])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("axis", [0, 1], ids=["samples", "views"])
+def test_order_does_not_matter(style, prior, masked, axis):
+    order = torch.tensor([2, 0, 3, 1])
+    expected, value = (
+        simvae_elbo(*inputs, style, prior, mask if masked else None, "none")["elbo"]
+        for inputs, mask in (
+            (elbo_inputs(), MASK),
+            ([t.index_select(axis, order) for t in elbo_inputs()], MASK.index_select(axis, order)),
+        )
+    )
+    torch.testing.assert_close(value, expected if axis else expected[order])
 
 
 # Linear decoders with orthogonal columns: everything is Gaussian and known exactly.
@@ -257,7 +239,7 @@ class LinearModel:
         self.P += np.kron(np.eye(n_views), W.T @ W / noise)
         mean = np.linalg.solve(self.P, (self.x.numpy() @ W / noise).ravel())
         self.mean = torch.from_numpy(mean).reshape(1, n_views, d)
-        self.log_variance = -torch.from_numpy(np.diag(self.P)).log().reshape(1, n_views, d)
+        self.log_variance = -torch.tensor(np.diag(self.P)).log().reshape(1, n_views, d)
 
     def elbo(self, mean, log_variance):
         expected = gaussian_log_likelihood(self.x, mean @ self.W.T, self.noise)
@@ -284,7 +266,7 @@ def test_bound_misses_the_likelihood_by_the_coupling_of_the_views_alone(n_views,
     model = LinearModel(n_views, style, prior)
     gap = 0.5 * (np.log(np.diag(model.P)).sum() - np.linalg.slogdet(model.P)[1])
     elbo = model.elbo(model.mean, model.log_variance).item()
-    assert gap > 0.01
+    assert gap > 1e-5
     assert elbo + gap == pytest.approx(model.log_density, rel=1e-8)
 
 
@@ -360,9 +342,8 @@ def test_importance_weighted_bound_is_not_below_the_elbo_of_the_same_draws(seed)
     assert (weights.logsumexp(0) - math.log(7) >= weights.mean(0)).all()
 
 
-@priors
 @paddings
-def test_masked_weights_read_the_existing_views_alone(style, prior, padding):
+def test_masked_weights_read_the_existing_views_alone(padding, style, prior):
     log_likelihood, mean, log_variance = elbo_inputs()
     inputs = log_likelihood, draw(mean, log_variance, 1)[0], mean, log_variance
     expected = torch.stack(

@@ -1,0 +1,132 @@
+"""Estimators, data and callbacks that the tests share."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
+
+from sklearn_simvae import SimVAE
+from sklearn_simvae.datasets import make_sprites
+
+# Networks of this size are fastest on one thread, and give the same bits in any process.
+torch.set_num_threads(1)
+
+TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
+
+# A new method adds a line here, and one in ESTIMATORS for each variant worth scikit-learn's checks.
+METHODS = {"SimVAE": SimVAE}
+
+ESTIMATORS = [
+    *(method(**TINY) for method in METHODS.values()),
+    *(method(**TINY, representation="hidden") for method in METHODS.values()),
+    *(method(**TINY, early_stopping=True) for method in METHODS.values()),
+    SimVAE(**TINY, prior_variance=None),
+    SimVAE(**TINY, n_views=1),
+    SimVAE(**TINY, likelihood="gaussian"),
+]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.fixture(params=METHODS)
+def make(request):
+    """Makes a tiny estimator of each method in turn."""
+    return lambda **params: METHODS[request.param](**{**TINY, **params})
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Flat 8 x 8 digits in [0, 1] and their labels; 160 rows make 10 steps of 16."""
+    bunch = load_digits()
+    X = (bunch.data[:160] / 16).astype(np.float32)
+    X.flags.writeable = False
+    return X, bunch.target[:160]
+
+
+@pytest.fixture(scope="session")
+def sprites():
+    """Colour images, uint8, two views of each of 40 samples, (n, J, C, H, W)."""
+    images = make_sprites(40, image_size=8, n_channels=3, n_views=2, random_state=0).images
+    images.flags.writeable = False
+    return images
+
+
+class Spy(Callback):
+    """Keeps the hooks that training calls, and what it calls them with."""
+
+    def __init__(self):
+        self.calls = []
+
+    def hooks(self):
+        return [hook for hook, _ in self.calls]
+
+    def seen(self, hook, name):
+        return [kwargs[name] for called, kwargs in self.calls if called == hook]
+
+    def on_train_begin(self, net, **kwargs):
+        self.calls.append(("train_begin", kwargs))
+
+    def on_train_end(self, net, **kwargs):
+        self.calls.append(("train_end", kwargs))
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.calls.append(("epoch_begin", kwargs))
+
+    def on_epoch_end(self, net, **kwargs):
+        weights = {k: w.clone() for k, w in net.module_.state_dict().items()}
+        self.calls.append(("epoch_end", {**kwargs, "weights": weights}))
+
+    def on_batch_begin(self, net, **kwargs):
+        self.calls.append(("batch_begin", kwargs))
+
+    def on_batch_end(self, net, **kwargs):
+        self.calls.append(("batch_end", kwargs))
+
+    def on_grad_computed(self, net, **kwargs):
+        self.calls.append(("grad_computed", kwargs))
+
+
+class RaiseAt(Callback):
+    """Raises in a hook of an epoch, counted from 1 over the net's life."""
+
+    def __init__(self, hook, epoch, error):
+        self.hook = hook
+        self.epoch = epoch
+        self.error = error
+
+    def _maybe(self, hook, net):
+        if hook == self.hook and len(net.history) == self.epoch:
+            raise self.error
+
+    def on_epoch_begin(self, net, **kwargs):
+        self._maybe("epoch_begin", net)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        self._maybe("batch_end" if training else "valid_batch_end", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._maybe("epoch_end", net)
+
+
+class Views:
+    """An augmentation that keeps the batches that it gets, and from some call on acts on them."""
+
+    def __init__(self, act=None, after=0):
+        self.act = act
+        self.after = after
+        self.batches = []
+
+    def __call__(self, x):
+        self.batches.append(x.clone())
+        return x if self.act is None or len(self.batches) <= self.after else self.act(x)
+
+
+def fails(x):
+    raise RuntimeError("the augmentation fails")
+
+
+def gives_nan(x):
+    return x * np.nan

@@ -1,0 +1,68 @@
+"""What scikit-learn asks of every transformer."""
+
+import numpy as np
+import pytest
+from conftest import ESTIMATORS
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_passes_all_of_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+def test_set_output_gives_the_container_asked_for(make, digits, container):
+    X, _ = digits
+    if container != "default":
+        pytest.importorskip(container)
+    estimator = make().set_output(transform=container)
+    Z = estimator.fit_transform(X)
+    assert type(Z).__module__.split(".")[0] == {"default": "numpy"}.get(container, container)
+    np.testing.assert_array_equal(np.asarray(Z), estimator.set_output(transform=None).transform(X))
+    if container != "default":
+        assert list(Z.columns) == list(estimator.get_feature_names_out())
+
+
+@pytest.mark.parametrize("representation, width", [("latent", 3), ("hidden", 16)])
+def test_output_is_float32_and_has_a_name_for_each_column(make, digits, representation, width):
+    X, _ = digits
+    estimator = make(representation=representation).fit(X)
+    Z = estimator.transform(X)
+    assert Z.shape == (len(X), width) and Z.dtype == np.float32
+    name = type(estimator).__name__.lower()
+    assert list(estimator.get_feature_names_out()) == [f"{name}{i}" for i in range(width)]
+
+
+def test_hidden_representation_is_what_the_head_of_the_encoder_reads(make, digits):
+    X, _ = digits
+    estimator = make(representation="hidden").fit(X)
+    weight, bias = (p.detach().numpy() for p in list(estimator.encoder_.parameters())[-2:])
+    latent = estimator.transform(X) @ weight.T + bias
+    estimator.set_params(representation="latent")
+    np.testing.assert_allclose(latent[:, :3], estimator.transform(X), atol=1e-5)
+
+
+def test_n_features_in_counts_the_values_of_an_image(make, sprites):
+    for X in (sprites, sprites[:, 0]):
+        assert make(encoder="mlp").fit(X).n_features_in_ == 3 * 8 * 8
+
+
+@pytest.mark.parametrize("module", ["pandas", "polars"])
+def test_feature_names_of_a_frame_are_kept_and_asked_for_again(make, digits, module):
+    DataFrame = pytest.importorskip(module).DataFrame
+    X = digits[0][:, 20:24]
+    frame = DataFrame({name: X[:, i] for i, name in enumerate("abcd")})
+    estimator = make().fit(frame)
+    assert list(estimator.feature_names_in_) == list("abcd")
+    np.testing.assert_array_equal(estimator.transform(frame), make().fit_transform(X))
+    with pytest.raises(ValueError, match="feature names"):
+        estimator.transform(frame[["b", "a", "c", "d"]])
+    assert not hasattr(estimator.fit(X), "feature_names_in_")
+
+
+def test_y_is_accepted_and_never_used(make, digits):
+    X, y = digits
+    Z = make().fit_transform(X)
+    np.testing.assert_array_equal(make().fit_transform(X, y), Z)
+    np.testing.assert_array_equal(make().fit_transform(X, np.full(len(X), np.nan)), Z)

@@ -1,0 +1,499 @@
+"""Training: the same again from a seed, going on, stopping, and losing nothing."""
+
+import copy
+import pickle
+import random
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from conftest import RaiseAt, Spy, Views, fails, gives_nan
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import (
+    BatchScoring,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    Freezer,
+    GradientNormClipping,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+    ProgressBar,
+)
+from torch import nn
+
+
+def with_dropout(n_outputs=6):
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, n_outputs)
+    )
+
+
+def without_time(estimator):
+    return [{k: v for k, v in row.items() if k != "dur"} for row in estimator.history_]
+
+
+def assert_same_fit(first, second, X):
+    """Equal to the bit, and so is what was trained but does not show in transform."""
+    assert_array_equal(first.transform(X), second.transform(X))
+    assert without_time(first) == without_time(second)
+    assert first.n_iter_ == second.n_iter_
+    weights = second.module_.state_dict()
+    assert all(torch.equal(w, weights[name]) for name, w in first.module_.state_dict().items())
+
+
+# ---------------------------------------------------------------- random states
+
+SEEDED = {
+    "default": {},
+    "early stopping": {"early_stopping": True},
+    "module with dropout": {"encoder": with_dropout()},
+    "factory": {"encoder": lambda input_shape, n_outputs: with_dropout(n_outputs)},
+    "augmentation from elsewhere": {"augmentation": lambda x: x + 0.1 * torch.randn_like(x)},
+    "augmentation by numpy": {"augmentation": lambda x: x * np.random.rand()},  # noqa: NPY002
+    "bf16": {"precision": "bf16"},
+    "one view": {"n_views": 1},
+}
+
+
+@pytest.mark.parametrize("params", SEEDED.values(), ids=SEEDED)
+def test_refit_with_one_random_state_is_equal_to_the_bit(make, digits, params):
+    X, _ = digits
+    first = make(**params).fit(X)
+    torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    assert_same_fit(first, make(**params).fit(X), X)
+    assert_same_fit(first, copy.deepcopy(first).fit(X), X)
+    other = make(**params, random_state=1).fit(X)
+    assert np.abs(other.transform(X) - first.transform(X)).max() > 1e-3
+
+
+def test_random_state_may_be_an_instance(make, digits):
+    X, _ = digits
+    first, second = (make(random_state=np.random.RandomState(5)).fit(X) for _ in range(2))
+    assert_same_fit(first, second, X)
+
+
+def test_without_random_state_fits_differ(make, digits):
+    X, _ = digits
+    first, second = (make(random_state=None).fit_transform(X) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+@pytest.mark.parametrize("params", [SEEDED["default"], SEEDED["module with dropout"]])
+def test_global_random_states_are_left_alone(make, digits, params, random_state):
+    X, _ = digits
+
+    def states():
+        return (
+            torch.get_rng_state().tolist(),
+            str(np.random.get_state()),  # noqa: NPY002
+            random.getstate(),
+        )
+
+    estimator = make(random_state=random_state, early_stopping=True, **params)
+    before = states()
+    estimator.fit(X).partial_fit(X).fit_transform(X)
+    estimator.transform(X)
+    for method in ("encode", "score", "score_samples"):
+        if hasattr(estimator, method):
+            getattr(estimator, method)(X)
+    if hasattr(estimator, "sample"):
+        estimator.sample(3)
+    estimator.set_params(callbacks=RaiseAt("batch_end", 1, RuntimeError()))
+    with pytest.raises(RuntimeError):
+        estimator.fit(X)
+    assert states() == before
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_partial_fit_goes_on_from_any_state(make, digits):
+    X, _ = digits
+    estimator, n_iter, seen = make(), 0, []
+    for step in ("partial_fit", "partial_fit", "fit", "partial_fit", "fit", "partial_fit"):
+        n_iter = 2 if step == "fit" else n_iter + 1
+        assert getattr(estimator, step)(X) is estimator
+        assert estimator.n_iter_ == len(estimator.history_) == n_iter
+        assert [row["epoch"] for row in estimator.history_] == list(range(1, n_iter + 1))
+        seen.append(estimator.transform(X))
+    assert_array_equal(seen[2], seen[4])
+    assert_array_equal(seen[3], seen[5])
+    assert all(np.abs(a - b).max() > 1e-5 for a, b in pairwise(seen))
+
+
+def test_epochs_of_partial_fit_are_those_of_a_fit_at_constant_rate(make, digits):
+    X, _ = digits
+    estimator = make()
+    for _ in range(3):
+        estimator.partial_fit(X)
+    assert_same_fit(estimator, make(lr_schedule="constant", max_epochs=3).fit(X), X)
+
+
+def test_warm_start_goes_on_and_a_cold_one_restarts(make, digits):
+    X, _ = digits
+    warm = make(warm_start=True, lr_schedule="constant").fit(X).fit(X)
+    assert_same_fit(warm, make(lr_schedule="constant", max_epochs=4).fit(X), X)
+    cold = make(lr_schedule="constant").fit(X)
+    once = copy.deepcopy(cold)
+    assert_same_fit(once, cold.fit(X), X)
+
+
+def test_warm_start_trains_with_what_was_set_since(make, digits):
+    X, _ = digits
+    spy = Spy()
+    estimator = make(warm_start=True).fit(X)
+    estimator.set_params(lr=1e-5, batch_size=80, max_epochs=1, callbacks=spy, n_views=3)
+    estimator.set_params(lr_schedule="constant", augmentation=Views()).fit(X)
+    assert estimator.history_[-1]["lr"] == 1e-5
+    assert [len(rows) for rows, _ in spy.seen("batch_begin", "batch")] == [80, 80]
+    assert [len(x) for x in estimator.augmentation.batches] == [240, 240]
+
+
+def test_partial_fit_takes_other_data_of_the_same_layout(make, sprites):
+    estimator = make(encoder="mlp").partial_fit(sprites).partial_fit(sprites[:8])
+    assert estimator.partial_fit(sprites[:, 0]).n_iter_ == 3
+    groups = np.repeat(np.arange(20), 2)
+    assert estimator.partial_fit(sprites[:, 0], groups=groups).n_iter_ == 4
+
+
+# ---------------------------------------------------------------- early stopping
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"noise_variance": 0.01}, {"noise_variance": 1.0}, {"lr_schedule": "constant"}]
+)
+def test_early_stopping_keeps_the_weights_of_the_best_epoch(make, digits, params):
+    X, _ = digits
+    if not set(params) <= set(make().get_params()):
+        pytest.skip("not a parameter of this method")
+    spy = Spy()
+    estimator = make(early_stopping=True, lr=0.01, max_epochs=40, callbacks=spy, **params).fit(X)
+    losses = [row["valid_loss"] for row in estimator.history_]
+    best = spy.seen("epoch_end", "weights")[np.argmin(losses)]
+    assert all(torch.equal(w, best[name]) for name, w in estimator.module_.state_dict().items())
+
+
+def test_early_stopping_stops_when_patience_is_spent(make, digits):
+    X, _ = digits
+    # Without augmentation 16 samples are learnt by heart at once.
+    params = {
+        "augmentation": None,
+        "lr": 0.02,
+        "lr_schedule": "constant",
+        "validation_fraction": 0.8,
+    }
+    estimator = make(early_stopping=True, max_epochs=300, n_iter_no_change=4, **params).fit(X[:80])
+    losses = [row["valid_loss"] for row in estimator.history_]
+    assert estimator.n_iter_ == len(losses) < 300
+    assert np.argmin(losses) == len(losses) - 1 - 4
+
+
+def test_validation_part_shares_no_group_with_the_training_part(make):
+    groups = np.random.default_rng(0).integers(0, 30, 120)
+    X = np.random.default_rng(1).random((120, 4), dtype=np.float32)
+    X[:, 0] = groups
+    spy = Spy()
+    make(early_stopping=True, validation_fraction=0.2, callbacks=spy, batch_size=5).fit(
+        X, groups=groups
+    )
+    parts = {True: set(), False: set()}
+    for (rows, _), training in zip(
+        spy.seen("batch_begin", "batch"), spy.seen("batch_begin", "training"), strict=True
+    ):
+        parts[training] |= set(rows[..., 0].flatten().tolist())
+    assert not parts[True] & parts[False]
+    assert parts[True] | parts[False] == set(groups.tolist())
+    assert len(parts[False]) == round(0.2 * len(set(groups.tolist())))
+
+
+def test_validation_part_is_of_the_size_asked_for(make, digits):
+    X, _ = digits
+    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, 1)):
+        spy = Spy()
+        make(early_stopping=True, validation_fraction=fraction, callbacks=spy).fit(X)
+        assert len(spy.seen("epoch_begin", "dataset_valid")[0]) == expected
+        assert len(spy.seen("epoch_begin", "dataset_train")[0]) == 160 - expected
+
+
+# ---------------------------------------------------------------- what is shown of it
+
+
+def test_history_has_a_finite_row_for_each_epoch(make, digits):
+    X, _ = digits
+    estimator = make(early_stopping=True, max_epochs=3).fit(X)
+    assert len(estimator.history_) == estimator.n_iter_ == 3
+    names = set(estimator.history_[0])
+    assert {"epoch", "loss", "valid_loss", "lr", "dur"} <= names
+    assert all(set(row) == names for row in estimator.history_)
+    assert all(type(v) in (int, float) for row in estimator.history_ for v in row.values())
+    assert np.isfinite([list(row.values()) for row in estimator.history_]).all()
+
+
+def test_verbose_shows_one_bar_with_the_terms(make, digits, capsys):
+    X, _ = digits
+    estimator = make(verbose=1, early_stopping=True).fit(X)
+    out, err = capsys.readouterr()
+    assert out == ""
+    shown = err.split("\r")[-1]
+    # 144 samples to learn from are 9 steps of 16.
+    assert type(estimator).__name__ in shown and "18/18" in shown and "epoch=2" in shown
+    terms = [n for n in estimator.history_[0] if not n.startswith(("valid", "epoch", "lr", "dur"))]
+    assert all(f"{name}=" in shown for name in [*terms, "valid_loss"])
+
+
+def test_nothing_is_printed_unless_asked(make, digits, capfd):
+    X, _ = digits
+    make(early_stopping=True, n_iter_no_change=1, max_epochs=30).fit(X).transform(X)
+    assert capfd.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------- optimisers, schedules, precision
+
+
+@pytest.mark.parametrize(
+    "optimizer, expected",
+    [
+        ("adam", torch.optim.Adam),
+        ("adamw", torch.optim.AdamW),
+        ("sgd", torch.optim.SGD),
+        (torch.optim.RMSprop, torch.optim.RMSprop),
+    ],
+)
+def test_optimizer_by_name_or_class(make, digits, optimizer, expected):
+    X, _ = digits
+    estimator = make(optimizer=optimizer, lr=1e-4, weight_decay=0.25)
+    estimator.fit(X)
+    assert type(estimator.net_.optimizer_) is expected
+    assert estimator.net_.optimizer_.param_groups[0]["weight_decay"] == 0.25
+    assert estimator.history_[-1]["loss"] < estimator.history_[0]["loss"]
+
+
+def test_learning_rate_follows_its_schedule(make, digits):
+    X, _ = digits
+    rates = {
+        schedule: np.array(
+            [row["lr"] for row in make(lr_schedule=schedule, max_epochs=6).fit(X).history_]
+        )
+        for schedule in ("constant", "cosine", "one_cycle")
+    }
+    assert (rates["constant"] == 1e-3).all()
+    assert (np.diff(rates["cosine"]) < 0).all() and rates["cosine"][-1] < 1e-5
+    peak = rates["one_cycle"].argmax()
+    assert 0 < peak < 3 and rates["one_cycle"][-1] < 1e-5
+    assert max(r.max() for r in rates.values()) <= 1e-3
+
+
+def test_batch_size_counts_samples_and_makes_even_batches(make, digits):
+    X, _ = digits
+    sizes = {}
+    for batch_size in ("auto", 50, 10_000):
+        spy = Spy()
+        make(batch_size=batch_size, n_views=3, max_epochs=1, callbacks=spy).fit(X)
+        sizes[batch_size] = [len(rows) for rows, _ in spy.seen("batch_begin", "batch")]
+    assert sizes == {"auto": [16] * 10, 50: [40] * 4, 10_000: [160]}
+
+
+def test_bf16_trains_to_about_the_same(make, digits):
+    X, _ = digits
+    full, half = (make(precision=p, max_epochs=15, lr=3e-3).fit(X) for p in ("float32", "bf16"))
+    start = full.history_[0]["loss"]
+    losses = [e.history_[-1]["loss"] for e in (full, half)]
+    assert abs(losses[0] - losses[1]) < 0.05 * (start - losses[0])
+    assert np.abs(full.transform(X) - half.transform(X)).max() > 0
+    assert half.transform(X).dtype == np.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_compiled_training_is_the_same_and_can_be_pickled(make, digits):
+    X, _ = digits
+    plain, compiled = make().fit(X), make(compile=True).fit(X)
+    np.testing.assert_allclose(compiled.transform(X), plain.transform(X), atol=1e-3)
+    restored = pickle.loads(pickle.dumps(compiled))
+    np.testing.assert_allclose(restored.transform(X), compiled.transform(X), atol=1e-5)
+
+
+# ---------------------------------------------------------------- callbacks
+
+
+@pytest.mark.parametrize(
+    "form", [lambda c: c, lambda c: [c], lambda c: (c, EpochTimer()), lambda c: [("spy", c)]]
+)
+def test_callbacks_hear_of_all_that_happens(make, digits, form):
+    X, _ = digits
+    spy = Spy()
+    estimator = make(callbacks=form(spy), batch_size=80).fit(X)
+    step = ["batch_begin", "grad_computed", "batch_end"]
+    epoch = ["epoch_begin", *step * 2, "epoch_end"]
+    assert spy.hooks() == ["train_begin", *epoch * 2, "train_end"]
+    assert all(torch.is_tensor(loss) for loss in spy.seen("batch_end", "loss"))
+    assert estimator.net_.history[0, "batches", 1, "train_loss"] > 0
+
+
+def constant_score(net, X, y):
+    return 1.0
+
+
+CALLBACKS = {
+    "clipping": lambda path: GradientNormClipping(0.1),
+    "schedule": lambda path: LRScheduler("StepLR", step_size=1, gamma=0.5),
+    "checkpoint": lambda path: Checkpoint(dirname=path),
+    "checkpoint by train loss": lambda path: [
+        PassthroughScoring("train_loss", on_train=True),
+        Checkpoint(monitor="train_loss_best", dirname=path),
+    ],
+    "timer": lambda path: EpochTimer(),
+    "log": lambda path: PrintLog(sink=str),
+    "bar": lambda path: ProgressBar(),
+    "freezer": lambda path: Freezer("encoder.1*"),
+    "stopping": lambda path: EarlyStopping(),
+    "score": lambda path: EpochScoring(constant_score, name="constant"),
+    "batch score": lambda path: BatchScoring(constant_score, name="constant"),
+}
+
+
+@pytest.mark.parametrize("callback", CALLBACKS.values(), ids=CALLBACKS)
+def test_callbacks_of_skorch_work(make, digits, callback, tmp_path):
+    X, _ = digits
+    estimator = make(callbacks=callback(tmp_path), early_stopping=True).fit(X)
+    assert estimator.n_iter_ == 2
+    restored = pickle.loads(pickle.dumps(estimator))
+    assert_array_equal(restored.transform(X), estimator.transform(X))
+    clone(estimator).fit(X)
+
+
+def test_callbacks_do_what_they_are_for(make, digits, tmp_path):
+    X, _ = digits
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    rates = [
+        row["lr"]
+        for row in make(callbacks=schedule, lr_schedule="constant", max_epochs=3).fit(X).history_
+    ]
+    assert rates == [1e-3, 5e-4, 2.5e-4]
+
+    frozen, start = (make(callbacks=[Freezer("encoder*")], max_epochs=n).fit(X) for n in (3, 1))
+    assert_array_equal(frozen.transform(X), start.transform(X))
+
+    clipped = make(callbacks=GradientNormClipping(1e-12), optimizer="sgd", lr=1e-3).fit(X)
+    assert np.abs(clipped.transform(X) - start.transform(X)).max() < 1e-6
+
+    saved = make(callbacks=Checkpoint(monitor=None, dirname=tmp_path)).fit(X)
+    weights = torch.load(tmp_path / "params.pt")
+    assert all(torch.equal(w, weights[name]) for name, w in saved.module_.state_dict().items())
+
+
+# ---------------------------------------------------------------- nothing is lost
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("hook", ["epoch_begin", "batch_end", "valid_batch_end"])
+def test_interrupt_keeps_the_whole_epochs(make, digits, hook, early_stopping):
+    X, _ = digits
+    if hook == "valid_batch_end" and not early_stopping:
+        return
+    params = {"early_stopping": early_stopping, "lr_schedule": "constant"}
+    estimator = make(callbacks=RaiseAt(hook, 3, KeyboardInterrupt()), max_epochs=5, **params)
+    with pytest.warns(ConvergenceWarning, match="interrupted .* 2 whole epochs"):
+        assert estimator.fit(X) is estimator
+    assert_same_fit(estimator, make(max_epochs=2, **params).fit(X), X)
+    assert estimator.set_params(callbacks=None).partial_fit(X).n_iter_ == 3
+
+
+FIRST_EPOCH = {
+    "first fit": (False, "fit"),
+    "refit": (True, "fit"),
+    "warm fit": (True, "warm fit"),
+    "partial_fit": (True, "partial_fit"),
+}
+
+
+def go(estimator, how, X):
+    estimator.set_params(warm_start=how == "warm fit")
+    return getattr(estimator, how.removeprefix("warm "))(X)
+
+
+def assert_unchanged(estimator, before, X):
+    assert_same_fit(estimator, before, X)
+    restored = pickle.loads(pickle.dumps(estimator.set_params(callbacks=None, augmentation=None)))
+    assert restored.partial_fit(X).n_iter_ == before.n_iter_ + 1
+
+
+@pytest.mark.parametrize("hook", ["epoch_begin", "batch_end"])
+@pytest.mark.parametrize("fitted, how", FIRST_EPOCH.values(), ids=FIRST_EPOCH)
+def test_interrupt_in_the_first_epoch_changes_nothing(make, digits, fitted, how, hook):
+    X, _ = digits
+    estimator = make()
+    if fitted:
+        estimator.fit(X)
+    before = copy.deepcopy(estimator)
+    epoch = 1 if how == "fit" else estimator.n_iter_ + 1
+    estimator.set_params(callbacks=RaiseAt(hook, epoch, KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        go(estimator, how, X)
+    if fitted:
+        assert_unchanged(estimator, before, X)
+    else:
+        assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_iter_")
+
+
+FAULTS = {
+    "augmentation": lambda epoch: {"augmentation": Views(fails)},
+    "callback in a batch": lambda epoch: {
+        "callbacks": RaiseAt("batch_end", epoch, RuntimeError("the callback fails"))
+    },
+    "callback after an epoch": lambda epoch: {
+        "callbacks": RaiseAt("epoch_end", epoch, RuntimeError("the callback fails"))
+    },
+}
+
+
+@pytest.mark.parametrize("how", ["fit", "warm fit", "partial_fit"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_an_error_leaves_the_fit_before_as_it_was(make, digits, fault, how):
+    X, _ = digits
+    estimator = make(verbose=1).fit(X)
+    before = copy.deepcopy(estimator)
+    estimator.set_params(**fault(1 if how == "fit" else 3))
+    with pytest.raises(RuntimeError, match="fails"):
+        go(estimator, how, X)
+    assert_unchanged(estimator, before, X)
+
+
+def test_first_fit_that_diverges_keeps_the_last_good_weights(make, digits):
+    X, _ = digits
+    params = {"batch_size": 40, "max_epochs": 5, "lr_schedule": "constant"}
+    estimator = make(augmentation=Views(gives_nan, after=8), **params)
+    with pytest.raises(ValueError, match=r"diverged in epoch 3\b"):
+        estimator.fit(X)
+    whole = make(augmentation=None, **{**params, "max_epochs": 2}).fit(X)
+    assert_same_fit(estimator, whole, X)
+
+
+def test_first_fit_that_diverges_at_once_stays_unfitted(make, digits):
+    X, _ = digits
+    estimator = make(augmentation=Views(gives_nan))
+    with pytest.raises(ValueError, match=r"diverged in epoch 1\b"):
+        estimator.fit(X)
+    assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_features_in_")
+
+
+@pytest.mark.parametrize("how", ["fit", "warm fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "params", [{"lr": 1e20}, {"augmentation": Views(gives_nan)}], ids=["lr", "augmentation"]
+)
+def test_fitted_estimator_survives_divergence(make, digits, how, params):
+    X, _ = digits
+    estimator = make().fit(X)
+    before = copy.deepcopy(estimator)
+    epoch = 1 if how == "fit" else 3
+    with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*[Ll]ower lr"):
+        go(estimator.set_params(**params), how, X)
+    assert_unchanged(estimator.set_params(lr=1e-3), before, X)

@@ -1,0 +1,230 @@
+"""Where views come from, and how the shape of X is read."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from conftest import Spy, Views
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_simvae.views import (
+    Compose,
+    FeatureCorruption,
+    Jitter,
+    RandomResizedCrop,
+    Scaling,
+    SeriesCrop,
+    default_augmentation,
+)
+
+
+def numbered(n_samples, *shape):
+    """Rows in [0, 1] whose first value tells the sample."""
+    X = np.random.default_rng(0).random((n_samples, *shape), dtype=np.float32)
+    X[..., 0] = (np.arange(n_samples) / n_samples).reshape(-1, *[1] * (len(shape) - 1))
+    return X
+
+
+# ---------------------------------------------------------------- groups
+
+SIZES = [1, 2, 3, 5, 2, 1, 4, 3]
+
+
+def grouped(label):
+    """Rows of groups of unequal size, in no order; the first value tells the group."""
+    which = np.random.default_rng(0).permutation(np.repeat(np.arange(len(SIZES)), SIZES))
+    return numbered(len(SIZES), 4)[which] + np.eye(4)[1] * np.arange(len(which))[:, None], [
+        label(i) for i in which
+    ]
+
+
+def test_rows_of_a_group_are_the_views_of_one_sample(make):
+    X, groups = grouped(int)
+    spy = Spy()
+    make(n_views=3, batch_size=3, max_epochs=20, callbacks=spy).fit(X, groups=groups)
+    per_epoch, rows_seen = [], set()
+    for rows, mask in spy.seen("batch_begin", "batch"):
+        mask = torch.ones(rows.shape[:2], dtype=bool) if mask is None else mask
+        assert (rows[..., 0] == rows[:, :1, 0]).all(), "rows of several groups in one sample"
+        for views, given in zip(rows, mask, strict=True):
+            group = round(float(views[0, 0]) * len(SIZES))
+            own = views[given, 1].tolist()
+            assert len(set(own)) == len(own) == min(SIZES[group], 3)
+            per_epoch.append(group)
+            rows_seen.update(own)
+    per_epoch = np.reshape(per_epoch, (20, len(SIZES)))
+    assert_array_equal(np.sort(per_epoch), np.tile(np.arange(len(SIZES)), (20, 1)))
+    assert len(rows_seen) == len(X), "rows beyond n_views are drawn anew each epoch"
+
+
+def test_labels_of_groups_may_be_of_any_kind(make):
+    X, numbers = grouped(int)
+    Z = make().fit(X, groups=numbers).transform(X)
+    for label in ("group {}".format, lambda i: i - 100, lambda i: i / 3):
+        groups = grouped(label)[1]
+        assert_array_equal(make().fit(X, groups=groups).transform(X), Z)
+    assert_array_equal(make().fit(X, groups=np.array(groups, dtype=object)).transform(X), Z)
+
+
+def test_groups_make_no_more_of_the_features_than_rows_do(make):
+    X, groups = grouped(int)
+    estimator = make()
+    Z = estimator.fit_transform(X, groups=groups)
+    assert Z.shape == (len(X), 3) and estimator.n_features_in_ == 4
+    assert_array_equal(Z, make().fit(X, groups=groups).transform(X))
+    assert np.abs(Z - make().fit_transform(X)).max() > 1e-4
+
+
+# ---------------------------------------------------------------- views axis
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 1, 8, 8), (3, 3, 8, 8)])
+def test_views_axis_of_X_is_read_without_being_told(make, shape):
+    X = numbered(20, *shape)
+    spy = Spy()
+    estimator = make(encoder="mlp", callbacks=spy, n_views=7)
+    Z = estimator.fit_transform(X)
+    assert Z.shape == (20, 3) and estimator.n_features_in_ == np.prod(shape[1:])
+    assert {rows.shape[1:] for rows, _ in spy.seen("batch_begin", "batch")} == {shape}
+    views = [estimator.transform(X[:, j]) for j in range(shape[0])]
+    assert_allclose(Z, np.mean(views, 0), atol=1e-6)
+    assert np.ptp(views, 0).max() > 1e-3
+
+
+# ---------------------------------------------------------------- augmentation
+
+
+@pytest.mark.parametrize(
+    "row, params, network_shape",
+    [
+        ((6,), {}, (6,)),
+        ((1, 8, 8), {}, (1, 8, 8)),
+        ((64,), {"input_shape": (8, 8)}, (1, 8, 8)),
+        ((8, 8, 3), {"input_shape": (8, 8, 3), "encoder": "mlp"}, (3, 8, 8)),
+        ((20, 2), {"input_shape": (20, 2), "encoder": "mlp"}, (2, 20)),
+    ],
+)
+def test_augmentation_gets_batches_of_views_in_network_layout(make, row, params, network_shape):
+    X = numbered(40, *row)
+    augmentation = Views()
+    estimator = make(augmentation=augmentation, n_views=3, batch_size=16, **params).fit(X)
+    assert len(augmentation.batches) == 2 * 3, "2 epochs of 3 steps"
+    for x in augmentation.batches:
+        assert x.shape[1:] == network_shape and x.dtype == torch.float32
+        assert x.device == torch.device(estimator.net_.device)
+        copies = x.unflatten(0, (-1, 3))
+        assert (copies == copies[:, :1]).all()
+    for epoch in (augmentation.batches[:3], augmentation.batches[3:]):
+        samples = torch.cat(epoch).flatten(1)[::3, 0].numpy()
+        assert_allclose(np.sort(samples), np.arange(40) / 40, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "row, input_shape, explicit",
+    [
+        ((6,), None, FeatureCorruption()),
+        ((1, 8, 8), None, RandomResizedCrop()),
+        ((3, 8, 8), None, default_augmentation("image", 3)),
+        ((20, 2), (20, 2), Compose([Jitter(), Scaling(), SeriesCrop()])),
+    ],
+)
+def test_auto_augmentation_suits_the_kind_of_data(make, row, input_shape, explicit):
+    X = numbered(30, *row)
+    auto, same, none = (
+        make(augmentation=augmentation, input_shape=input_shape, encoder="mlp").fit_transform(X)
+        for augmentation in ("auto", explicit, None)
+    )
+    assert_array_equal(auto, same)
+    assert np.abs(auto - none).max() > 1e-5
+
+
+def test_given_views_are_augmented_only_if_asked(make, digits):
+    X = digits[0].reshape(80, 2, 64)
+    groups = np.repeat(np.arange(80), 2)
+    for views, g in ((X, None), (X.reshape(160, 64), groups)):
+        kept = Views()
+        auto, none, explicit = (
+            make(augmentation=augmentation, batch_size=40).fit(views, groups=g).transform(views)
+            for augmentation in ("auto", None, Compose([kept, FeatureCorruption()]))
+        )
+        assert_array_equal(auto, none)
+        assert np.abs(explicit - none).max() > 1e-5
+        assert [x.shape for x in kept.batches] == [(80, 64)] * 4
+
+
+def test_augmentation_that_changes_the_shape_is_refused(make, digits):
+    with pytest.raises(ValueError, match="augmentation must give a batch of the shape"):
+        make(augmentation=lambda x: x[:, :5]).fit(digits[0])
+
+
+# ---------------------------------------------------------------- shapes and types
+
+
+@pytest.mark.parametrize("views", [(), (2,)])
+@pytest.mark.parametrize(
+    "input_shape", [(8, 8), (1, 8, 8), (8, 8, 1), (3, 4, 8), (8, 5, 3), (32, 2), (64,)]
+)
+def test_flat_and_shaped_rows_are_the_same_data(make, views, input_shape):
+    size = int(np.prod(input_shape))
+    flat = numbered(30, *views, size)
+    shaped = flat.reshape(30, *views, *input_shape)
+    first, second = (make(encoder="mlp", input_shape=input_shape).fit(X) for X in (flat, shaped))
+    Z = first.transform(flat)
+    for estimator, X in ((first, shaped), (second, flat), (second, shaped)):
+        assert_array_equal(estimator.transform(X), Z)
+    assert first.n_features_in_ == second.n_features_in_ == size
+    if not views:
+        pair = np.stack([flat, flat], 1)
+        assert_allclose(first.transform(pair), Z, atol=1e-6)
+
+
+@pytest.mark.parametrize("encoder", ["mlp", "conv"])
+def test_channels_may_come_last(make, sprites, encoder):
+    params = {"encoder": encoder, "max_epochs": 1}
+    first = make(**params).fit_transform(sprites)
+    last = make(input_shape=(8, 8, 3), **params).fit_transform(np.moveaxis(sprites, 2, -1))
+    assert_array_equal(first, last)
+
+
+def test_channels_of_a_series_come_last(make):
+    X = numbered(30, 20, 2)
+    augmentation = Views()
+    estimator = make(input_shape=(20, 2), augmentation=augmentation, n_views=1).fit(X)
+    rows = torch.cat(augmentation.batches[: len(augmentation.batches) // 2])
+    rows = rows[rows[:, 0, 0].argsort()]
+    order = X[:, 0, 0].argsort()
+    assert_array_equal(rows, X[order].transpose(0, 2, 1))
+    assert estimator.transform(X).shape == (30, 3)
+
+
+def test_uint8_pixels_are_the_same_as_floats_over_255(make, sprites):
+    floats = sprites / np.float32(255)
+    first, second = make(encoder="mlp").fit(sprites), make(encoder="mlp").fit(floats)
+    Z = first.transform(sprites)
+    assert_array_equal(second.transform(floats), Z)
+    assert_array_equal(first.transform(floats), Z)
+
+
+@pytest.mark.parametrize("kind", ["f8", "f2", ">f4", ">f8", "i8", "u2", "?", "list", "strided"])
+def test_numbers_of_any_type_will_do(make, digits, kind):
+    X = (digits[0] > 0.5).astype(np.float32)
+    if kind == "list":
+        other = X.tolist()
+    else:
+        other = np.repeat(X, 2, 1)[:, ::2] if kind == "strided" else X.astype(kind)
+    assert_array_equal(make().fit_transform(other), make().fit_transform(X))
+
+
+def test_images_stay_uint8_in_memory(make, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6000, 1, 16, 16), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    X = np.load(tmp_path / "images.npy", mmap_mode="r")
+    augmentation = Views()
+    estimator = make(augmentation=augmentation, max_epochs=1)
+    tracemalloc.start()
+    estimator.fit(X).transform(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < images.nbytes / 2
+    assert max(x.numel() for x in augmentation.batches) < images.size / 2

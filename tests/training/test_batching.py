@@ -1,0 +1,107 @@
+"""Batches of an epoch."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_simvae.training import BatchLoader, auto_batch_size
+from sklearn_simvae.views import Groups, Layout, Samples
+
+LAYOUT = Layout("vector", (1,), (1,))
+
+
+def loader(n_samples, batch_size, shuffle=True, seed=0):
+    """Over rows whose only value is their index."""
+    X = np.arange(n_samples, dtype=np.float32)[:, None]
+    loader = BatchLoader(Samples(X, LAYOUT, False), batch_size, shuffle=shuffle)
+    loader.seed = seed
+    return loader
+
+
+def grouped(sizes, n_views, seed=0):
+    """Over groups of rows; all groups in one batch."""
+    X = np.arange(sum(sizes), dtype=np.float32)[:, None]
+    groups = Groups(np.repeat(np.arange(len(sizes)), sizes))
+    samples = Samples(X, LAYOUT, False, groups, n_views=n_views)
+    loader = BatchLoader(samples, len(sizes), shuffle=True)
+    loader.seed = seed
+    return loader
+
+
+def order(loader):
+    return np.concatenate([rows[:, 0].numpy() for rows, _ in loader]).astype(int)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size"), [(1, 1), (1, 64), (10, 5), (11, 5), (100, 99), (257, 256), (7, 1)]
+)
+def test_epoch_covers_each_sample_once_in_even_batches(n_samples, batch_size, shuffle):
+    batches = loader(n_samples, batch_size, shuffle)
+    assert sorted(order(batches)) == list(range(n_samples))
+    sizes = [len(rows) for rows, _ in batches]
+    assert len(batches) == len(sizes) == -(-n_samples // batch_size)
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_order_is_fixed_by_the_seed_of_the_epoch():
+    first, again, other = (order(loader(100, 16, seed=seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first != np.arange(100)).any()
+    batches = loader(100, 16)
+    np.testing.assert_array_equal(order(batches), order(batches))
+
+
+def test_samples_come_in_order_unless_shuffled():
+    np.testing.assert_array_equal(order(loader(100, 16, shuffle=False)), np.arange(100))
+
+
+def test_shuffling_leaves_the_global_random_state_alone():
+    state = np.random.get_state()  # noqa: NPY002
+    order(loader(100, 16))
+    np.testing.assert_equal(np.random.get_state(), state)  # noqa: NPY002
+
+
+def test_subset_is_covered_and_nothing_else():
+    samples = loader(100, 16).samples.subset(np.arange(0, 100, 3))
+    assert sorted(order(BatchLoader(samples, 8, shuffle=True))) == list(range(0, 100, 3))
+
+
+def test_views_of_large_groups_change_from_epoch_to_epoch():
+    batches, seen = grouped([50, 50], n_views=2), set()
+    for seed in range(10):
+        batches.seed = seed
+        ((rows, mask),) = batches
+        assert rows.shape == (2, 2, 1)
+        assert mask is None
+        seen |= set(rows.flatten().int().tolist())
+    assert len(seen) > 20
+    assert torch.equal(next(iter(batches))[0], next(iter(batches))[0])
+
+
+def test_mask_of_small_groups_comes_as_a_tensor():
+    ((rows, mask),) = grouped([1, 4, 2], n_views=3)
+    assert rows.shape == (3, 3, 1)
+    assert mask.dtype == torch.bool
+    assert sorted(mask.sum(1).tolist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_batches_are_tensors_on_the_device(dtype):
+    X = np.arange(5, dtype=dtype)[:, None]
+    for rows, mask in BatchLoader(Samples(X, LAYOUT, False), 2, "cpu"):
+        assert rows.device == torch.device("cpu")
+        assert rows.dtype == (torch.uint8 if dtype == np.uint8 else torch.float32)
+        assert mask is None
+
+
+def test_auto_batch_size_leaves_steps_on_small_sets_and_is_256_on_large_ones():
+    sizes = [auto_batch_size(n) for n in range(1, 20_000)]
+    assert all(isinstance(size, int) for size in sizes)
+    assert (np.diff(sizes) >= 0).all()
+    assert (sizes[0], sizes[-1]) == (16, 256)
+    for n, size in enumerate(sizes, start=1):
+        assert size == 16 or n / size >= 20
+    assert auto_batch_size(10**8) == 256

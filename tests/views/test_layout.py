@@ -1,0 +1,265 @@
+"""What a shape is read as, and the way to the networks' layout and back."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_simvae.views import Layout
+
+SHAPES = {
+    "vector": (7,),
+    "grey": (12, 9),
+    "channels first": (3, 12, 9),
+    "channels last": (12, 9, 3),
+    "alpha last": (12, 9, 4),
+    "grey first": (1, 12, 9),
+    "series": (20, 2),
+}
+NETWORK = {
+    "vector": ("vector", (7,)),
+    "grey": ("image", (1, 12, 9)),
+    "channels first": ("image", (3, 12, 9)),
+    "channels last": ("image", (3, 12, 9)),
+    "alpha last": ("image", (4, 12, 9)),
+    "grey first": ("image", (1, 12, 9)),
+    "series": ("series", (2, 20)),
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind", "row_shape", "has_views"),
+    [
+        ((5, 784), "f8", "vector", (784,), False),
+        ((5, 1), "f4", "vector", (1,), False),
+        ((5, 3), "i8", "vector", (3,), False),
+        ((5, 10), "u1", "vector", (10,), False),
+        ((5, 2, 7), "f4", "vector", (7,), True),
+        ((5, 1, 7), "f2", "vector", (7,), True),
+        ((5, 7, 7), "f8", "vector", (7,), True),
+        ((5, 1, 28, 28), "f4", "image", (1, 28, 28), False),
+        ((5, 3, 32, 20), "u1", "image", (3, 32, 20), False),
+        ((5, 4, 32, 32), "u1", "image", (4, 32, 32), False),
+        ((5, 2, 1, 28, 28), "u1", "image", (1, 28, 28), True),
+        ((5, 3, 3, 32, 20), "f8", "image", (3, 32, 20), True),
+    ],
+)
+def test_shape_is_read_as_it_comes(shape, dtype, kind, row_shape, has_views):
+    layout, found = Layout.infer(np.full(shape, 2, dtype=dtype))
+    assert (layout.kind, layout.input_shape, layout.row_shape) == (kind, row_shape, row_shape)
+    assert found is has_views
+    assert layout.network_shape == row_shape
+    assert layout.n_features == math.prod(row_shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((5, 28, 28), "u1"),
+        ((5, 2, 7), "u1"),
+        ((5, 2, 7), "i8"),
+        ((5, 2, 7), "?"),
+        ((5, 28, 28), "f4"),
+        ((5, 8, 8), "f8"),
+        ((5, 28, 28, 1), "f4"),
+        ((5, 32, 32, 3), "u1"),
+        ((5, 2, 32, 32, 3), "u1"),
+        ((5, 1, 28, 1), "f4"),
+        ((5, 3, 32, 3), "f4"),
+        ((5, 2, 28, 28), "f4"),
+        ((5, 2, 2, 28, 28), "f4"),
+        ((5, 4, 4, 3), "f4"),
+        ((5, 4, 4, 1), "f4"),
+        ((5, 64), "u1"),
+        ((5, 784), "u1"),
+        ((5, 2, 2, 3, 8, 8), "f4"),
+        ((5,), "f4"),
+    ],
+)
+def test_shape_that_could_be_read_wrongly_asks_for_input_shape(shape, dtype):
+    with pytest.raises(ValueError, match="input_shape"):
+        Layout.infer(np.full(shape, 2, dtype=dtype))
+
+
+def test_uint8_squares_of_zeros_and_ones_are_vectors():
+    layout, _ = Layout.infer(np.ones((5, 64), dtype=np.uint8))
+    assert layout.kind == "vector"
+    assert not layout.pixels
+
+
+def test_message_of_refusal_gives_input_shapes_that_are_understood():
+    X = np.full((5, 784), 2, dtype=np.uint8)
+    for input_shape, kind in (((28, 28), "image"), ((784,), "vector")):
+        with pytest.raises(ValueError, match=rf"input_shape=\({', '.join(map(str, input_shape))}"):
+            Layout.infer(X)
+        assert Layout.infer(X, input_shape)[0].kind == kind
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("flat", [False, True], ids=["shaped", "flat"])
+@pytest.mark.parametrize("n_views", [None, 1, 2])
+@pytest.mark.parametrize("dtype", ["f8", "u1"])
+def test_input_shape_is_found_flat_or_shaped_with_or_without_views(name, flat, n_views, dtype):
+    input_shape = SHAPES[name]
+    row_shape = (math.prod(input_shape),) if flat else input_shape
+    views = () if n_views is None else (n_views,)
+    layout, has_views = Layout.infer(np.full((5, *views, *row_shape), 2, dtype), input_shape)
+    assert has_views is (n_views is not None)
+    assert (layout.kind, layout.network_shape) == NETWORK[name]
+    assert (layout.input_shape, layout.row_shape) == (input_shape, row_shape)
+    assert layout.n_features == math.prod(input_shape)
+
+
+@pytest.mark.parametrize("input_shape", [[28, 28], np.array([28, 28]), (np.int64(28), 28)])
+def test_input_shape_may_be_any_sequence_of_integers(input_shape):
+    layout, _ = Layout.infer(np.zeros((5, 784)), input_shape)
+    assert layout == Layout("image", (28, 28), (784,))
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "shape"),
+    [
+        ((28, 28), (5, 783)),
+        ((28, 28), (5, 2, 783)),
+        ((28, 20), (5, 20, 28)),
+        ((3, 32, 32), (5, 32, 32, 3)),
+        ((7,), (5, 8)),
+        ((7,), (5,)),
+        ((7,), (5, 2, 2, 7)),
+    ],
+)
+def test_array_that_does_not_fit_input_shape_is_refused(input_shape, shape):
+    with pytest.raises(ValueError, match="input_shape"):
+        Layout.infer(np.zeros(shape), input_shape)
+
+
+@pytest.mark.parametrize(
+    "input_shape",
+    [(), (0,), (0, 3), (2, 28, 28), (28, 28, 2), (3, 32, 3), (1, 28, 1), (2, 3, 8, 8)],
+)
+def test_input_shape_that_is_not_understood_is_refused(input_shape):
+    with pytest.raises(ValueError, match="input_shape"):
+        Layout.infer(np.zeros((5, *input_shape)), input_shape)
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "series", "kind"),
+    [
+        ((28, 28), False, "image"),
+        ((28, 28), True, "series"),
+        ((8, 8), False, "image"),
+        ((100, 1), False, "series"),
+        ((100, 12), False, "series"),
+        ((100, 64), False, "image"),
+        ((100, 64), True, "series"),
+        ((5,), True, "vector"),
+        ((3, 32, 32), True, "image"),
+    ],
+)
+def test_two_numbers_are_an_image_unless_narrow_or_said_to_be_a_series(input_shape, series, kind):
+    assert Layout.infer(np.zeros((2, *input_shape)), input_shape, series)[0].kind == kind
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("flat", [False, True], ids=["shaped", "flat"])
+def test_every_value_arrives_at_its_channel_and_place(name, flat):
+    _, network_shape = NETWORK[name]
+    # Each value tells where in the network's layout it belongs.
+    expected = np.arange(2 * math.prod(network_shape), dtype=np.float32).reshape(2, *network_shape)
+    last = name in ("channels last", "alpha last", "series")
+    rows = np.moveaxis(expected, 1, -1) if last else expected
+    rows = rows.reshape(2, *((-1,) if flat else SHAPES[name]))
+    layout, _ = Layout.infer(rows, SHAPES[name])
+    x = layout.to_network(torch.tensor(rows))
+    assert x.dtype == torch.float32
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(layout.from_network(x), rows)
+
+
+@st.composite
+def rows_and_input_shape(draw):
+    size = st.integers(5, 12)
+    input_shape = draw(
+        st.one_of(
+            st.tuples(size),
+            st.tuples(size, size),
+            st.tuples(st.sampled_from([1, 3, 4]), size, size),
+            st.tuples(size, size, st.sampled_from([1, 3, 4])),
+            st.tuples(st.integers(1, 40), st.integers(1, 7)),
+        )
+    )
+    row_shape = (math.prod(input_shape),) if draw(st.booleans()) else input_shape
+    views = draw(st.sampled_from([(), (1,), (3,)]))
+    shape = (draw(st.integers(0, 3)), *views, *row_shape)
+    rows = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    return rows, input_shape, draw(st.booleans())
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows_and_input_shape())
+def test_way_to_the_network_and_back_gives_the_rows(case):
+    rows, input_shape, series = case
+    layout, has_views = Layout.infer(rows, input_shape, series)
+    flat = torch.tensor(rows).flatten(0, 1) if has_views else torch.tensor(rows)
+    x = layout.to_network(flat)
+    assert x.shape == (len(flat), *layout.network_shape)
+    torch.testing.assert_close(layout.from_network(x), flat, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_layout_of_fit_reads_rows_flat_and_shaped_alike(name):
+    shaped = np.random.default_rng(0).random((3, *SHAPES[name]), dtype=np.float32)
+    flat = shaped.reshape(3, -1)
+    layout, _ = Layout.infer(shaped, SHAPES[name])
+    x = layout.to_network(torch.tensor(flat))
+    torch.testing.assert_close(x, layout.to_network(torch.tensor(shaped)))
+    assert layout.has_views(flat.shape, "SimVAE") is False
+    assert layout.has_views((3, 2, *flat.shape[1:]), "SimVAE") is True
+
+
+def test_rows_of_another_size_are_refused_in_the_words_of_scikit_learn():
+    layout, _ = Layout.infer(np.zeros((5, 7)))
+    with pytest.raises(
+        ValueError, match="X has 6 features, but SimVAE is expecting 7 features as input"
+    ):
+        layout.has_views((5, 6), "SimVAE")
+
+
+@pytest.mark.parametrize("name", [n for n, (kind, _) in NETWORK.items() if kind == "image"])
+@pytest.mark.parametrize("flat", [False, True], ids=["shaped", "flat"])
+def test_uint8_images_are_scaled_to_the_unit_interval(name, flat):
+    size = math.prod(SHAPES[name])
+    rows = np.linspace(0, 255, size).astype(np.uint8).reshape(1, *((-1,) if flat else SHAPES[name]))
+    layout, _ = Layout.infer(rows, SHAPES[name])
+    x = layout.to_network(torch.tensor(rows))
+    assert layout.pixels
+    assert (x.min().item(), x.max().item()) == (0.0, 1.0)
+    np.testing.assert_allclose(layout.from_network(x), rows / 255.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("vector", "u1"), ("series", "u1"), ("grey", "i8"), ("grey", "u2"), ("grey", "f8")],
+)
+def test_everything_but_uint8_images_is_taken_as_it_is(name, dtype):
+    rows = np.full((2, *SHAPES[name]), 200, dtype)
+    layout, _ = Layout.infer(rows, SHAPES[name])
+    assert not layout.pixels
+    assert (layout.to_network(torch.tensor(rows)) == 200).all()
+
+
+def test_layout_of_pixels_takes_floats_of_the_unit_interval_as_they_are():
+    layout, _ = Layout.infer(np.full((2, 1, 8, 8), 200, np.uint8))
+    x = layout.to_network(torch.full((2, 1, 8, 8), 0.5))
+    assert (x == 0.5).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_rows_are_not_modified(dtype):
+    rows = torch.full((2, 1, 8, 8), 200, dtype=dtype)
+    layout, _ = Layout.infer(np.full((2, 1, 8, 8), 200, np.uint8))
+    layout.to_network(rows)
+    assert (rows == 200).all()
