@@ -347,6 +347,11 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         groups = column_or_1d(groups, dtype=None)
         check_consistent_length(X, groups)
+        if groups.dtype.kind == "f" and np.isnan(groups).any():
+            raise ValueError(
+                f"groups contains NaN in {np.isnan(groups).sum()} rows. Give each of them a group "
+                "of its own, or leave those rows out."
+            )
         try:
             return Groups(groups)
         except TypeError as error:

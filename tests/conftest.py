@@ -29,6 +29,8 @@ ESTIMATORS = [
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    # Two epochs are no training, and the estimators say so.
+    config.addinivalue_line("filterwarnings", "ignore:.* has collapsed")
 
 
 @pytest.fixture(params=METHODS)

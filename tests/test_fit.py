@@ -167,15 +167,12 @@ def test_partial_fit_takes_other_data_of_the_same_layout(make, sprites):
 # ---------------------------------------------------------------- early stopping
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"noise_variance": 0.01}, {"noise_variance": 1.0}, {"lr_schedule": "constant"}]
-)
+@pytest.mark.parametrize("params", [{}, {"lr": 1e-3}, {"lr_schedule": "constant"}])
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(make, digits, params):
     X, _ = digits
-    if not set(params) <= set(make().get_params()):
-        pytest.skip("not a parameter of this method")
     spy = Spy()
-    estimator = make(early_stopping=True, lr=0.01, max_epochs=40, callbacks=spy, **params).fit(X)
+    params = {"early_stopping": True, "lr": 0.01, "max_epochs": 40, "callbacks": spy} | params
+    estimator = make(**params).fit(X)
     losses = [row["valid_loss"] for row in estimator.history_]
     best = spy.seen("epoch_end", "weights")[np.argmin(losses)]
     assert all(torch.equal(w, best[name]) for name, w in estimator.module_.state_dict().items())
@@ -312,10 +309,12 @@ def test_bf16_trains_to_about_the_same(make, digits):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_compiled_training_is_the_same_and_can_be_pickled(make, digits):
     X, _ = digits
     plain, compiled = make().fit(X), make(compile=True).fit(X)
+    assert compiled.encoder_._compiled_call_impl is not None
     np.testing.assert_allclose(compiled.transform(X), plain.transform(X), atol=1e-3)
     restored = pickle.loads(pickle.dumps(compiled))
     np.testing.assert_allclose(restored.transform(X), compiled.transform(X), atol=1e-5)
@@ -459,12 +458,21 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_an_error_leaves_the_fit_before_as_it_was(make, digits, fault, how):
     X, _ = digits
-    estimator = make(verbose=1).fit(X)
+    estimator = make().fit(X)
     before = copy.deepcopy(estimator)
     estimator.set_params(**fault(1 if how == "fit" else 3))
     with pytest.raises(RuntimeError, match="fails"):
         go(estimator, how, X)
     assert_unchanged(estimator, before, X)
+
+
+def test_a_progress_bar_that_was_cut_short_is_closed_and_forgotten(make, digits):
+    X, _ = digits
+    estimator = make(verbose=1, warm_start=True).fit(X).set_params(augmentation=Views(fails))
+    with pytest.raises(RuntimeError, match="fails"):
+        estimator.fit(X)
+    Z = pickle.loads(pickle.dumps(estimator)).transform(X)
+    assert_array_equal(Z, estimator.transform(X))
 
 
 def test_first_fit_that_diverges_keeps_the_last_good_weights(make, digits):

@@ -64,7 +64,9 @@ def test_labels_of_groups_may_be_of_any_kind(make):
     for label in ("group {}".format, lambda i: i - 100, lambda i: i / 3):
         groups = grouped(label)[1]
         assert_array_equal(make().fit(X, groups=groups).transform(X), Z)
-    assert_array_equal(make().fit(X, groups=np.array(groups, dtype=object)).transform(X), Z)
+    text = list(map("group {}".format, numbers))
+    for groups in (np.array(text, dtype=object), pytest.importorskip("pandas").Series(text)):
+        assert_array_equal(make().fit(X, groups=groups).transform(X), Z)
 
 
 def test_groups_make_no_more_of_the_features_than_rows_do(make):

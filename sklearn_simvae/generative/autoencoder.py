@@ -9,7 +9,7 @@ from sklearn_simvae.losses import bernoulli_log_likelihood, gaussian_log_likelih
 
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0
-_FIRST_LOG_VARIANCE = -4.0
+_FIRST_LOG_VARIANCE, _SMALL, _SMALLEST_MEAN = -4.0, 0.1, 0.02
 
 
 class AutoEncoder(nn.Module):
@@ -124,8 +124,25 @@ class AutoEncoder(nn.Module):
         scale = torch.where(scale > 1e-6 * mean.abs().amax(0), scale, torch.ones_like(scale))
         head.bias[:d].sub_(mean.mean(0)).div_(scale)
         head.weight[:d].div_(scale[:, None])
-        head.weight[d:].mul_(0.1)
+        head.weight[d:].mul_(_SMALL)
         head.bias[d:].fill_(_FIRST_LOG_VARIANCE)
+
+    @torch.no_grad()
+    def start_from_mean(self, x: Tensor) -> None:
+        """Let the decoder give the mean of the data at first, so that no step is spent on it.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+        """
+        layers = (nn.Linear, nn.Conv1d, nn.Conv2d)
+        last = [module for module in self.decoder.modules() if isinstance(module, layers)][-1]
+        mean = x.mean(0) if isinstance(last, nn.Linear) else x.transpose(0, 1).flatten(1).mean(1)
+        if self.squash:
+            mean = mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit()
+        last.weight.mul_(_SMALL)
+        last.bias.copy_(mean.flatten())
 
     @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:

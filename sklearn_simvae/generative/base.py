@@ -96,9 +96,12 @@ class GenerativeTransformer(SSLTransformer):
         )
 
     def _prepare(self, module, samples):
+        x = _some_views(samples, next(module.parameters()).device)
         # Weights that a user gives, by a module or a factory, are the user's.
         if isinstance(self.encoder, str):
-            module.spread_latents(_some_views(samples, next(module.parameters()).device))
+            module.spread_latents(x)
+        if isinstance(self.decoder, str):
+            module.start_from_mean(x)
 
     def _warn_if_collapsed(self, samples):
         r2 = self.module_.explained_variance(_some_views(samples, self.net_.device))

@@ -100,13 +100,16 @@ def expected_log_joint_prior(
         weight = mask.unsqueeze(-1).to(mean.dtype)
         n_views = weight.sum((-2, -1))
         log_views = n_views.log()
+        # Filled, not multiplied: whatever stands in the padding must not count, nor its gradient.
+        mean = _without_padding(mean, mask)
+        variance = None if variance is None else _without_padding(variance, mask)
     views_column = n_views if mask is None else n_views.unsqueeze(-1)
 
-    centre = (weight * mean).sum(-2) / views_column
+    centre = mean.sum(-2) / views_column
     spread = (weight * (mean - centre.unsqueeze(-2)).square()).sum((-2, -1))
     centre_square = centre.square().sum(-1)
     if variance is not None:
-        total_variance = (weight * variance).sum((-2, -1))
+        total_variance = variance.sum((-2, -1))
         spread = spread + (1 - 1 / n_views) * total_variance
         centre_square = centre_square + total_variance / n_views**2
 
@@ -119,6 +122,11 @@ def expected_log_joint_prior(
     log_total = total.log() if isinstance(total, Tensor) else math.log(total)
     scale = n_views * _LOG_2PI + (n_views - 1) * log_style + log_total
     return value - 0.5 * n_dims * scale - 0.5 * n_views * centre_square / total
+
+
+def _without_padding(values: Tensor, mask: Tensor) -> Tensor:
+    """Values of shape (..., n_views, d) with zeros where the mask is False."""
+    return values.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def gaussian_entropy(log_variance: Tensor) -> Tensor:
@@ -192,9 +200,14 @@ def simvae_elbo(
     >>> simvae_elbo(torch.zeros(4, 2), mean, log_variance, style_variance=1.0)["elbo"]
     tensor(-0.6479)
     """
+    if reduction not in ("mean", "none"):
+        raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}.")
+    if mask is not None:
+        log_likelihood = log_likelihood.masked_fill(~mask, 0.0)
+        log_variance = _without_padding(log_variance, mask)
     entropy = gaussian_entropy(log_variance)
     if mask is not None:
-        log_likelihood, entropy = log_likelihood * mask, entropy * mask
+        entropy = entropy * mask
     terms = {
         "reconstruction": log_likelihood.sum(-1),
         "entropy": entropy.sum(-1),
@@ -253,5 +266,5 @@ def simvae_log_weights(
     log_q = -0.5 * (squared + log_variance + _LOG_2PI).sum(-1)
     per_view = log_likelihood - log_q
     if mask is not None:
-        per_view = per_view * mask
+        per_view = per_view.masked_fill(~mask, 0.0)
     return per_view.sum(-1) + log_joint_prior(z, style_variance, prior_variance, mask)

@@ -41,8 +41,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # A tensor that holds no number is no use, so "meta" fails here too.
+        torch.zeros(1, device=resolved).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise ValueError(
             f"device={device!r} is not available here ({error}). Use device='auto' for the best "
             "that is, or device='cpu'."
@@ -120,7 +121,8 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
         # torch.manual_seed would also reseed devices that are not ours.
         torch.default_generator.manual_seed(seed)
         if on_cuda:
-            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+            index = torch.cuda.current_device() if device.index is None else device.index
+            torch.cuda.default_generators[index].manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         try:
             yield

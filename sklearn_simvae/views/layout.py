@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_simvae.networks.checks import check_sizes
+
 _CHANNELS = (1, 3, 4)
 
 
@@ -72,7 +74,7 @@ class Layout:
         if input_shape is None:
             input_shape, has_views = _shape_from_array(X)
         else:
-            input_shape = tuple(int(size) for size in input_shape)
+            input_shape = check_sizes(input_shape, "input_shape")
             has_views = _match(X.shape[1:], input_shape)
             if has_views is None:
                 raise ValueError(
@@ -81,9 +83,8 @@ class Layout:
                 )
         kind = _kind(input_shape, series)
         row_shape = X.shape[2:] if has_views else X.shape[1:]
-        return cls(
-            kind, input_shape, row_shape, kind != "vector" and X.dtype == np.uint8
-        ), has_views
+        pixels = kind == "image" and X.dtype == np.uint8
+        return cls(kind, input_shape, row_shape, pixels), has_views
 
     @property
     def n_features(self) -> int:
@@ -176,11 +177,11 @@ def _shape_from_array(X: np.ndarray) -> tuple[tuple[int, ...], bool]:
     """The shape of a row where no `input_shape` is given, and whether X has a views axis."""
     shape = X.shape
     if X.ndim == 2:
-        side = math.isqrt(shape[1])
-        if X.dtype == np.uint8 and side >= 8 and side**2 == shape[1] and X.max(initial=0) > 1:
+        image = _square_image(shape[1])
+        if X.dtype == np.uint8 and image and X.max(initial=0) > 1:
             raise ValueError(
                 f"uint8 rows of {shape[1]} values may be flattened images or plain vectors: pass "
-                f"input_shape=({side}, {side}) for images, input_shape=({shape[1]},) for vectors."
+                f"input_shape={image} for images, input_shape=({shape[1]},) for vectors."
             )
         return shape[1:], False
     if X.ndim == 3:
@@ -193,7 +194,7 @@ def _shape_from_array(X: np.ndarray) -> tuple[tuple[int, ...], bool]:
         return shape[2:], True
     if X.ndim in (4, 5):
         row = shape[-3:]
-        if row[0] in _CHANNELS and (row[2] not in _CHANNELS or row[1] in _CHANNELS):
+        if row[0] in _CHANNELS and row[2] not in _CHANNELS:
             return row, X.ndim == 5
         raise ValueError(
             f"X of shape {shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, "
@@ -203,6 +204,15 @@ def _shape_from_array(X: np.ndarray) -> tuple[tuple[int, ...], bool]:
         f"X has {X.ndim} dimensions, shape {shape}; expected 2 to 5. Pass input_shape, the shape "
         "of one row, where a row has another layout."
     )
+
+
+def _square_image(n_values: int) -> tuple[int, ...] | None:
+    """The shape of the grey or colour square that has so many pixel values, from 8 px."""
+    for channels in ((), (3,)):
+        side = math.isqrt(n_values // math.prod(channels))
+        if side >= 8 and math.prod(channels) * side**2 == n_values:
+            return (*channels, side, side)
+    return None
 
 
 def _match(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> bool | None:
@@ -227,8 +237,6 @@ def _accepted(input_shape: tuple[int, ...]) -> str:
 
 def _kind(input_shape: tuple[int, ...], series: bool) -> str:
     """What a row of this shape is."""
-    if not input_shape or min(input_shape) < 1:
-        raise ValueError(f"input_shape must hold positive sizes, got {input_shape}.")
     if len(input_shape) == 1:
         return "vector"
     if len(input_shape) == 2:

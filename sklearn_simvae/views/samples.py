@@ -149,7 +149,8 @@ def make_views(
             x = x.repeat_interleave(n_views, dim=0)
     if augmentation is not None:
         own = isinstance(augmentation, Augmentation)
-        shape, x = x.shape, augmentation(x, generator) if own else augmentation(x)
+        # A foreign callable may work in place.
+        shape, x = x.shape, augmentation(x, generator) if own else augmentation(x.clone())
         if not isinstance(x, Tensor) or x.shape != shape:
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(

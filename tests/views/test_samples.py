@@ -113,7 +113,7 @@ def test_batches_of_read_only_arrays_can_be_written_without_a_warning(recwarn, d
     np.testing.assert_array_equal(X, values(6, 5))
 
 
-@pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_uint8_stays_uint8_until_it_is_on_the_device(dtype):
     rows, _ = samples_of(values(6, 5).astype(dtype), (5,)).take(WHICH)
     assert rows.dtype == (np.uint8 if dtype == "u1" else np.float32)

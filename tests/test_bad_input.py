@@ -1,0 +1,252 @@
+"""What is refused, before anything is trained, and what the message says to do about it."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from conftest import Spy
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
+
+X = np.random.default_rng(0).random((40, 6))
+VIEWS = X.reshape(20, 2, 6)
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+LAST = IMAGES[:, 0, :, :, None].repeat(3, -1)
+
+
+def put(value, dtype=float):
+    changed = X.astype(dtype)
+    changed[3, 2] = value
+    return changed
+
+
+# What to fit, on what, and what the message must say.
+DATA = {
+    "NaN": ({}, put(np.nan), "NaN"),
+    "infinity": ({}, put(np.inf), "infinity"),
+    "NaN in views": ({}, put(np.nan).reshape(VIEWS.shape), "NaN"),
+    "too large for float32": ({}, put(1e39), "float32.*[Ss]cale"),
+    "too large integers": ({}, put(10**39, object), "float32.*[Ss]cale"),
+    "sparse": ({}, scipy.sparse.csr_array(X), "[Ss]parse.*dense"),
+    "complex": ({}, put(1j, complex), "[Cc]omplex"),
+    "strings": ({}, put("a", str), "string"),
+    "strings among objects": ({}, put("a", object), "could not convert string to float"),
+    "no rows": ({}, X[:0], "0 sample"),
+    "no features": ({}, X[:, :0], "0 feature"),
+    "one dimension": ({}, X[0], "Reshape your data"),
+    "one sample": ({}, X[:1], "at least 2 samples"),
+    "one sample of views": ({}, VIEWS[:1], "at least 2 samples"),
+    "uint8 of three axes": ({}, IMAGES[:, 0], "input_shape"),
+    "square floats of three axes": ({}, IMAGES[:, 0] / 255, "input_shape"),
+    "flat uint8": ({}, IMAGES.reshape(20, 64), "input_shape"),
+    "channels last": ({}, LAST, "input_shape"),
+    "channels last, with views": ({}, LAST[:, None].repeat(2, 1), "input_shape"),
+    "six axes": ({}, IMAGES[:, None, None], "input_shape"),
+    "unfit input_shape": ({"input_shape": (2, 2)}, X, r"does not fit input_shape=\(2, 2\)"),
+    "input_shape of 4 axes": ({"input_shape": (2, 1, 3, 1)}, X, "input_shape"),
+    "input_shape of nothing": ({"input_shape": ()}, X, "input_shape"),
+    "input_shape with zero": ({"input_shape": (0, 6)}, X, "input_shape"),
+    "input_shape with a fraction": ({"input_shape": (2.5, 3)}, X, "input_shape"),
+    "nothing left to learn from": (
+        {"early_stopping": True, "validation_fraction": 0.99},
+        X,
+        "validation_fraction",
+    ),
+}
+
+PARAMETERS = {
+    "n_components": [0, -1, 2.5, np.nan, "2", None],
+    "hidden_layer_sizes": [(0,), (-4, 3), (2.5,), ("a",), 0, None],
+    "representation": ["content", None],
+    "n_views": [0, -1, 1.5, np.nan, None],
+    "augmentation": ["strong", 3],
+    "input_shape": [6, "auto"],
+    "max_epochs": [0, -1, 1.5, np.nan],
+    "batch_size": [0, -5, 2.5, np.nan, "all"],
+    "lr": [0, -1e-3, np.nan, np.inf, "high"],
+    "weight_decay": [-1, np.nan],
+    "optimizer": ["adamm", None],
+    "lr_schedule": ["step", None],
+    "early_stopping": ["yes", None],
+    "validation_fraction": [0, 1, -0.1, 1.5, np.nan],
+    "n_iter_no_change": [0, -1, np.nan],
+    "warm_start": ["yes"],
+    "device": ["tpu", "cpu:what", 3],
+    "precision": ["float64", "bfloat16", None],
+    "compile": ["yes"],
+    "callbacks": [5, "timer", ["timer"], [("timer", 5)]],
+    "random_state": ["a", -1, 1.5],
+    "encoder": ["mpl", "resnet18", "conv", "conv1d", 3],
+}
+
+NETWORKS = {
+    "factory of a wrong width": (lambda shape, n: nn.Linear(6, n + 1), "encoder must map"),
+    "factory for other data": (lambda shape, n: nn.Linear(7, n), "encoder fails on an input"),
+    "factory of no module": (lambda shape, n: None, "factory must return an nn.Module"),
+    "module of a wrong width": (nn.Linear(6, 5), "encoder must map"),
+    "module for other data": (nn.Linear(7, 6), "encoder fails on an input"),
+}
+
+AUGMENTATIONS = {
+    "p": FeatureCorruption(p=1.5),
+    "NaN": FeatureCorruption(p=np.nan),
+    "scale": RandomResizedCrop(scale=(0.9, 0.1)),
+    "inner": Compose([FeatureCorruption(), FeatureCorruption(p=-1)]),
+    "steps": Compose([3]),
+}
+
+GROUPS = {
+    "too few": (X, np.arange(39), "inconsistent|length"),
+    "too many": (X, np.arange(41), "inconsistent|length"),
+    "two columns": (X, np.zeros((40, 2)), "1d|column|shape"),
+    "with a views axis": (VIEWS, np.arange(20), "views axis.*groups"),
+    "one group": (X, np.zeros(40), "at least 2 groups"),
+    "numbers and strings": (X, np.array([1, "a"] * 20, dtype=object), "groups"),
+    "one for all": (X, 3, "1d|shape"),
+}
+
+
+def refused(estimator, X, match, groups=None, method="fit", errors=ValueError):
+    """Assert that a call raises before it trains, and changes nothing of what was fitted."""
+    spy = Spy()
+    if "callbacks" in estimator.get_params() and estimator.callbacks is None:
+        estimator.set_params(callbacks=spy)
+    before = dict(vars(estimator))
+    arguments = (X,) if groups is None else (X, None, groups)
+    with pytest.raises(errors, match=match) as raised:
+        getattr(estimator, method)(*arguments)
+    assert spy.calls == [], "training had begun"
+    assert vars(estimator) == before
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
+@pytest.mark.parametrize("params, X, match", DATA.values(), ids=DATA)
+def test_data_that_cannot_be_learnt_from(make, params, X, match, method):
+    # Sparse input is a TypeError throughout scikit-learn.
+    errors = (ValueError, TypeError) if scipy.sparse.issparse(X) else ValueError
+    refused(make(**params), X, match, method=method, errors=errors)
+
+
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in PARAMETERS.items() for value in values]
+)
+def test_parameters_out_of_range(make, name, value):
+    refused(make(**{name: value}), X, name)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:99", "mps"])
+def test_device_that_is_not_there(make, device):
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if there.get(device):
+        pytest.skip("the device is there")
+    message = refused(make(device=device), X, "(?s)device.*not available.*device='auto'")
+    assert len(message) < 700, "nobody reads that to the end"
+
+
+@pytest.mark.parametrize("encoder, match", NETWORKS.values(), ids=NETWORKS)
+def test_networks_that_do_not_fit(make, encoder, match):
+    refused(make(encoder=encoder), X, match)
+
+
+def test_encoder_without_a_hidden_layer(make):
+    class Opaque(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 6)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    refused(make(encoder=Opaque(), representation="hidden"), X, "hidden")
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS.values(), ids=AUGMENTATIONS)
+def test_augmentations_with_parameters_out_of_range(make, augmentation):
+    refused(make(augmentation=augmentation), X, "(FeatureCorruption|Crop|Compose) was given")
+
+
+def test_augmentation_for_another_kind_of_data(make):
+    with pytest.raises(ValueError, match="RandomResizedCrop takes images"):
+        make(augmentation=RandomResizedCrop()).fit(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("X, groups, match", GROUPS.values(), ids=GROUPS)
+def test_groups_that_do_not_fit(make, X, groups, match, method):
+    refused(make(), X, match, groups=groups, method=method)
+
+
+FITTED = ["transform", "partial_fit", "encode", "score", "score_samples"]
+
+
+@pytest.mark.parametrize("method", FITTED)
+@pytest.mark.parametrize(
+    "X, wrong, match",
+    [
+        (X, X[:, :5], "5 features.*expecting 6 features"),
+        (X, VIEWS[..., :5], "10 features.*expecting 6 features"),
+        (VIEWS, X[:, :5], "5 features.*expecting 6 features"),
+        (X, put(np.nan), "NaN"),
+        (X, put(np.inf), "infinity"),
+        (X, put(1e39), "float32"),
+        (X, scipy.sparse.csr_array(X), "[Ss]parse"),
+        (IMAGES, IMAGES[..., :6], "48 features.*expecting 64 features"),
+        (IMAGES, IMAGES / 127, r"outside \[0, 1\].*255"),
+        (IMAGES, IMAGES / 255 - 0.5, r"outside \[0, 1\].*255"),
+        (IMAGES, IMAGES.astype(int), r"outside \[0, 1\].*255"),
+        (IMAGES / 255, IMAGES, "uint8"),
+    ],
+)
+def test_data_unlike_that_of_fit(make, method, X, wrong, match):
+    estimator = make().fit(X)
+    if not hasattr(estimator, method):
+        pytest.skip("not a method of this estimator")
+    Z = estimator.transform(X)
+    errors = (ValueError, TypeError) if scipy.sparse.issparse(wrong) else ValueError
+    refused(estimator, wrong, match, method=method, errors=errors)
+    assert_array_equal(estimator.transform(X), Z)
+
+
+def test_bad_data_leave_a_fitted_estimator_as_it_was(make):
+    estimator = make(warm_start=True).fit(X)
+    Z, n_iter = estimator.transform(X), estimator.n_iter_
+    for bad in (put(np.nan), X[:1], X[:, :5]):
+        refused(estimator, bad, None)
+    refused(estimator.set_params(warm_start=False), put(np.nan), "NaN")
+    refused(estimator.set_params(lr=-1), X, "lr")
+    assert_array_equal(estimator.transform(X), Z)
+    assert estimator.n_iter_ == n_iter
+
+
+@pytest.mark.parametrize(
+    "method, arguments",
+    [
+        *((name, (X,)) for name in ("transform", "encode", "score", "score_samples", "project")),
+        ("inverse_transform", (X[:, :3],)),
+        ("sample", ()),
+        ("get_feature_names_out", ()),
+    ],
+)
+def test_use_before_fit(make, method, arguments):
+    estimator = make()
+    if not hasattr(estimator, method):
+        pytest.skip("not a method of this estimator")
+    with pytest.raises(NotFittedError, match="fit"):
+        getattr(estimator, method)(*arguments)
+
+
+def test_fitted_attributes_are_absent_before_fit(make):
+    estimator = make()
+    for name in ("net_", "module_", "encoder_", "history_", "n_iter_", "n_features_in_"):
+        assert not hasattr(estimator, name)
+
+
+def test_unknown_keyword(make):
+    with pytest.raises(TypeError, match="n_epochs"):
+        make(n_epochs=3)
+    with pytest.raises(ValueError, match="n_epochs"):
+        make().set_params(n_epochs=3)
