@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import time
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ N_COMPONENTS, STYLE, NOISE = 10, 0.15, 0.01
 
 def mlp(sizes):
     layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -129,7 +130,7 @@ def main():
             rates[name].append(n_views / sides[name](images, args.batch_size, args.epochs))
         print({name: round(rate[-1]) for name, rate in rates.items()}, flush=True)
     ratio = np.array(rates["SimVAE.fit"]) / np.array(rates["bare loop"])
-    n_layers = list(zip(SIZES[:-1], SIZES[1:], strict=True))
+    n_layers = list(pairwise(SIZES))
     weights = 2 * sum(a * b for a, b in n_layers) + 3 * N_COMPONENTS * SIZES[-1]
     result = {
         "views_per_second": {name: round(float(np.median(r))) for name, r in rates.items()},
@@ -137,7 +138,8 @@ def main():
         "ratio_min": round(float(ratio.min()), 3),
         "ratio_max": round(float(ratio.max()), 3),
         "share_of_matmul": round(
-            float(np.median(rates["SimVAE.fit"])) * 6 * weights / matmul_rate(2 * args.batch_size), 3
+            float(np.median(rates["SimVAE.fit"])) * 6 * weights / matmul_rate(2 * args.batch_size),
+            3,
         ),
     }
     print(json.dumps(result))

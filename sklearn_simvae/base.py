@@ -19,14 +19,16 @@ from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
 )
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, share_parameters
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
+    DivergenceError,
     FitProgress,
     SSLNet,
+    StopEarly,
     auto_batch_size,
     resolve_device,
     resolve_precision,
@@ -199,17 +201,16 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             net._initialize_callbacks()
         net.record_batches = bool(self.callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule
-        net.train_epochs(train, valid, 1 if partial else self.max_epochs)
-
-        self.net_ = net
-        self.layout_ = layout
-        self.n_features_in_ = layout.n_features
-        if reset:
-            self.__dict__.pop("feature_names_in_", None)
-            if feature_names is not None:
-                self.feature_names_in_ = feature_names
-        self.history_ = [_public_row(row) for row in net.history]
-        self.n_iter_ = len(self.history_)
+        try:
+            net.train_epochs(train, valid, 1 if partial else self.max_epochs)
+        except DivergenceError:
+            # Where nothing was fitted before, the epochs that went well are better than nothing.
+            if net.history and not hasattr(self, "net_"):
+                self._keep(net, layout, feature_names)
+            raise
+        self._keep(
+            net, layout, feature_names if reset else getattr(self, "feature_names_in_", None)
+        )
         if net.interrupted_:
             warnings.warn(
                 f"Training interrupted by user after {self.n_iter_} whole epochs.",
@@ -218,6 +219,17 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if not partial:
             self._warn_if_collapsed(train)
         return self
+
+    def _keep(self, net, layout, feature_names):
+        """Set all that a fit sets, at once."""
+        self.net_ = net
+        self.layout_ = layout
+        self.n_features_in_ = layout.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if feature_names is not None:
+            self.feature_names_in_ = feature_names
+        self.history_ = [_public_row(row) for row in net.history]
+        self.n_iter_ = len(self.history_)
 
     # ---------------------------------------------------------------- representation
 
@@ -456,9 +468,15 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _make_callbacks(self) -> list:
         callbacks = self.callbacks or []
         callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        for item in callbacks:
+            callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+            is_class = isinstance(callback, type) and issubclass(callback, Callback)
+            if not (is_class or isinstance(callback, Callback)):
+                raise ValueError(
+                    f"callbacks must hold skorch callbacks or (name, callback) pairs, got {item!r}."
+                )
         if self.early_stopping:
-            stop = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
-            callbacks.append(("early_stopping", stop))
+            callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
         if self.verbose:
             callbacks.append(("progress", FitProgress(type(self).__name__)))
         return callbacks
@@ -484,7 +502,3 @@ def _public_row(row: dict) -> dict:
         and not name.endswith(("batch_count", "_best"))
         and name not in ("train_batch_size", "valid_batch_size")
     }
-
-
-def _silent(*args, **kwargs):
-    """A sink for what skorch prints."""

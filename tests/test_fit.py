@@ -313,8 +313,12 @@ def test_bf16_trains_to_about_the_same(make, digits):
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_compiled_training_is_the_same_and_can_be_pickled(make, digits):
     X, _ = digits
+    graphs = torch._dynamo.utils.counters["stats"]
+    graphs.clear()
     plain, compiled = make().fit(X), make(compile=True).fit(X)
-    assert compiled.encoder_._compiled_call_impl is not None
+    # Module.compile() does nothing, and does not say so, where the module's class is torch's own
+    # (pytorch #150915), as nn.Sequential is.
+    assert graphs["unique_graphs"] > 0
     np.testing.assert_allclose(compiled.transform(X), plain.transform(X), atol=1e-3)
     restored = pickle.loads(pickle.dumps(compiled))
     np.testing.assert_allclose(restored.transform(X), compiled.transform(X), atol=1e-5)

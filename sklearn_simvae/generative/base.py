@@ -22,7 +22,7 @@ _PROBE_ROWS, _MAX_ROWS = 512, 1024
 _COLLAPSED_R2 = 0.01
 
 
-def _has_density(estimator) -> bool:
+def _density(estimator) -> bool:
     """Whether the model has a proper prior, to sample from and to score by."""
     if not estimator._has_density:
         raise AttributeError(
@@ -205,7 +205,7 @@ class GenerativeTransformer(SSLTransformer):
                 X[part] = layout.from_network(x).cpu().numpy()
         return X
 
-    @available_if(_has_density)
+    @available_if(_density)
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
         """Draw new data: latents from the prior, decoded to the mean of p(x | z).
 
@@ -240,7 +240,7 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- scores
 
-    @available_if(_has_density)
+    @available_if(_density)
     def score(self, X, y=None, groups=None) -> float:
         """Mean evidence lower bound of a sample, in nats; higher is better.
 
@@ -266,7 +266,7 @@ class GenerativeTransformer(SSLTransformer):
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
 
-    @available_if(_has_density)
+    @available_if(_density)
     def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
         """Evidence lower bound of each row, in nats: low for what the model finds strange.
 

@@ -1,20 +1,22 @@
 """Training through skorch: batches by index, precision, schedules, and a record an epoch."""
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
+from sklearn_simvae.training.callbacks import FitProgress, StopEarly
 from sklearn_simvae.training.hardware import (
     isolated_random_state,
     resolve_device,
     resolve_precision,
 )
-from sklearn_simvae.training.net import SSLNet, TotalLoss
-from sklearn_simvae.training.progress import FitProgress
+from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 
 __all__ = [
     "SCHEDULES",
     "BatchLoader",
+    "DivergenceError",
     "FitProgress",
     "SSLNet",
+    "StopEarly",
     "TotalLoss",
     "auto_batch_size",
     "isolated_random_state",

@@ -44,8 +44,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
         # A tensor that holds no number is no use, so "meta" fails here too.
         torch.zeros(1, device=resolved).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ValueError(
-            f"device={device!r} is not available here ({error}). Use device='auto' for the best "
+            f"device={device!r} is not available here ({reason}). Use device='auto' for the best "
             "that is, or device='cpu'."
         ) from error
     return resolved

@@ -7,8 +7,13 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from sklearn_simvae.training.batching import BatchLoader
+from sklearn_simvae.training.callbacks import FitProgress
 from sklearn_simvae.training.hardware import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
+
+
+class DivergenceError(ValueError):
+    """The loss or the weights are no longer finite."""
 
 
 class TotalLoss(nn.Module):
@@ -80,6 +85,7 @@ class SSLNet(NeuralNet):
         self.lr_schedule = lr_schedule
         self.seed = seed
         self.record_batches = False
+        self._compiled = None
 
     @property
     def _default_callbacks(self):
@@ -109,14 +115,15 @@ class SSLNet(NeuralNet):
 
         Raises
         ------
-        ValueError
+        DivergenceError
             If the loss or the weights stop being finite.
         KeyboardInterrupt
             If interrupted before the first whole epoch.
         """
-        self.interrupted_, self._good_weights, self._valid = False, None, valid
+        self.interrupted_ = self._in_epoch = False
+        self._good_weights, self._valid = None, valid
         self._good_epochs = start = len(self.history)
-        self._step, self._n_steps = 0, epochs * -(-len(train) // self.batch_size)
+        self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
         self._set_lr(1.0)
         try:
             self.partial_fit(train, epochs=epochs)
@@ -125,11 +132,14 @@ class SSLNet(NeuralNet):
                 if len(self.history) == start:
                     raise KeyboardInterrupt
             elif not self._weights_finite():
-                raise self._divergence()
+                raise self._diverged()
         except Exception:
             self._restore()
             raise
         finally:
+            for _, callback in self.callbacks_:
+                if isinstance(callback, FitProgress):
+                    callback.close()
             self.module_.eval()
             self._good_weights = self._valid = None
         return self
@@ -137,20 +147,34 @@ class SSLNet(NeuralNet):
     # What skorch calls, in the order in which it does.
 
     def torch_compile(self, module, name):
-        # In place, so that weights keep their names and the net can be pickled.
-        if self.compile and name == "module":
-            for part in module.children():
-                part.compile()
+        # The objective is compiled as a whole instead, see `_forward`: weights keep their names.
         return module
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state["_compiled"] = None
+        return state
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        try:
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        except KeyboardInterrupt:
+            self.interrupted_ = self._in_epoch
+            raise
 
     def get_split_datasets(self, X, y=None, **fit_params):
         return X, self._valid
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if not self._weights_finite():
-            raise self._divergence()
+            raise self._diverged()
         self._keep_weights()
+        self._in_epoch = True
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        # From here on callbacks may stop the training, by KeyboardInterrupt as skorch has it.
+        self._in_epoch = False
 
     def get_iterator(self, dataset, training=False):
         return BatchLoader(dataset, self.batch_size, self.device, shuffle=training)
@@ -163,28 +187,27 @@ class SSLNet(NeuralNet):
         self.module_.train(training)
         totals, n_samples = None, 0
         with isolated_random_state(seed, torch.device(self.device)):
-            try:
-                for batch in iterator:
-                    self.notify("on_batch_begin", batch=batch, training=training)
-                    step = step_fn(batch, generator=generator)
-                    size = len(batch[0])
-                    n_samples += size
-                    values = torch.stack([value.detach() for value in step["terms"].values()])
-                    totals = values * size if totals is None else totals.add_(values, alpha=size)
-                    if self.record_batches:
-                        self.history.record_batch(prefix + "_loss", step["loss"].item())
-                        self.history.record_batch(prefix + "_batch_size", size)
-                    self.notify("on_batch_end", batch=batch, training=training, **step)
-            except KeyboardInterrupt:
-                self.interrupted_ = True
-                raise
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, generator=generator)
+                size = len(batch[0])
+                n_samples += size
+                values = torch.stack([value.detach() for value in step["terms"].values()])
+                totals = values * size if totals is None else totals.add_(values, alpha=size)
+                if self.record_batches:
+                    self.history.record_batch(prefix + "_loss", step["loss"].item())
+                    self.history.record_batch(prefix + "_batch_size", size)
+                self.notify("on_batch_end", batch=batch, training=training, **step)
         for name, value in zip(step["terms"], (totals / n_samples).tolist(), strict=True):
             self.history.record(f"{prefix}_{name}", value)
+        # What skorch's Checkpoint looks for.
+        losses = self.history[:, f"{prefix}_loss"]
+        self.history.record(f"{prefix}_loss_best", losses[-1] == min(losses))
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self.history.record("train_batch_count", len(iterator))
             if not np.isfinite(self.history[-1, "train_loss"]):
-                raise self._divergence()
+                raise self._diverged()
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if self.record_batches:
@@ -208,7 +231,7 @@ class SSLNet(NeuralNet):
             "loss", "y_pred" and "terms".
         """
         if self.lr_schedule != "constant":
-            self._set_lr(lr_factor(self.lr_schedule, self._step / self._n_steps))
+            self._set_lr(lr_factor(self.lr_schedule, self._step / self.n_steps_))
         self._step += 1
         self.optimizer_.zero_grad(set_to_none=True)
         step = self._forward(batch, generator)
@@ -245,8 +268,13 @@ class SSLNet(NeuralNet):
     def _forward(self, batch, generator):
         rows, mask = batch
         views = self.make_views(rows, generator=generator)
+        objective = self.objective
+        if self.compile:
+            if self._compiled is None:
+                self._compiled = torch.compile(objective)
+            objective = self._compiled
         with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = self.objective(self.module_, views, mask, generator)
+            terms = objective(self.module_, views, mask, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms, "terms": terms}
 
     def _set_lr(self, factor: float):
@@ -280,9 +308,9 @@ class SSLNet(NeuralNet):
             checks = [p.isfinite().all() for p in self.module_.parameters()]
             return not checks or bool(torch.stack(checks).all())
 
-    def _divergence(self) -> ValueError:
-        return ValueError(
+    def _diverged(self) -> DivergenceError:
+        return DivergenceError(
             f"Training diverged in epoch {len(self.history)}: the loss or the weights became NaN "
-            "or infinite. The weights of the last good epoch are kept. Lower lr, raise the "
-            "variances, or scale the data, e.g. by StandardScaler."
+            "or infinite. The last good weights are kept. Lower lr, raise the variances, or scale "
+            "the data, e.g. by StandardScaler."
         )

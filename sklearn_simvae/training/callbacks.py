@@ -1,0 +1,70 @@
+"""The callbacks that estimators add to the user's own: early stopping and progress."""
+
+from skorch.callbacks import Callback, EarlyStopping
+from tqdm.auto import tqdm
+
+
+class StopEarly(EarlyStopping):
+    """Stop when the objective on the validation part no longer improves, at the best weights.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement to wait.
+    """
+
+    def __init__(self, patience: int):
+        # Relative thresholds, skorch's default, go the wrong way for losses below zero.
+        super().__init__(
+            patience=patience, threshold=1e-4, threshold_mode="abs", load_best=True, sink=_silent
+        )
+
+    def on_train_end(self, net, **kwargs):
+        """Load the best weights, and keep no second copy of them."""
+        super().on_train_end(net, **kwargs)
+        self.best_model_weights_ = None
+
+
+class FitProgress(Callback):
+    """A bar over all steps of a fit, with the objective's terms of the last epoch.
+
+    Parameters
+    ----------
+    label : str
+        What is being fitted.
+    """
+
+    def __init__(self, label: str = "fit"):
+        self.label = label
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self._bar = tqdm(total=net.n_steps_, desc=self.label, unit="step", dynamic_ncols=True)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Count a step."""
+        if training:
+            self._bar.update()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the terms."""
+        row = net.history[-1]
+        shown = {
+            name.removeprefix("train_"): f"{value:.4g}"
+            for name, value in row.items()
+            if name.startswith(("train_", "valid_loss")) and isinstance(value, float)
+        }
+        self._bar.set_postfix(epoch=row["epoch"], **shown)
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        self.close()
+
+    def close(self):
+        """Close the bar, also where training was cut short."""
+        if "_bar" in self.__dict__:
+            self.__dict__.pop("_bar").close()
+
+
+def _silent(*args, **kwargs):
+    """A sink for what skorch prints."""
