@@ -39,6 +39,20 @@ SHARED_CONSTRAINTS = {
     "random_state": ["random_state"],
 }
 
+# What is built into a net once, and cannot change while training goes on.
+STRUCTURE = (
+    "n_components",
+    "hidden_layer_sizes",
+    "encoder",
+    "decoder",
+    "noise_variance",
+    "likelihood",
+    "input_shape",
+    "optimizer",
+    "weight_decay",
+    "compile",
+)
+
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
     encoder : str, callable or torch.nn.Module, default="auto"
@@ -59,7 +73,9 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         takes rows as they are.
     input_shape : tuple of int, default=None
         The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
-        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.
+        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape. Two
+        numbers are a series where the second is below 8 or the one is over 4 times the other, and
+        with `encoder="conv1d"` in any case.
     max_epochs : int, default=100
         Passes over the samples.
     batch_size : int or "auto", default="auto"

@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from sklearn_simvae._parameters import SHARED_CONSTRAINTS, share_parameters
+from sklearn_simvae._parameters import SHARED_CONSTRAINTS, STRUCTURE, share_parameters
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
     DivergenceError,
@@ -178,6 +178,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         return self.fit(X, groups=groups).transform(X)
 
+    # A caller's no_grad or inference_mode is meant for what the caller computes.
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def _fit(self, X, groups, partial=False):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
@@ -185,6 +188,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
             _check_feature_names(self, X, reset=False)
+            self._check_structure()
         X, layout, has_views = self._check_X(X, reset)
         samples = Samples(X, layout, has_views, self._check_groups(groups, X, has_views))
         samples.n_views = self.n_views
@@ -228,8 +232,23 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.__dict__.pop("feature_names_in_", None)
         if feature_names is not None:
             self.feature_names_in_ = feature_names
+        self._structure = self._current_structure()
         self.history_ = [_public_row(row) for row in net.history]
         self.n_iter_ = len(self.history_)
+
+    def _current_structure(self) -> dict[str, str]:
+        return {name: repr(getattr(self, name)) for name in STRUCTURE if hasattr(self, name)}
+
+    def _check_structure(self):
+        """Raise where training is to go on in a network that the parameters no longer describe."""
+        now = self._current_structure()
+        changed = [name for name, value in self._structure.items() if value != now[name]]
+        if changed:
+            raise ValueError(
+                f"partial_fit and warm_start go on with the network that was fitted, but "
+                f"{', '.join(changed)} changed since. Set {'it' if len(changed) == 1 else 'them'} "
+                "back, or fit anew with warm_start=False."
+            )
 
     # ---------------------------------------------------------------- representation
 

@@ -509,3 +509,27 @@ def test_fitted_estimator_survives_divergence(make, digits, how, params):
     with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*[Ll]ower lr"):
         go(estimator.set_params(**params), how, X)
     assert_unchanged(estimator.set_params(lr=1e-3), before, X)
+
+
+# ---------------------------------------------------------------- going on
+
+
+@pytest.mark.parametrize("go_on", ["partial_fit", "fit"])
+@pytest.mark.parametrize("params", [{"n_components": 7}, {"hidden_layer_sizes": (8,)}])
+def test_training_does_not_go_on_in_another_network(make, digits, go_on, params):
+    X, _ = digits
+    estimator = make(warm_start=True).fit(X)
+    before = estimator.transform(X)
+    estimator.set_params(**params)
+    with pytest.raises(ValueError, match=f"{next(iter(params))} changed.*warm_start=False"):
+        getattr(estimator, go_on)(X)
+    np.testing.assert_array_equal(estimator.transform(X), before)
+    assert estimator.set_params(warm_start=False).fit(X).transform(X).shape[0] == len(X)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_fit_learns_whatever_the_caller_does_with_gradients(make, digits, mode):
+    X, _ = digits
+    with mode():
+        inside = make().fit(X).transform(X)
+    np.testing.assert_array_equal(inside, make().fit(X).transform(X))
