@@ -1,6 +1,8 @@
 """What SimVAE adds: the bound and its terms, scores, decoding and sampling."""
 
+import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from conftest import TINY, Spy
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from skorch.callbacks import Callback
 from torch import nn
@@ -430,3 +433,50 @@ def test_bad_arguments_of_other_methods(method, arguments, match):
     estimator = simvae(max_epochs=1).fit(X)
     with pytest.raises(ValueError, match=match):
         getattr(estimator, method)(**arguments)
+
+
+# ---------------------------------------------------------------- collapse
+
+
+class Blind(nn.Linear):
+    """An encoder that gives the same latents for everything."""
+
+    def forward(self, x):
+        return super().forward(0 * x.flatten(1))
+
+
+def blind(input_shape, n_outputs):
+    return Blind(math.prod(input_shape), n_outputs)
+
+
+def test_a_fit_that_ends_collapsed_says_so_and_what_to_try(images):
+    X = images[:100]
+    with pytest.warns(ConvergenceWarning, match=r"collapsed.*variance of the data.*Try more"):
+        SimVAE(encoder=blind, input_shape=(8, 8), max_epochs=20, random_state=0).fit(X)
+
+
+def test_a_fit_that_learns_does_not_warn(images):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SimVAE(3, input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=20, random_state=0).fit(
+            images
+        )
+
+
+def test_latents_tell_samples_apart_from_the_first_step(images):
+    """At torch's own initialisation they do not, and the decoder learns to ignore them."""
+    start = SimVAE(4, input_shape=(8, 8), lr=1e-30, max_epochs=1, random_state=0).fit(images)
+    mean, variance = start.encode(images)
+    assert_allclose(mean.std(0), 1, atol=0.1)
+    assert variance.max() < 0.1
+    # The decoder gives the mean image, so that no step is spent on learning it.
+    decoded = start.inverse_transform(np.zeros((1, 4)))[0]
+    average = images.reshape(len(images), -1).mean(0).clip(0.02, 0.98)
+    assert_allclose(decoded.ravel(), average, atol=0.05)
+
+
+def test_weights_that_a_user_gives_are_started_from_as_they_are(images):
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 8))
+    start = SimVAE(4, encoder=encoder, input_shape=(8, 8), lr=1e-30, max_epochs=1).fit(images)
+    for given, kept in zip(encoder.parameters(), start.encoder_.parameters(), strict=True):
+        assert_allclose(kept.detach(), given.detach(), atol=1e-12)

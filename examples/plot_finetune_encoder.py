@@ -1,0 +1,122 @@
+"""
+====================================
+Few labels: fine-tuning the encoder
+====================================
+
+Images are often plenty, labels few. Here :class:`~sklearn_simvae.SimVAE` learns from all training
+images without labels. Then its encoder is taken out, gets a new last layer, and is trained further
+as an ordinary classifier (*fine-tuning*) with 10 labels a class. Two questions: does that beat the
+same network trained from random weights, and does it beat a simple logistic regression?
+"""
+
+import copy
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from sklearn_simvae import SimVAE
+from sklearn_simvae.networks import hidden_features
+from sklearn_simvae.views import Compose, RandomResizedCrop, RandomRotation
+
+# %%
+# Learn from all images, without labels
+# -------------------------------------
+
+X, y = load_digits(return_X_y=True)
+X = (X / 16).astype(np.float32)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.25, stratify=y, random_state=0
+)
+
+simvae = SimVAE(
+    n_components=10,
+    input_shape=(8, 8),
+    hidden_layer_sizes=(256, 128),
+    augmentation=Compose([RandomResizedCrop(scale=(0.6, 1.0)), RandomRotation(degrees=10)]),
+    n_views=4,
+    max_epochs=150,
+    batch_size=64,
+    lr=2e-3,
+    random_state=0,
+).fit(X_train)
+
+# %%
+# A classifier on top of the encoder
+# ----------------------------------
+# ``encoder_`` is an ordinary torch module. ``hidden_features`` gives all of it but its last layer,
+# and shares its weights with it: hence the copy, without which fine-tuning would change ``simvae``
+# itself. :class:`skorch.NeuralNetClassifier` makes a scikit-learn classifier of the network.
+
+
+class Classifier(nn.Module):
+    """The hidden layers of an encoder, and a new linear layer from them to the classes."""
+
+    def __init__(self, encoder, pretrained=True, n_classes=10):
+        super().__init__()
+        self.hidden = hidden_features(copy.deepcopy(encoder))
+        if not pretrained:
+            for layer in self.hidden:
+                if hasattr(layer, "reset_parameters"):
+                    layer.reset_parameters()
+        self.head = nn.LazyLinear(n_classes)
+
+    def forward(self, x):
+        return self.head(self.hidden(x))
+
+
+def make_classifier(pretrained):
+    """The same network and the same training, from learned or from random weights."""
+    return NeuralNetClassifier(
+        Classifier,
+        module__encoder=simvae.encoder_,
+        module__pretrained=pretrained,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.AdamW,
+        lr=1e-3,
+        batch_size=32,
+        max_epochs=40,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
+
+
+def make_linear():
+    """Standardised logistic regression."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+# %%
+# Ten labels a class
+# ------------------
+# Which 100 images get a label matters, so the comparison is made for ten random draws of them.
+
+Z_train, Z_test = simvae.transform(X_train), simvae.transform(X_test)
+methods = {
+    "pixels,\nlogistic regression": (make_linear, X_train, X_test),
+    "SimVAE features,\nlogistic regression": (make_linear, Z_train, Z_test),
+    "network from\nrandom weights": (lambda: make_classifier(False), X_train, X_test),
+    "network fine-tuned\nfrom SimVAE": (lambda: make_classifier(True), X_train, X_test),
+}
+n_draws = 10
+scores = {name: [] for name in methods}
+for draw in range(n_draws):
+    labelled, _ = train_test_split(
+        np.arange(len(X_train)), train_size=100, stratify=y_train, random_state=draw
+    )
+    for name, (make, A, B) in methods.items():
+        torch.manual_seed(draw)
+        scores[name].append(make().fit(A[labelled], y_train[labelled]).score(B, y_test))
+
+print(f"Accuracy on {len(X_test)} test images with 100 labels, over {n_draws} draws of them")
+for name, values in scores.items():
+    print(
+        f"  {name.replace(chr(10), ' '):<40}{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}"
+    )
