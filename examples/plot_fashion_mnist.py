@@ -125,7 +125,7 @@ show_row(
     axes[0], np.concatenate([shoe.numpy(), views]), "A training image (left) and 9 views of it"
 )
 show_row(axes[1], test.data[shown] / 255, "Test images, one a class")
-show_row(axes[2], simvae.inverse_transform(Z_test[shown]), "Their reconstructions from 10 numbers")
+show_row(axes[2], simvae.inverse_transform(Z_test[shown]), "Reconstructions from 10 numbers")
 samples = simvae.sample(10, n_views=2, random_state=0)
 show_row(axes[3], samples[:, 0], "Samples")
 show_row(axes[4], samples[:, 1], "The same contents again, in another view")

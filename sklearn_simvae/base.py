@@ -10,19 +10,20 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _get_feature_names,
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-)
-from skorch.callbacks import Callback
+from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, STRUCTURE, share_parameters
+from sklearn_simvae._validation import (
+    check_callbacks,
+    check_groups,
+    check_like_fitted,
+    check_rows,
+    check_samples,
+    in_unit_interval,
+    seed_of,
+    split,
+)
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
     DivergenceError,
@@ -33,7 +34,7 @@ from sklearn_simvae.training import (
     resolve_device,
     resolve_precision,
 )
-from sklearn_simvae.views import Groups, Layout, Samples, default_augmentation, make_views
+from sklearn_simvae.views import Layout, Samples, default_augmentation, make_views
 
 _OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
@@ -190,10 +191,12 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             _check_feature_names(self, X, reset=False)
             self._check_structure()
         X, layout, has_views = self._check_X(X, reset)
-        samples = Samples(X, layout, has_views, self._check_groups(groups, X, has_views))
-        samples.n_views = self.n_views
-        self._check_samples(samples)
-        train, valid = self._split(samples)
+        groups = check_groups(groups, X, has_views)
+        samples = Samples(X, layout, has_views, groups, self.n_views)
+        check_samples(self, samples, self._min_views)
+        train, valid = samples, None
+        if self.early_stopping:
+            train, valid = split(samples, self.validation_fraction, seed_of(self.random_state))
         callbacks = self._make_callbacks()
         if reset:
             net = self._make_net(train, callbacks)
@@ -271,15 +274,12 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If X is not like what was fitted.
         """
-        check_is_fitted(self, "net_")
-        _check_feature_names(self, X, reset=False)
-        X, layout, has_views = self._check_X(X, reset=False)
-        n_views = X.shape[1] if has_views else 1
-        Z = np.empty((len(X), self._n_features_out), dtype=np.float32)
+        samples = self._read(X)
+        Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
-            for part, x in self._batches(Samples(X, layout, has_views)):
-                z = self._represent(x).float().unflatten(0, (-1, n_views)).mean(1)
-                Z[part] = z.cpu().numpy()
+            for part, views in self._batches(samples):
+                z = self._represent(views.flatten(0, 1)).float()
+                Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
         return Z
 
     def _represent(self, x: Tensor) -> Tensor:
@@ -341,104 +341,38 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _check_X(self, X, reset: bool) -> tuple[np.ndarray, Layout, bool]:
         """X as an array that torch can read by batch, its layout, and whether it has views."""
-        X = check_array(X, dtype="numeric", allow_nd=True, estimator=self, input_name="X")
+        X = check_rows(self, X)
         if reset:
-            layout, has_views = Layout.infer(X, self.input_shape, series=self.encoder == "conv1d")
-        else:
-            layout = self.layout_
-            has_views = layout.has_views(X.shape, type(self).__name__)
-        name = type(self).__name__
-        if X.dtype.kind == "f" and X.dtype.itemsize > 4:
-            largest = max(X.max(), -X.min())
-            if largest > np.finfo(np.float32).max:
-                raise ValueError(
-                    f"Input X contains values up to {largest:.3g}, too large for float32, in "
-                    f"which {name} computes. Scale the data first, e.g. by StandardScaler."
-                )
-        if not reset and layout.kind != "vector":
-            if layout.pixels and X.dtype != np.uint8 and not _in_unit_interval(X):
-                raise ValueError(
-                    f"{name} was fitted on uint8 pixels, which it scales to [0, 1]; got {X.dtype} "
-                    "outside [0, 1]. Give uint8, or divide by 255."
-                )
-            if not layout.pixels and X.dtype == np.uint8:
-                raise ValueError(
-                    f"{name} was fitted on {layout.kind}s that were not uint8, which it took as "
-                    "they came; got uint8. Convert to what was fitted."
-                )
-        return X, layout, has_views
+            series = isinstance(self.encoder, str) and self.encoder == "conv1d"
+            return X, *Layout.infer(X, self.input_shape, series)
+        has_views = self.layout_.has_views(X.shape, type(self).__name__)
+        check_like_fitted(self, X, self.layout_)
+        return X, self.layout_, has_views
 
-    def _check_groups(self, groups, X: np.ndarray, has_views: bool) -> Groups | None:
-        if groups is None:
-            return None
-        if has_views:
-            raise ValueError(
-                f"X of shape {X.shape} has a views axis, so groups must be None. Give one or the "
-                "other."
-            )
-        groups = column_or_1d(groups, dtype=None)
-        check_consistent_length(X, groups)
-        if groups.dtype.kind == "f" and np.isnan(groups).any():
-            raise ValueError(
-                f"groups contains NaN in {np.isnan(groups).sum()} rows. Give each of them a group "
-                "of its own, or leave those rows out."
-            )
-        try:
-            return Groups(groups)
-        except TypeError as error:
-            raise ValueError(
-                f"groups must hold labels of one kind, all numbers or all strings: {error}."
-            ) from error
-
-    def _check_samples(self, samples: Samples) -> None:
-        """Raise where there are too few samples, or samples of too few views."""
-        what = "group" if samples.groups is not None else "sample"
-        if len(samples) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least 2 {what}s to fit; got "
-                f"n_{what}s = {len(samples)}."
-            )
-        if samples.groups is not None:
-            sizes = np.minimum(samples.groups.sizes, self.n_views)
-        else:
-            sizes = np.array([samples.X.shape[1] if samples.has_views else self.n_views])
-        if sizes.min() < self._min_views:
-            raise ValueError(
-                f"{type(self).__name__} with these parameters needs at least {self._min_views} "
-                f"views of each sample; got {np.sum(sizes < self._min_views)} {what}(s) with "
-                f"{sizes.min()}. Raise n_views, or leave those rows out."
-            )
-
-    def _split(self, samples: Samples) -> tuple[Samples, Samples | None]:
-        """Training and validation parts, by sample and so by group."""
-        if not self.early_stopping:
-            return samples, None
-        n_valid = max(1, round(self.validation_fraction * len(samples)))
-        if len(samples) - n_valid < 2:
-            raise ValueError(
-                f"early_stopping with validation_fraction={self.validation_fraction} leaves "
-                f"{len(samples) - n_valid} of {len(samples)} samples to learn from; it needs 2."
-            )
-        order = np.random.default_rng(_seed(self.random_state)).permutation(len(samples))
-        return samples.subset(np.sort(order[n_valid:])), samples.subset(np.sort(order[:n_valid]))
+    def _read(self, X, groups=None) -> Samples:
+        """The samples of an X that is like what was fitted."""
+        check_is_fitted(self, "net_")
+        _check_feature_names(self, X, reset=False)
+        X, layout, has_views = self._check_X(X, reset=False)
+        return Samples(X, layout, has_views, check_groups(groups, X, has_views))
 
     def _batches(self, samples: Samples) -> Iterator[tuple[slice, Tensor]]:
-        """Batches of samples in order, on the device and in network layout."""
+        """Batches of samples in order, (batch, n_views, ...) in network layout on the device."""
         n_views = samples.X.shape[1] if samples.has_views else 1
         n_values = samples.layout.n_features * n_views
         step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // n_values))
         for start in range(0, len(samples), step):
             part = slice(start, min(start + step, len(samples)))
-            rows, _ = samples.take(np.arange(part.start, part.stop))
-            rows = torch.from_numpy(rows).to(self.net_.device)
-            yield part, samples.layout.to_network(rows.flatten(0, 1) if samples.has_views else rows)
+            rows = torch.from_numpy(samples.take(np.arange(part.start, part.stop))[0])
+            rows = rows.to(self.net_.device)
+            yield part, make_views(rows, samples.layout, None if samples.has_views else 1)
 
     # ---------------------------------------------------------------- net
 
     def _make_net(self, samples: Samples, callbacks: list) -> SSLNet:
         device = resolve_device(self.device)
         layout = samples.layout
-        unit_interval = layout.pixels or _in_unit_interval(samples.X)
+        unit_interval = layout.pixels or in_unit_interval(samples.X)
         optimizer, options = _OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         if self.weight_decay:
             options = {**options, "weight_decay": self.weight_decay}
@@ -446,7 +380,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             functools.partial(self._build_module, layout, unit_interval),
             make_views=self._view_maker(samples),
             objective=self._objective,
-            seed=_seed(self.random_state),
+            seed=seed_of(self.random_state),
             optimizer=optimizer,
             lr=self.lr,
             batch_size=self._batch_size(samples),
@@ -485,31 +419,12 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return min(self.batch_size, len(samples))
 
     def _make_callbacks(self) -> list:
-        callbacks = self.callbacks or []
-        callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-        for item in callbacks:
-            callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
-            is_class = isinstance(callback, type) and issubclass(callback, Callback)
-            if not (is_class or isinstance(callback, Callback)):
-                raise ValueError(
-                    f"callbacks must hold skorch callbacks or (name, callback) pairs, got {item!r}."
-                )
+        callbacks = check_callbacks(self.callbacks)
         if self.early_stopping:
             callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
         if self.verbose:
             callbacks.append(("progress", FitProgress(type(self).__name__)))
         return callbacks
-
-
-def _seed(random_state) -> int:
-    """A seed from `random_state`; None takes fresh entropy, not the global state."""
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
-    return int(rng.randint(np.iinfo(np.int32).max))
-
-
-def _in_unit_interval(X: np.ndarray) -> bool:
-    """Whether all of X lies in [0, 1]."""
-    return bool(X.min() >= 0 and X.max() <= 1)
 
 
 def _public_row(row: dict) -> dict:

@@ -8,11 +8,12 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae.base import SSLTransformer, _in_unit_interval, _seed
+from sklearn_simvae._validation import in_unit_interval, seed_of
+from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
@@ -124,7 +125,7 @@ class GenerativeTransformer(SSLTransformer):
     def _check_X(self, X, reset):
         X, layout, has_views = super()._check_X(X, reset)
         likelihood = self.likelihood if reset else self.module_.likelihood
-        if likelihood == "bernoulli" and not layout.pixels and not _in_unit_interval(X):
+        if likelihood == "bernoulli" and not layout.pixels and not in_unit_interval(X):
             raise ValueError(
                 f"likelihood='bernoulli' needs values in [0, 1]; got values from {X.min():.3g} to "
                 f"{X.max():.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
@@ -155,16 +156,14 @@ class GenerativeTransformer(SSLTransformer):
         mean, variance : ndarray of float32 of shape (n, n_components)
             Of shape (n, n_views, n_components) where X has a views axis.
         """
-        check_is_fitted(self, "net_")
-        _check_feature_names(self, X, reset=False)
-        X, layout, has_views = self._check_X(X, reset=False)
-        shape = (len(X), X.shape[1] if has_views else 1, self.n_components_)
+        samples = self._read(X)
+        shape = (len(samples), samples.X.shape[1] if samples.has_views else 1, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
-            for part, x in self._batches(Samples(X, layout, has_views)):
-                m, log_v = self.module_.encode(x.unflatten(0, (-1, shape[1])))
+            for part, views in self._batches(samples):
+                m, log_v = self.module_.encode(views)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
-        return (mean, variance) if has_views else (mean[:, 0], variance[:, 0])
+        return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     def inverse_transform(self, Z) -> np.ndarray:
         """Decode representations: E[x | z].
@@ -232,7 +231,7 @@ class GenerativeTransformer(SSLTransformer):
         for name, value in (("n_samples", n_samples), ("n_views", n_views)):
             if value is not None and (not isinstance(value, int | np.integer) or value < 1):
                 raise ValueError(f"{name} must be a positive int, got {value!r}.")
-        seed = _seed(self.random_state if random_state is None else random_state)
+        seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
         X = self._decode(z.flatten(0, 1))
@@ -297,27 +296,29 @@ class GenerativeTransformer(SSLTransformer):
             raise ValueError(
                 f"n_importance_samples must be a positive int, got {n_importance_samples!r}."
             )
-        _check_feature_names(self, X, reset=False)
-        X, layout, has_views = self._check_X(X, reset=False)
-        groups = self._check_groups(groups, X, has_views)
-        scores = np.empty(len(X), dtype=np.float32)
+        samples = self._read(X, groups)
+        scores = np.empty(len(samples.X), dtype=np.float32)
         with torch.inference_mode():
-            if groups is None:
-                n_views = X.shape[1] if has_views else 1
-                for part, x in self._batches(Samples(X, layout, has_views)):
-                    views = x.unflatten(0, (-1, n_views))
+            if samples.groups is None:
+                for part, views in self._batches(samples):
                     scores[part] = self._bound(views, None, n_importance_samples).cpu().numpy()
             else:
-                for which in groups.batches(_MAX_ROWS):
-                    rows, mask = groups.draw(which, int(groups.sizes[which].max()))
-                    batch = torch.from_numpy(Samples(X, layout, False).take(rows)[0])
-                    views = make_views(batch.to(self.net_.device), layout, None)
-                    given = np.ones(rows.shape, bool) if mask is None else mask
-                    on_device = None if mask is None else torch.from_numpy(mask).to(views.device)
-                    bound = self._bound(views, on_device, n_importance_samples).cpu().numpy()
+                for rows, given, views, mask in self._group_batches(samples):
+                    bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
                     share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
                     scores[rows[given]] = share[given]
         return scores
+
+    def _group_batches(self, samples: Samples):
+        """Batches of whole groups: the rows of X, which of them count, the views and their mask."""
+        for which in samples.groups.batches(_MAX_ROWS):
+            rows, mask = samples.groups.draw(which, int(samples.groups.sizes[which].max()))
+            batch = torch.from_numpy(Samples(samples.X, samples.layout, False).take(rows)[0])
+            views = make_views(batch.to(self.net_.device), samples.layout, None)
+            given = np.ones(rows.shape, bool) if mask is None else mask
+            if mask is not None:
+                mask = torch.from_numpy(mask).to(views.device)
+            yield rows, given, views, mask
 
     def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
         """The bound of each sample, under noise that is common to all."""

@@ -1,0 +1,116 @@
+"""What `fit` and its like are given, checked before any work is done."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+from skorch.callbacks import Callback
+
+from sklearn_simvae.views import Groups, Layout, Samples
+
+
+def check_rows(estimator: BaseEstimator, X) -> np.ndarray:
+    """X as an array of finite numbers, in the type that it has, without a copy where possible."""
+    X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
+    if X.dtype.kind == "f" and X.dtype.itemsize > 4:
+        largest = max(X.max(), -X.min())
+        if largest > np.finfo(np.float32).max:
+            raise ValueError(
+                f"Input X contains values up to {largest:.3g}, too large for float32, in which "
+                f"{type(estimator).__name__} computes. Scale the data first, e.g. by "
+                "StandardScaler."
+            )
+    return X
+
+
+def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -> None:
+    """Raise where images or series come in another kind of numbers than those of `fit`."""
+    name = type(estimator).__name__
+    if layout.pixels and X.dtype != np.uint8 and not in_unit_interval(X):
+        raise ValueError(
+            f"{name} was fitted on uint8 pixels, which it scales to [0, 1]; got {X.dtype} outside "
+            "[0, 1]. Give uint8, or divide by 255."
+        )
+    if layout.kind == "image" and not layout.pixels and X.dtype == np.uint8:
+        raise ValueError(
+            f"{name} was fitted on images that were not uint8, which it took as they came; got "
+            "uint8. Convert to what was fitted."
+        )
+
+
+def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
+    """The groups of the rows of X."""
+    if groups is None:
+        return None
+    if has_views:
+        raise ValueError(
+            f"X of shape {X.shape} has a views axis, so groups must be None. Give one or the other."
+        )
+    groups = column_or_1d(groups, dtype=None)
+    check_consistent_length(X, groups)
+    if groups.dtype.kind == "f" and np.isnan(groups).any():
+        raise ValueError(
+            f"groups contains NaN in {np.isnan(groups).sum()} rows. Give each of them a group of "
+            "its own, or leave those rows out."
+        )
+    try:
+        return Groups(groups)
+    except TypeError as error:
+        raise ValueError(
+            f"groups must hold labels of one kind, all numbers or all strings: {error}."
+        ) from error
+
+
+def check_samples(estimator: BaseEstimator, samples: Samples, min_views: int) -> None:
+    """Raise where there are too few samples, or samples of too few views."""
+    name = type(estimator).__name__
+    what = "group" if samples.groups is not None else "sample"
+    if len(samples) < 2:
+        raise ValueError(f"{name} needs at least 2 {what}s to fit; got n_{what}s = {len(samples)}.")
+    if samples.groups is not None:
+        sizes = np.minimum(samples.groups.sizes, samples.n_views)
+    else:
+        sizes = np.array([samples.X.shape[1] if samples.has_views else samples.n_views])
+    if sizes.min() < min_views:
+        raise ValueError(
+            f"{name} with these parameters needs at least {min_views} views of each sample; got "
+            f"{np.sum(sizes < min_views)} {what}(s) with {sizes.min()}. Raise n_views, or leave "
+            "those rows out."
+        )
+
+
+def split(samples: Samples, validation_fraction: float, seed: int) -> tuple[Samples, Samples]:
+    """Training and validation parts, by sample and so by group."""
+    n_valid = max(1, round(validation_fraction * len(samples)))
+    if len(samples) - n_valid < 2:
+        raise ValueError(
+            f"early_stopping with validation_fraction={validation_fraction} leaves "
+            f"{len(samples) - n_valid} of {len(samples)} samples to learn from; it needs 2."
+        )
+    order = np.random.default_rng(seed).permutation(len(samples))
+    return samples.subset(np.sort(order[n_valid:])), samples.subset(np.sort(order[:n_valid]))
+
+
+def check_callbacks(callbacks) -> list:
+    """Skorch callbacks, alone or in a list, with or without names, as a list."""
+    callbacks = callbacks or []
+    callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        if not (is_class or isinstance(callback, Callback)):
+            raise ValueError(
+                f"callbacks must hold skorch callbacks or (name, callback) pairs, got {item!r}."
+            )
+    return callbacks
+
+
+def in_unit_interval(X: np.ndarray) -> bool:
+    """Whether all of X lies in [0, 1]."""
+    return bool(X.min() >= 0 and X.max() <= 1)
+
+
+def seed_of(random_state) -> int:
+    """A seed from `random_state`; None takes fresh entropy, not the global state."""
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    return int(rng.randint(np.iinfo(np.int32).max))
