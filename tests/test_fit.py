@@ -533,3 +533,28 @@ def test_fit_learns_whatever_the_caller_does_with_gradients(make, digits, mode):
     with mode():
         inside = make().fit(X).transform(X)
     np.testing.assert_array_equal(inside, make().fit(X).transform(X))
+
+
+# ---------------------------------------------------------------- hardware
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_gpu_learns_what_a_cpu_does_and_leaves_its_random_state_alone(make, digits, precision):
+    X, _ = digits
+    state = torch.cuda.get_rng_state()
+    params = {"max_epochs": 20, "precision": precision}
+    on_gpu, on_cpu = make(device="cuda", **params).fit(X), make(device="cpu", **params).fit(X)
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+    assert next(on_gpu.module_.parameters()).is_cuda
+    np.testing.assert_array_equal(
+        on_gpu.transform(X), make(device="cuda", **params).fit_transform(X)
+    )
+    assert on_gpu.history_[-1]["loss"] == pytest.approx(on_cpu.history_[-1]["loss"], rel=0.1)
+    restored = pickle.loads(pickle.dumps(on_gpu))
+    np.testing.assert_array_equal(restored.transform(X), on_gpu.transform(X))
+
+
+def test_auto_precision_is_float32_for_small_networks(make, digits):
+    assert not make().fit(digits[0]).net_.bf16
