@@ -1,7 +1,7 @@
 """Self-supervised representations as scikit-learn transformers."""
 
-from sklearn_simvae.generative import SimVAE
+from sklearn_simvae.generative import CRVAE, VAE, SimVAE
 
 __version__ = "0.1.dev0"
 
-__all__ = ["SimVAE"]
+__all__ = ["CRVAE", "VAE", "SimVAE"]

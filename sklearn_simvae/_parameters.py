@@ -53,6 +53,14 @@ STRUCTURE = (
     "compile",
 )
 
+GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
+        "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
+        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
+    noise_variance : float, default=0.01
+        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
+    likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
+        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1]."""
+
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
     encoder : str, callable or torch.nn.Module, default="auto"
@@ -159,6 +167,10 @@ def share_parameters(cls: type, base_init) -> None:
         ]
         init.__signature__ = inspect.Signature(keyword)
     if cls.__doc__:
-        cls.__doc__ = cls.__doc__.replace("{shared_parameters}", SHARED_DOC).replace(
-            "{shared_attributes}", SHARED_ATTRIBUTES
-        )
+        shared = {
+            "{generative_parameters}": GENERATIVE_DOC,
+            "{shared_parameters}": SHARED_DOC,
+            "{shared_attributes}": SHARED_ATTRIBUTES,
+        }
+        for placeholder, text in shared.items():
+            cls.__doc__ = cls.__doc__.replace(placeholder, text)

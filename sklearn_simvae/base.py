@@ -54,6 +54,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _parameter_constraints = SHARED_CONSTRAINTS
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
+    # Whether the first view that is made of a row is the row itself.
+    _first_view_is_row = False
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls, super(cls, cls).__init__)
@@ -410,7 +412,11 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             augmentation.validate()
         n_views = None if samples.views_given else self.n_views
         return functools.partial(
-            make_views, layout=layout, n_views=n_views, augmentation=augmentation
+            make_views,
+            layout=layout,
+            n_views=n_views,
+            augmentation=augmentation,
+            first_is_row=self._first_view_is_row,
         )
 
     def _batch_size(self, samples: Samples) -> int:

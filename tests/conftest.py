@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 
-from sklearn_simvae import SimVAE
+from sklearn_simvae import CRVAE, VAE, SimVAE
 from sklearn_simvae.datasets import make_sprites
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
 
 # A new method adds a line here, and one in ESTIMATORS for each variant worth scikit-learn's checks.
-METHODS = {"SimVAE": SimVAE}
+METHODS = {"SimVAE": SimVAE, "VAE": VAE, "CRVAE": CRVAE}
 
 ESTIMATORS = [
     *(method(**TINY) for method in METHODS.values()),

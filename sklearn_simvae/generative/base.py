@@ -59,7 +59,10 @@ class GenerativeTransformer(SSLTransformer):
     def _elbo(
         self, log_likelihood: Tensor, mean: Tensor, log_variance: Tensor, **kwargs
     ) -> dict[str, Tensor]:
-        """The "elbo" and its terms; `mask` and `reduction` are passed by keyword."""
+        """The "elbo", its terms and, where weights make it another, the "objective".
+
+        `mask` and `reduction` are passed by keyword.
+        """
 
     @abstractmethod
     def _log_weights(
@@ -120,7 +123,8 @@ class GenerativeTransformer(SSLTransformer):
         mean, log_variance = module.encode(views)
         z = reparameterise(mean, log_variance, generator)
         terms = self._elbo(module.log_likelihood(views, z), mean, log_variance, mask=mask)
-        return {"loss": -terms.pop("elbo"), **terms}
+        elbo = terms.pop("elbo")
+        return {"loss": -terms.pop("objective", elbo), **terms}
 
     def _check_X(self, X, reset):
         X, layout, has_views = super()._check_X(X, reset)

@@ -8,14 +8,14 @@ from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
 
 
 class SimVAE(GenerativeTransformer):
-    """Representations that keep content and style, from a generative model of views.
+    r"""Representations that keep content and style, from a generative model of views.
 
     A sample has a content psi; each of its views (augmentations of one row, rows of one group) has
     a latent scattered around it by style, and is generated from that latent:
 
     .. math::
-        \\psi \\sim N(0, \\gamma^2 I), \\quad z_j | \\psi \\sim N(\\psi, \\sigma^2 I), \\quad
-        x_j | z_j \\sim p(x | z_j)
+        \psi \sim N(0, \gamma^2 I), \quad z_j | \psi \sim N(\psi, \sigma^2 I), \quad
+        x_j | z_j \sim p(x | z_j)
 
     `fit` maximises the evidence lower bound of the views, in which psi is integrated out in closed
     form, see :func:`~sklearn_simvae.losses.simvae_elbo`.
@@ -25,18 +25,12 @@ class SimVAE(GenerativeTransformer):
     n_components : int, default=10
         Number of latent dimensions.
     style_variance : float, default=0.15
-        :math:`\\sigma^2`, how far the latents of one sample's views scatter around its content.
+        :math:`\sigma^2`, how far the latents of one sample's views scatter around its content.
         Smaller pulls views together and so favours content over style.
     prior_variance : float or None, default=1.0
-        :math:`\\gamma^2`, the spread of content. None is the paper's uniform prior: `fit` then
+        :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: `fit` then
         needs at least two views, and there is nothing to sample from or to score by.
-    decoder : str, callable or torch.nn.Module, default="auto"
-        "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
-        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
-    noise_variance : float, default=0.01
-        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
-    likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
-        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
+    {generative_parameters}
     {shared_parameters}
 
     Attributes
@@ -45,6 +39,7 @@ class SimVAE(GenerativeTransformer):
 
     See Also
     --------
+    VAE : The same without a tie between views.
     sklearn.decomposition.PCA : The linear model of single views.
 
     References

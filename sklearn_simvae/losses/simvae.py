@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from sklearn_simvae.losses.reduction import reduce_terms, sum_over_views
+
 _LOG_2PI = math.log(2 * math.pi)
 
 
@@ -200,24 +202,17 @@ def simvae_elbo(
     >>> simvae_elbo(torch.zeros(4, 2), mean, log_variance, style_variance=1.0)["elbo"]
     tensor(-0.6479)
     """
-    if reduction not in ("mean", "none"):
-        raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}.")
     if mask is not None:
-        log_likelihood = log_likelihood.masked_fill(~mask, 0.0)
         log_variance = _without_padding(log_variance, mask)
-    entropy = gaussian_entropy(log_variance)
-    if mask is not None:
-        entropy = entropy * mask
     terms = {
-        "reconstruction": log_likelihood.sum(-1),
-        "entropy": entropy.sum(-1),
+        "reconstruction": sum_over_views(log_likelihood, mask),
+        "entropy": sum_over_views(gaussian_entropy(log_variance), mask),
         "prior": expected_log_joint_prior(
             mean, log_variance.exp(), style_variance, prior_variance, mask
         ),
     }
-    if reduction == "mean":
-        terms = {name: value.mean() for name, value in terms.items()}
-    return {"elbo": terms["reconstruction"] + terms["entropy"] + terms["prior"], **terms}
+    terms["elbo"] = terms["reconstruction"] + terms["entropy"] + terms["prior"]
+    return reduce_terms(terms, reduction)
 
 
 def simvae_log_weights(
@@ -264,7 +259,5 @@ def simvae_log_weights(
     """
     squared = (z - mean).square() * torch.exp(-log_variance)
     log_q = -0.5 * (squared + log_variance + _LOG_2PI).sum(-1)
-    per_view = log_likelihood - log_q
-    if mask is not None:
-        per_view = per_view.masked_fill(~mask, 0.0)
-    return per_view.sum(-1) + log_joint_prior(z, style_variance, prior_variance, mask)
+    prior = log_joint_prior(z, style_variance, prior_variance, mask)
+    return sum_over_views(log_likelihood - log_q, mask) + prior

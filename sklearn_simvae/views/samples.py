@@ -105,6 +105,7 @@ def make_views(
     n_views: int | None,
     augmentation: Callable[[Tensor], Tensor] | None = None,
     generator: torch.Generator | None = None,
+    first_is_row: bool = False,
 ) -> Tensor:
     """Turn a batch as read into views as the networks take them.
 
@@ -120,6 +121,8 @@ def make_views(
         From a batch of views to a batch of views, `(N, *layout.network_shape)`.
     generator : torch.Generator, default=None
         Randomness of the package's own augmentations.
+    first_is_row : bool, default=False
+        Whether the first view that is made of a row is the row as it is.
 
     Returns
     -------
@@ -140,6 +143,7 @@ def make_views(
     torch.Size([4, 2, 3])
     """
     batch = len(rows)
+    first_is_row = first_is_row and n_views is not None
     if n_views is None:
         n_views = rows.shape[1]
         x = layout.to_network(rows.flatten(0, 1))
@@ -157,4 +161,7 @@ def make_views(
                 f"augmentation must give a batch of the shape that it takes, {tuple(shape)}; "
                 f"got {got}."
             )
-    return x.float().reshape(batch, n_views, *layout.network_shape)
+    views = x.float().reshape(batch, n_views, *layout.network_shape)
+    if first_is_row:
+        views = torch.cat([layout.to_network(rows).unsqueeze(1), views[:, 1:]], dim=1)
+    return views

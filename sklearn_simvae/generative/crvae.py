@@ -1,0 +1,57 @@
+"""The consistency-regularised VAE."""
+
+from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae.generative.vae import VAE
+from sklearn_simvae.losses import crvae_elbo
+
+
+class CRVAE(VAE):
+    r"""VAE in which the posteriors of augmented views are pulled to that of the row itself.
+
+    The first view is the row as it is (or the first of the views given); each other view costs the
+    divergence of its posterior from the first one's, see :func:`~sklearn_simvae.losses.crvae_elbo`.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of latent dimensions.
+    consistency_weight : float, default=1.0
+        Weight of the divergence between the views' posteriors.
+    beta : float, default=1.0
+        Weight of the divergence from the prior, as in :class:`VAE`.
+    {generative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SimVAE : Derives the pull between views from a model of them.
+
+    References
+    ----------
+    Sinha and Dieng, "Consistency Regularization for Variational Auto-Encoders", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import CRVAE
+    >>> X = load_digits().data / 16
+    >>> crvae = CRVAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=10, random_state=0)
+    >>> crvae.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {**VAE._parameter_constraints, "consistency_weight": [NOT_NEGATIVE]}
+    _first_view_is_row = True
+
+    def __init__(self, n_components=10, *, consistency_weight=1.0, **shared):
+        super().__init__(n_components, **shared)
+        self.consistency_weight = consistency_weight
+
+    def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
+        return crvae_elbo(
+            log_likelihood, mean, log_variance, self.beta, self.consistency_weight, **kwargs
+        )

@@ -1,0 +1,65 @@
+"""The variational autoencoder, plain and with a weight on its divergence."""
+
+import torch
+
+from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae.generative.base import GenerativeTransformer
+from sklearn_simvae.losses import vae_elbo, vae_log_weights
+
+
+class VAE(GenerativeTransformer):
+    r"""Variational autoencoder, or beta-VAE where `beta` is not 1.
+
+    Each view has a latent of its own, :math:`z_j \sim N(0, I)`: nothing ties the views of a sample
+    together, so that views merely augment the data. :class:`SimVAE` at one view is this model.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of latent dimensions.
+    beta : float, default=1.0
+        Weight of the divergence from the prior in what `fit` maximises. Scores do not use it: they
+        are bounds on the log-likelihood whatever `beta` the fit had.
+    {generative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SimVAE : Ties the views of a sample together by their content.
+
+    References
+    ----------
+    Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014; Higgins et al., "beta-VAE",
+    ICLR 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import VAE
+    >>> X = load_digits().data / 16
+    >>> vae = VAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=10, random_state=0)
+    >>> vae.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **GenerativeTransformer._parameter_constraints,
+        "beta": [NOT_NEGATIVE],
+    }
+
+    def __init__(self, n_components=10, *, beta=1.0, **shared):
+        super().__init__(n_components, **shared)
+        self.beta = beta
+
+    def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
+        return vae_elbo(log_likelihood, mean, log_variance, self.beta, **kwargs)
+
+    def _log_weights(self, log_likelihood, z, mean, log_variance, mask=None):
+        return vae_log_weights(log_likelihood, z, mean, log_variance, mask)
+
+    def _sample_prior(self, shape, generator):
+        return torch.randn(shape, generator=generator)
