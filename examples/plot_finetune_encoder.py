@@ -97,7 +97,7 @@ def make_linear():
 # %%
 # Ten labels a class
 # ------------------
-# Which 100 images get a label matters, so the comparison is made for ten random draws of them.
+# Which 100 images get a label matters, so the comparison is made for twenty random draws of them.
 
 Z_train, Z_test = simvae.transform(X_train), simvae.transform(X_test)
 methods = {
@@ -106,7 +106,7 @@ methods = {
     "network from\nrandom weights": (lambda: make_classifier(False), X_train, X_test),
     "network fine-tuned\nfrom SimVAE": (lambda: make_classifier(True), X_train, X_test),
 }
-n_draws = 10
+n_draws = 20
 scores = {name: [] for name in methods}
 for draw in range(n_draws):
     labelled, _ = train_test_split(
@@ -122,9 +122,19 @@ for name, values in scores.items():
         f"  {name.replace(chr(10), ' '):<40}{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}"
     )
 
+*_, random_weights, fine_tuned = (np.array(values) for values in scores.values())
+print(
+    f"Fine-tuning beats random weights in {np.sum(fine_tuned > random_weights)} of {n_draws} "
+    f"draws, by {np.mean(fine_tuned - random_weights):+.3f} on average."
+)
+
 # %%
-# Bars are means over the draws, lines their standard deviation: two bars whose lines overlap may
-# still differ in the same sense in most draws, since all methods are given the same labels.
+# What comes out
+# --------------
+# Bars are means over the draws, lines their standard deviation. All methods are given the same
+# labels, so where lines overlap one method may still win in most draws. What SimVAE learned without
+# labels helps both ways. With labels this few, fine-tuning 50,000 weights gains nothing over
+# logistic regression on the 10 frozen features, which is the simpler thing to try first.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 means = [np.mean(values) for values in scores.values()]

@@ -47,6 +47,7 @@ STRUCTURE = (
     "decoder",
     "noise_variance",
     "likelihood",
+    "projection_sizes",
     "input_shape",
     "optimizer",
     "weight_decay",
@@ -60,6 +61,10 @@ GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
         Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
     likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
         "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1]."""
+
+DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64, 64)
+        Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
+        is none."""
 
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
@@ -168,6 +173,7 @@ def share_parameters(cls: type, base_init) -> None:
         init.__signature__ = inspect.Signature(keyword)
     if cls.__doc__:
         shared = {
+            "{discriminative_parameters}": DISCRIMINATIVE_DOC,
             "{generative_parameters}": GENERATIVE_DOC,
             "{shared_parameters}": SHARED_DOC,
             "{shared_attributes}": SHARED_ATTRIBUTES,

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 
-from sklearn_simvae import CRVAE, VAE, SimVAE
+from sklearn_simvae import CRVAE, VAE, SimCLR, SimVAE, VICReg
 from sklearn_simvae.datasets import make_sprites
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
@@ -24,6 +24,10 @@ ESTIMATORS = [
     SimVAE(**TINY, prior_variance=None),
     SimVAE(**TINY, n_views=1),
     SimVAE(**TINY, likelihood="gaussian"),
+    SimCLR(**TINY),
+    SimCLR(**TINY, projection_sizes=(), representation="hidden"),
+    VICReg(**TINY),
+    VICReg(**TINY, early_stopping=True),
 ]
 
 

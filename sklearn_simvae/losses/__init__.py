@@ -5,6 +5,7 @@ Latents have the shape (batch, views, d). Nothing here knows of networks, estima
 
 from sklearn_simvae.losses.crvae import crvae_elbo
 from sklearn_simvae.losses.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
+from sklearn_simvae.losses.nt_xent import nt_xent
 from sklearn_simvae.losses.simvae import (
     expected_log_joint_prior,
     gaussian_entropy,
@@ -13,6 +14,7 @@ from sklearn_simvae.losses.simvae import (
     simvae_log_weights,
 )
 from sklearn_simvae.losses.vae import gaussian_kl, vae_elbo, vae_log_weights
+from sklearn_simvae.losses.vicreg import vicreg, vicreg_terms
 
 __all__ = [
     "bernoulli_log_likelihood",
@@ -22,8 +24,11 @@ __all__ = [
     "gaussian_kl",
     "gaussian_log_likelihood",
     "log_joint_prior",
+    "nt_xent",
     "simvae_elbo",
     "simvae_log_weights",
     "vae_elbo",
     "vae_log_weights",
+    "vicreg",
+    "vicreg_terms",
 ]

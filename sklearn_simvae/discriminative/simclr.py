@@ -1,0 +1,57 @@
+"""SimCLR: views of one sample against all others of the batch."""
+
+from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import nt_xent
+
+
+class SimCLR(DiscriminativeTransformer):
+    """Contrastive representations: views of one sample alike, those of different samples not.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
+    since all other samples of a batch are negatives.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    temperature : float, default=0.5
+        Scale of the cosine similarities; smaller weighs near negatives more.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    VICReg : Needs no negatives.
+    SimVAE : Keeps style as well as content.
+
+    References
+    ----------
+    Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML
+    2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import SimCLR
+    >>> X = load_digits().data / 16
+    >>> simclr = SimCLR(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
+    >>> simclr.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "temperature": [POSITIVE],
+    }
+
+    def __init__(self, n_components=10, *, temperature=0.5, **shared):
+        super().__init__(n_components, **shared)
+        self.temperature = temperature
+
+    def _loss(self, z, mask):
+        return {"loss": nt_xent(z, self.temperature, mask)}

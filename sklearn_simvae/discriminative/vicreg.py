@@ -1,0 +1,72 @@
+"""VICReg: views alike, features spread and uncorrelated."""
+
+from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import vicreg_terms
+
+
+class VICReg(DiscriminativeTransformer):
+    """Representations by variance, invariance and covariance of the projections.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.vicreg`.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    invariance_weight : float, default=25.0
+        Weight of the squared difference between views.
+    variance_weight : float, default=25.0
+        Weight of the hinge that keeps each dimension's standard deviation at 1.
+    covariance_weight : float, default=1.0
+        Weight of the squared covariances between dimensions.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SimCLR : Prevents collapse by negatives.
+
+    References
+    ----------
+    Bardes, Ponce and LeCun, "VICReg: Variance-Invariance-Covariance Regularization for
+    Self-Supervised Learning", ICLR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import VICReg
+    >>> X = load_digits().data / 16
+    >>> vicreg = VICReg(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
+    >>> vicreg.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "invariance_weight": [NOT_NEGATIVE],
+        "variance_weight": [NOT_NEGATIVE],
+        "covariance_weight": [NOT_NEGATIVE],
+    }
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        invariance_weight=25.0,
+        variance_weight=25.0,
+        covariance_weight=1.0,
+        **shared,
+    ):
+        super().__init__(n_components, **shared)
+        self.invariance_weight = invariance_weight
+        self.variance_weight = variance_weight
+        self.covariance_weight = covariance_weight
+
+    def _loss(self, z, mask):
+        weights = self.invariance_weight, self.variance_weight, self.covariance_weight
+        return vicreg_terms(z, *weights, mask=mask)
