@@ -136,11 +136,8 @@ class DiscriminativeTransformer(SSLTransformer):
         return total / len(samples)
 
     def _warn_if_collapsed(self, samples):
-        some = np.linspace(0, len(samples) - 1, min(len(samples), _PROBE_ROWS)).astype(int)
-        rows = torch.from_numpy(samples.take(some)[0]).to(self.net_.device)
         with torch.inference_mode():
-            x = samples.layout.to_network(rows[:, 0] if samples.views_given else rows)
-            z = self.encoder_(x).double()
+            z = self.encoder_(samples.some_views(_PROBE_ROWS, self.net_.device)).double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
         if spread < _COLLAPSED_SPREAD:
             warnings.warn(

@@ -100,7 +100,7 @@ class GenerativeTransformer(SSLTransformer):
         )
 
     def _prepare(self, module, samples):
-        x = _some_views(samples, next(module.parameters()).device)
+        x = samples.some_views(_PROBE_ROWS, next(module.parameters()).device)
         # Weights that a user gives, by a module or a factory, are the user's.
         if isinstance(self.encoder, str):
             module.spread_latents(x)
@@ -108,7 +108,7 @@ class GenerativeTransformer(SSLTransformer):
             module.start_from_mean(x)
 
     def _warn_if_collapsed(self, samples):
-        r2 = self.module_.explained_variance(_some_views(samples, self.net_.device))
+        r2 = self.module_.explained_variance(samples.some_views(_PROBE_ROWS, self.net_.device))
         if r2 < _COLLAPSED_R2:
             warnings.warn(
                 f"{type(self).__name__} has collapsed or is not trained yet: after {self.n_iter_} "
@@ -343,10 +343,3 @@ class GenerativeTransformer(SSLTransformer):
         if weighted:
             return torch.logsumexp(values, 0) - np.log(n_draws)
         return self._elbo(values.mean(0), mean, log_variance, mask=mask, reduction="none")["elbo"]
-
-
-def _some_views(samples: Samples, device) -> Tensor:
-    """One view of each of some samples, spread over all, in network layout."""
-    some = np.linspace(0, len(samples) - 1, min(len(samples), _PROBE_ROWS)).astype(int)
-    rows = torch.from_numpy(samples.take(some)[0]).to(device)
-    return samples.layout.to_network(rows[:, 0] if samples.views_given else rows)

@@ -98,6 +98,25 @@ class Samples:
         rows = np.asarray(self.X[indices])
         return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False), mask
 
+    def some_views(self, n_samples: int, device: torch.device | str = "cpu") -> Tensor:
+        """One view of each of some samples, spread evenly over all, to look at the data.
+
+        Parameters
+        ----------
+        n_samples : int
+            The most samples to take.
+        device : torch.device or str, default="cpu"
+            Where the views go.
+
+        Returns
+        -------
+        x : Tensor of float32 of shape (at most n_samples, *layout.network_shape)
+            Rows as they are, or the first of the views given.
+        """
+        some = np.linspace(0, len(self) - 1, min(len(self), n_samples)).astype(int)
+        rows = torch.from_numpy(self.take(some)[0]).to(device)
+        return self.layout.to_network(rows[:, 0] if self.views_given else rows)
+
 
 def make_views(
     rows: Tensor,
