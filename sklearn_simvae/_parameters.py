@@ -74,7 +74,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy.
     representation : {"latent", "hidden"}, default="latent"
         What `transform` gives: the `n_components` outputs of the encoder or the last hidden layer
-        before them, which is wider and often better for a linear classifier.
+        before them, which is wider.
     n_views : int, default=2
         Views to make of each row, or the most to draw of a group. Without meaning where X has a
         views axis.
