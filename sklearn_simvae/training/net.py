@@ -76,9 +76,7 @@ class SSLNet(NeuralNet):
         criterion=TotalLoss,
         **kwargs,
     ):
-        super().__init__(
-            module, criterion, iterator_train=BatchLoader, iterator_valid=BatchLoader, **kwargs
-        )
+        super().__init__(module, criterion, **kwargs)
         self.make_views = make_views
         self.objective = objective
         self.bf16 = bf16
