@@ -39,15 +39,11 @@ SHARED_CONSTRAINTS = {
     "random_state": ["random_state"],
 }
 
-# What is built into a net once, and cannot change while training goes on.
-STRUCTURE = (
+# What is built into every net once, and cannot change while training goes on.
+SHARED_STRUCTURE = (
     "n_components",
     "hidden_layer_sizes",
     "encoder",
-    "decoder",
-    "noise_variance",
-    "likelihood",
-    "projection_sizes",
     "input_shape",
     "optimizer",
     "weight_decay",
@@ -64,7 +60,11 @@ GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
 
 DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64, 64)
         Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
-        is none."""
+        is none. Its hidden layers are normalised over the batch.
+    chunk_size : int or "auto", default="auto"
+        Views to encode at a time. A step of more is encoded in chunks, and again chunk by chunk for
+        the gradient, so that `batch_size` is not bound by memory. "auto" is what a quarter of the
+        memory holds."""
 
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
@@ -135,7 +135,8 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
         The encoder in it, to be taken out and trained further.
     history_ : list of dict
         A row per epoch: each term of the objective by name, "valid_..." on the validation part,
-        "lr" and "dur" (seconds).
+        "effective_rank" and "representation_variance" (the mean over components) of the latents
+        of some samples, "lr" and "dur" (seconds).
     n_iter_ : int
         Epochs run.
     layout_ : Layout

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._parameters import SHARED_CONSTRAINTS, STRUCTURE, share_parameters
+from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._validation import (
     check_callbacks,
     check_groups,
@@ -24,6 +24,7 @@ from sklearn_simvae._validation import (
     seed_of,
     split,
 )
+from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
     DivergenceError,
@@ -34,13 +35,22 @@ from sklearn_simvae.training import (
     resolve_device,
     resolve_precision,
 )
-from sklearn_simvae.views import Layout, Samples, default_augmentation, make_views
+from sklearn_simvae.views import (
+    Batch,
+    Layout,
+    PerView,
+    Samples,
+    default_augmentation,
+    make_views,
+)
 
 _OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
     "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
 }
+# Samples on which the spread of the representation is watched.
+_WATCHED = 512
 # Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
 _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
 
@@ -52,6 +62,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS
+    # Parameters that are built into a net once, and cannot change while training goes on.
+    _structure = SHARED_STRUCTURE
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
     # Whether the first view that is made of a row is the row itself.
@@ -208,8 +220,11 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             net.make_views = self._view_maker(train)
             net.callbacks = callbacks
             net._initialize_callbacks()
+        watched = train.some_views(_WATCHED, net.device)
+        net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = bool(self.callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule
+        self._begin_fit(net, train)
         try:
             net.train_epochs(train, valid, 1 if partial else self.max_epochs)
         except DivergenceError:
@@ -217,6 +232,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if net.history and not hasattr(self, "net_"):
                 self._keep(net, layout, feature_names)
             raise
+        finally:
+            net.monitor = None
         self._keep(
             net, layout, feature_names if reset else getattr(self, "feature_names_in_", None)
         )
@@ -237,17 +254,17 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.__dict__.pop("feature_names_in_", None)
         if feature_names is not None:
             self.feature_names_in_ = feature_names
-        self._structure = self._current_structure()
+        self._fitted_structure = self._current_structure()
         self.history_ = [_public_row(row) for row in net.history]
         self.n_iter_ = len(self.history_)
 
     def _current_structure(self) -> dict[str, str]:
-        return {name: repr(getattr(self, name)) for name in STRUCTURE if hasattr(self, name)}
+        return {name: repr(getattr(self, name)) for name in self._structure}
 
     def _check_structure(self):
         """Raise where training is to go on in a network that the parameters no longer describe."""
         now = self._current_structure()
-        changed = [name for name, value in self._structure.items() if value != now[name]]
+        changed = [name for name, value in self._fitted_structure.items() if value != now[name]]
         if changed:
             raise ValueError(
                 f"partial_fit and warm_start go on with the network that was fitted, but "
@@ -279,7 +296,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         samples = self._read(X)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
-            for part, views in self._batches(samples):
+            for part, views, _ in self._batches(samples, self.net_.device):
                 z = self._represent(views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
         return Z
@@ -288,10 +305,10 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The representation of a batch in network layout."""
         if self.representation == "hidden":
             return hidden_features(self.encoder_)(x)
-        return self._latent(x)
+        return self._latent(self.module_, x)
 
-    def _latent(self, x: Tensor) -> Tensor:
-        return self.encoder_(x)
+    def _latent(self, module: nn.Module, x: Tensor) -> Tensor:
+        return module.encoder(x)
 
     @property
     def _n_features_out(self) -> int:
@@ -329,12 +346,22 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @abstractmethod
     def _objective(
-        self, module: nn.Module, views: Tensor, mask: Tensor | None, generator: torch.Generator
+        self, module: nn.Module, batch: Batch, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """The "loss" and its terms on views of shape (batch, n_views, ...), means over samples."""
 
     def _prepare(self, module: nn.Module, samples: Samples) -> None:
         """Fit the first weights to the data."""
+
+    def _begin_fit(self, net: SSLNet, samples: Samples) -> None:
+        """Get ready to train on these samples, from new weights or from those that there are."""
+
+    # Called as SSLNet describes; None where there is nothing to do.
+    _begin_epoch = _after_step = None
+
+    def _default_augmentation(self, layout: Layout):
+        """What augmentation="auto" stands for where views are to be made."""
+        return default_augmentation(layout.kind, layout.network_shape[0])
 
     def _warn_if_collapsed(self, samples: Samples) -> None:
         """Warn if the representation says nothing about the sample."""
@@ -358,16 +385,28 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X, layout, has_views = self._check_X(X, reset=False)
         return Samples(X, layout, has_views, check_groups(groups, X, has_views))
 
-    def _batches(self, samples: Samples) -> Iterator[tuple[slice, Tensor]]:
-        """Batches of samples in order, (batch, n_views, ...) in network layout on the device."""
-        n_views = samples.X.shape[1] if samples.has_views else 1
+    def _batches(
+        self, samples: Samples, device: torch.device | str
+    ) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+        """Samples in order and as they are: which, their views in network layout, and the mask."""
+        n_views = samples.n_given_views
         n_values = samples.layout.n_features * n_views
         step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // n_values))
         for start in range(0, len(samples), step):
             part = slice(start, min(start + step, len(samples)))
-            rows = torch.from_numpy(samples.take(np.arange(part.start, part.stop))[0])
-            rows = rows.to(self.net_.device)
-            yield part, make_views(rows, samples.layout, None if samples.has_views else 1)
+            rows, mask = samples.take(np.arange(part.start, part.stop))
+            rows = torch.from_numpy(rows).to(device)
+            mask = None if mask is None else torch.from_numpy(mask).to(device)
+            yield part, make_views(rows, samples.layout, None if samples.views_given else 1), mask
+
+    def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
+        """How much the latents of some rows differ, for the history."""
+        with torch.inference_mode():
+            z = self._latent(module, x).double()
+        return {
+            "effective_rank": effective_rank(z.cpu().numpy()),
+            "representation_variance": float(z.var(0, correction=0).mean()),
+        }
 
     # ---------------------------------------------------------------- net
 
@@ -382,6 +421,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             functools.partial(self._build_module, layout, unit_interval),
             make_views=self._view_maker(samples),
             objective=self._objective,
+            begin_epoch=self._begin_epoch,
+            after_step=self._after_step,
             seed=seed_of(self.random_state),
             optimizer=optimizer,
             lr=self.lr,
@@ -404,19 +445,14 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """From a batch as read to views, on the device."""
         layout, augmentation = samples.layout, self.augmentation
         if isinstance(augmentation, str):
-            n_channels = layout.network_shape[0]
-            augmentation = (
-                None if samples.views_given else default_augmentation(layout.kind, n_channels)
-            )
+            augmentation = None if samples.views_given else self._default_augmentation(layout)
+        if self._first_view_is_row and not samples.views_given:
+            augmentation = PerView([None, augmentation])
         if hasattr(augmentation, "validate"):
             augmentation.validate()
         n_views = None if samples.views_given else self.n_views
         return functools.partial(
-            make_views,
-            layout=layout,
-            n_views=n_views,
-            augmentation=augmentation,
-            first_is_row=self._first_view_is_row,
+            make_views, layout=layout, n_views=n_views, augmentation=augmentation
         )
 
     def _batch_size(self, samples: Samples) -> int:

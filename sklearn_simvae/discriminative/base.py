@@ -6,16 +6,29 @@ from abc import abstractmethod
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT
 from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.evaluation import effective_rank
+from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import make_encoder, projection_head
-from sklearn_simvae.training import BatchLoader, isolated_random_state
+from sklearn_simvae.training import (
+    BatchLoader,
+    SSLNet,
+    auto_chunk_size,
+    encode_in_chunks,
+    isolated_random_state,
+)
+from sklearn_simvae.views import Batch, Samples
 
 _PROBE_ROWS = 512
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
 _COLLAPSED_SPREAD = 1e-2
+# All but one direction are gone.
+_COLLAPSED_RANK = 1.1
 
 
 class Projector(nn.Module):
@@ -33,6 +46,7 @@ class Projector(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.chunk_size = None
 
     def forward(self, views: Tensor) -> Tensor:
         """Project views.
@@ -47,7 +61,25 @@ class Projector(nn.Module):
         z : Tensor of float32 of shape (batch, n_views, d)
             Their projections.
         """
-        return self.head(self.encoder(views.flatten(0, 1))).float().unflatten(0, views.shape[:2])
+        x = views.flatten(0, 1)
+        z = encode_in_chunks(self.encoder, x, self.chunk_size or len(x))
+        return self.head(z).float().unflatten(0, views.shape[:2])
+
+    @torch.no_grad()
+    def directions(self, latents: Tensor) -> Tensor:
+        """Project representations, and normalise: what similarities are taken of.
+
+        Parameters
+        ----------
+        latents : Tensor of shape (n, n_components)
+            Outputs of the encoder.
+
+        Returns
+        -------
+        directions : Tensor of float32 of shape (n, d)
+            Of length 1, without gradient.
+        """
+        return F.normalize(self.head(latents).float(), dim=1)
 
 
 class DiscriminativeTransformer(SSLTransformer):
@@ -56,16 +88,30 @@ class DiscriminativeTransformer(SSLTransformer):
     _parameter_constraints = {
         **SSLTransformer._parameter_constraints,
         "projection_sizes": ["array-like", COUNT],
+        "chunk_size": [StrOptions({"auto"}), COUNT],
     }
+    _structure = (*SSLTransformer._structure, "projection_sizes")
     _min_views = 2
 
-    def __init__(self, n_components=10, *, projection_sizes=(64, 64), **shared):
+    def __init__(self, n_components=10, *, projection_sizes=(64, 64), chunk_size="auto", **shared):
         super().__init__(n_components, **shared)
         self.projection_sizes = projection_sizes
+        self.chunk_size = chunk_size
+
+    # ---------------------------------------------------------------- what a method adds
 
     @abstractmethod
-    def _loss(self, z: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-        """The "loss" of projections (batch, n_views, d), and its terms."""
+    def _loss(self, z: Tensor, batch: Batch, module: Projector) -> dict[str, Tensor]:
+        """The "loss" of projections (batch, n_views, d), and its terms, as means over samples."""
+
+    def _add_parts(self, module: Projector, n_features: int) -> None:
+        """Add to the module what the objective needs beside encoder and head."""
+
+    def _project(self, module: Projector, batch: Batch):
+        """What `_loss` is given as z."""
+        return module(batch.views)
+
+    # ---------------------------------------------------------------- training
 
     def _build_module(self, layout, unit_interval):
         encoder = make_encoder(
@@ -75,13 +121,69 @@ class DiscriminativeTransformer(SSLTransformer):
             n_outputs=self.n_components,
             hidden_layer_sizes=self.hidden_layer_sizes,
         )
-        return Projector(encoder, projection_head(self.n_components, self.projection_sizes))
+        head = projection_head(self.n_components, self.projection_sizes, batch_norm=True)
+        module = Projector(encoder, head)
+        n_features = self.n_components
+        if len(list(head.children())) > 0:
+            n_features = head[-1].out_features
+        self._add_parts(module, n_features)
+        return module
 
-    def _objective(self, module, views, mask, generator):
-        z = module(views)
+    def _begin_fit(self, net, samples):
+        x = samples.some_views(2, net.device)
+        net.module_.eval()
+        net.module_.chunk_size = (
+            auto_chunk_size(net.module_.encoder, x)
+            if self.chunk_size == "auto"
+            else self.chunk_size
+        )
+
+    def _objective(self, module, batch, generator):
+        z = self._project(module, batch)
         # Similarities and covariances need more digits than autocast would leave them.
-        with torch.autocast(z.device.type, enabled=False):
-            return self._loss(z, mask)
+        with torch.autocast(batch.views.device.type, enabled=False):
+            return self._loss(z, batch, module)
+
+    @torch.no_grad()
+    def _latents(self, net: SSLNet, samples: Samples) -> Tensor:
+        """Representations of all samples as they are, averaged over their views."""
+        net.module_.eval()
+        device, parts = torch.device(net.device), []
+        with torch.autocast(device.type, torch.bfloat16, enabled=net.bf16):
+            for _, views, mask in self._batches(samples, device):
+                z = net.module_.encoder(views.flatten(0, 1)).float()
+                parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
+        return torch.cat(parts)
+
+    @staticmethod
+    def _set_prototypes(net: SSLNet, prototypes: Tensor) -> None:
+        """Begin with other prototypes, as many as are given, without their moments."""
+        parameter = net.module_.prototypes
+        parameter.data = prototypes
+        net.optimizer_.state.pop(parameter, None)
+
+    def _warn_if_collapsed(self, samples):
+        x = samples.some_views(_PROBE_ROWS, self.net_.device)
+        with torch.inference_mode():
+            z = self._latent(self.module_, x).double()
+        spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
+        rank = effective_rank(z.cpu().numpy())
+        if spread < _COLLAPSED_SPREAD:
+            seen = f"the representations of {len(z)} samples differ by {spread:.2%} of their size"
+        elif z.shape[1] > 1 and rank < _COLLAPSED_RANK:
+            seen = (
+                f"the representations of {len(z)} samples lie on a line, with an effective rank "
+                f"of {rank:.2f} in {z.shape[1]} dimensions"
+            )
+        else:
+            return
+        warnings.warn(
+            f"{type(self).__name__} has collapsed: {seen}. Try a smaller lr, more samples a batch, "
+            "a larger weight of what stands against collapse, or a stronger augmentation.",
+            ConvergenceWarning,
+        )
+
+    # ---------------------------------------------------------------- use
 
     def project(self, X) -> np.ndarray:
         """What the objective sees: representations after the projection head.
@@ -98,7 +200,8 @@ class DiscriminativeTransformer(SSLTransformer):
         """
         samples = self._read(X)
         with torch.inference_mode():
-            parts = [self.module_(views).mean(1) for _, views in self._batches(samples)]
+            batches = self._batches(samples, self.net_.device)
+            parts = [self.module_(views).mean(1) for _, views, _ in batches]
         return torch.cat(parts).cpu().numpy()
 
     def score(self, X, y=None, groups=None) -> float:
@@ -129,20 +232,8 @@ class DiscriminativeTransformer(SSLTransformer):
         generator = torch.Generator(device).manual_seed(0)
         total = 0.0
         with torch.inference_mode(), isolated_random_state(0, device):
-            for rows, mask in BatchLoader(samples, self.net_.batch_size, device):
-                views = make_views(rows, generator=generator)
-                terms = self._objective(self.module_, views, mask, generator)
-                total -= float(terms["loss"]) * len(rows)
+            for batch in BatchLoader(samples, self.net_.batch_size, device):
+                batch = batch._replace(views=make_views(batch.views, generator=generator))
+                terms = self._objective(self.module_, batch, generator)
+                total -= float(terms["loss"]) * len(batch.views)
         return total / len(samples)
-
-    def _warn_if_collapsed(self, samples):
-        with torch.inference_mode():
-            z = self.encoder_(samples.some_views(_PROBE_ROWS, self.net_.device)).double()
-        spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
-        if spread < _COLLAPSED_SPREAD:
-            warnings.warn(
-                f"{type(self).__name__} has collapsed: the representations of {len(z)} samples "
-                f"differ by {spread:.2%} of their size. Try a smaller lr, more samples a batch, a "
-                "larger weight of what stands against collapse, or a stronger augmentation.",
-                ConvergenceWarning,
-            )

@@ -2,14 +2,15 @@
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import nt_xent
+from sklearn_simvae.losses import nt_xent_terms
 
 
 class SimCLR(DiscriminativeTransformer):
     """Contrastive representations: views of one sample alike, those of different samples not.
 
     `fit` minimises :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
-    since all other samples of a batch are negatives.
+    since all other samples of a batch are negatives; see `chunk_size` for those that memory does
+    not hold.
 
     Parameters
     ----------
@@ -53,5 +54,5 @@ class SimCLR(DiscriminativeTransformer):
         super().__init__(n_components, **shared)
         self.temperature = temperature
 
-    def _loss(self, z, mask):
-        return {"loss": nt_xent(z, self.temperature, mask)}
+    def _loss(self, z, batch, module):
+        return nt_xent_terms(z, self.temperature, batch.mask)

@@ -67,6 +67,6 @@ class VICReg(DiscriminativeTransformer):
         self.variance_weight = variance_weight
         self.covariance_weight = covariance_weight
 
-    def _loss(self, z, mask):
+    def _loss(self, z, batch, module):
         weights = self.invariance_weight, self.variance_weight, self.covariance_weight
-        return vicreg_terms(z, *weights, mask=mask)
+        return vicreg_terms(z, *weights, mask=batch.mask)

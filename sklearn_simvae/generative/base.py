@@ -43,6 +43,8 @@ class GenerativeTransformer(SSLTransformer):
         "likelihood": [StrOptions({"auto", "gaussian", "bernoulli"})],
     }
 
+    _structure = (*SSLTransformer._structure, "decoder", "noise_variance", "likelihood")
+
     def __init__(
         self, n_components=10, *, decoder="auto", noise_variance=0.01, likelihood="auto", **shared
     ):
@@ -119,10 +121,11 @@ class GenerativeTransformer(SSLTransformer):
                 ConvergenceWarning,
             )
 
-    def _objective(self, module, views, mask, generator):
-        mean, log_variance = module.encode(views)
+    def _objective(self, module, batch, generator):
+        mean, log_variance = module.encode(batch.views)
         z = reparameterise(mean, log_variance, generator)
-        terms = self._elbo(module.log_likelihood(views, z), mean, log_variance, mask=mask)
+        log_likelihood = module.log_likelihood(batch.views, z)
+        terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
         return {"loss": -terms.pop("objective", elbo), **terms}
 
@@ -139,8 +142,8 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- latents
 
-    def _latent(self, x):
-        return self.encoder_(x)[:, : self.n_components_]
+    def _latent(self, module, x):
+        return module.encoder(x)[:, : module.n_components]
 
     @property
     def n_components_(self) -> int:
@@ -161,10 +164,10 @@ class GenerativeTransformer(SSLTransformer):
             Of shape (n, n_views, n_components) where X has a views axis.
         """
         samples = self._read(X)
-        shape = (len(samples), samples.X.shape[1] if samples.has_views else 1, self.n_components_)
+        shape = (len(samples), samples.n_given_views, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
-            for part, views in self._batches(samples):
+            for part, views, _ in self._batches(samples, self.net_.device):
                 m, log_v = self.module_.encode(views)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
@@ -304,7 +307,7 @@ class GenerativeTransformer(SSLTransformer):
         scores = np.empty(len(samples.X), dtype=np.float32)
         with torch.inference_mode():
             if samples.groups is None:
-                for part, views in self._batches(samples):
+                for part, views, _ in self._batches(samples, self.net_.device):
                     scores[part] = self._bound(views, None, n_importance_samples).cpu().numpy()
             else:
                 for rows, given, views, mask in self._group_batches(samples):

@@ -3,9 +3,17 @@
 Latents have the shape (batch, views, d). Nothing here knows of networks, estimators or training.
 """
 
+from sklearn_simvae.losses.barlow_twins import barlow_twins, barlow_twins_terms
+from sklearn_simvae.losses.byol import byol
 from sklearn_simvae.losses.crvae import crvae_elbo
+from sklearn_simvae.losses.deep_cluster import deep_cluster, deep_cluster_terms
+from sklearn_simvae.losses.instance_discrimination import (
+    instance_discrimination,
+    instance_discrimination_terms,
+)
 from sklearn_simvae.losses.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
-from sklearn_simvae.losses.nt_xent import nt_xent
+from sklearn_simvae.losses.nt_xent import nt_xent, nt_xent_terms
+from sklearn_simvae.losses.simsiam import simsiam
 from sklearn_simvae.losses.simvae import (
     expected_log_joint_prior,
     gaussian_entropy,
@@ -13,20 +21,33 @@ from sklearn_simvae.losses.simvae import (
     simvae_elbo,
     simvae_log_weights,
 )
+from sklearn_simvae.losses.swav import sinkhorn, swav, swav_terms
 from sklearn_simvae.losses.vae import gaussian_kl, vae_elbo, vae_log_weights
 from sklearn_simvae.losses.vicreg import vicreg, vicreg_terms
 
 __all__ = [
+    "barlow_twins",
+    "barlow_twins_terms",
     "bernoulli_log_likelihood",
+    "byol",
     "crvae_elbo",
+    "deep_cluster",
+    "deep_cluster_terms",
     "expected_log_joint_prior",
     "gaussian_entropy",
     "gaussian_kl",
     "gaussian_log_likelihood",
+    "instance_discrimination",
+    "instance_discrimination_terms",
     "log_joint_prior",
     "nt_xent",
+    "nt_xent_terms",
+    "simsiam",
     "simvae_elbo",
     "simvae_log_weights",
+    "sinkhorn",
+    "swav",
+    "swav_terms",
     "vae_elbo",
     "vae_log_weights",
     "vicreg",

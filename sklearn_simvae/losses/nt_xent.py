@@ -3,10 +3,23 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from sklearn_simvae.losses.reduction import (
+    loss_alone,
+    softmax_terms,
+    sum_over_views,
+    view_pairs,
+)
+
+# Rows of the matrix of similarities that are held at once; all rows of a common batch.
+_MAX_ROWS = 4096
 
 
-def nt_xent(z: Tensor, temperature: float = 0.5, mask: Tensor | None = None) -> Tensor:
-    r"""Normalised, temperature-scaled cross-entropy over any number of views.
+def nt_xent_terms(
+    z: Tensor, temperature: float = 0.5, mask: Tensor | None = None
+) -> dict[str, Tensor]:
+    r"""Normalised, temperature-scaled cross-entropy over any number of views, and its two sides.
 
     With :math:`s` the cosine similarity over the temperature, :math:`P(i)` the other views of the
     sample of view :math:`i`, and :math:`a` over all views of the batch but :math:`i`,
@@ -15,7 +28,9 @@ def nt_xent(z: Tensor, temperature: float = 0.5, mask: Tensor | None = None) -> 
         \log \frac{\exp s_{ip}}{\sum_{a \neq i} \exp s_{ia}}
 
     The numerator pulls the views of a sample together, the log-sum-exp over all others is what
-    stands against collapse. At two views this is NT-Xent as its authors define it.
+    stands against collapse. At two views this is NT-Xent as its authors define it. Memory grows
+    with the size of the batch, not with its square: of a large one, the matrix of similarities is
+    made in parts, and again for the gradient.
 
     Parameters
     ----------
@@ -28,8 +43,8 @@ def nt_xent(z: Tensor, temperature: float = 0.5, mask: Tensor | None = None) -> 
 
     Returns
     -------
-    loss : scalar Tensor
-        To be minimised.
+    terms : dict of scalar Tensor
+        "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -39,23 +54,45 @@ def nt_xent(z: Tensor, temperature: float = 0.5, mask: Tensor | None = None) -> 
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import nt_xent
+    >>> from sklearn_simvae.losses import nt_xent_terms
     >>> z = torch.eye(2).unsqueeze(1).expand(2, 2, 2)  # aligned views, orthogonal samples
-    >>> nt_xent(z, temperature=1.0)
-    tensor(0.5514)
+    >>> nt_xent_terms(z, temperature=1.0)
+    {'loss': tensor(0.5514), 'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
     """
-    batch, n_views = z.shape[:2]
-    there = z.new_ones(batch, n_views, dtype=torch.bool) if mask is None else mask
-    z = F.normalize(z.masked_fill(~there.unsqueeze(-1), 0.0), dim=-1).flatten(0, 1)
-    there = there.flatten()
-    sample = torch.arange(batch, device=z.device).repeat_interleave(n_views)
-    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    if mask is not None:
+        z = z.masked_fill(~mask.unsqueeze(-1), 0.0)
+    z = F.normalize(z, dim=-1)
+    positive = view_pairs(z, mask)
+    n_positives = positive.sum(-1)
+    similarity = z @ z.transpose(1, 2) / temperature
+    own = sum_over_views(similarity, positive) / n_positives.clamp(min=1)
 
-    similarity = (z @ z.T / temperature).masked_fill(itself | ~there, -torch.inf)
-    # A view alone in its batch is compared with nothing, and costs nothing.
-    log_probability = similarity - torch.logsumexp(similarity, dim=1, keepdim=True)
-    positive = (sample[:, None] == sample) & ~itself & there & there[:, None]
-    n_positives = positive.sum(1)
-    total = -torch.where(positive, log_probability, 0.0).sum(1)
-    anchors = (n_positives > 0).sum().clamp(min=1)
-    return (total / n_positives.clamp(min=1)).sum() / anchors
+    z = z.flatten(0, 1)
+    missing = None if mask is None else ~mask.flatten()
+    starts = range(0, len(z), _MAX_ROWS)
+    if len(starts) == 1:
+        log_partition = _log_partition(z, missing, temperature, 0)
+    else:
+        parts = [
+            checkpoint(_log_partition, z, missing, temperature, start, use_reentrant=False)
+            for start in starts
+        ]
+        log_partition = torch.cat(parts)
+    # Only a view with a positive is an anchor.
+    anchors = None if mask is None else (n_positives > 0).flatten()
+    return softmax_terms(own.flatten(), log_partition, anchors)
+
+
+def _log_partition(z: Tensor, missing: Tensor | None, temperature: float, start: int) -> Tensor:
+    """Log-sum-exp of the similarities of a part of the views to all others."""
+    similarity = z[start : start + _MAX_ROWS] @ z.T / temperature
+    if missing is not None:
+        # Where no view but one is there, no anchor will read what comes of it, but its gradient
+        # has to be finite.
+        absent = -torch.inf if len(z) - missing.sum() > 1 else 0.0
+        similarity = similarity.masked_fill(missing, absent)
+    itself = torch.arange(start, start + len(similarity), device=z.device).unsqueeze(1)
+    return torch.logsumexp(similarity.scatter(1, itself, -torch.inf), dim=1)
+
+
+nt_xent = loss_alone(nt_xent_terms)

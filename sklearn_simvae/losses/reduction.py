@@ -1,5 +1,9 @@
 """Sums over views and means over samples, as all objectives of views take them."""
 
+import functools
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 
@@ -26,6 +30,124 @@ def sum_over_views(values: Tensor, mask: Tensor | None) -> Tensor:
     tensor([1.])
     """
     return (values if mask is None else values.masked_fill(~mask, 0.0)).sum(-1)
+
+
+def mean_over_views(z: Tensor, mask: Tensor | None) -> Tensor:
+    """Average vectors over the views that are there.
+
+    Parameters
+    ----------
+    z : Tensor of shape (batch, n_views, d)
+        A vector for each view.
+    mask : Tensor of bool of shape (batch, n_views) or None
+        False where a view is missing.
+
+    Returns
+    -------
+    mean : Tensor of shape (batch, d)
+        The means; 0 where no view is there.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import mean_over_views
+    >>> mean_over_views(torch.tensor([[[1.0], [5.0]]]), torch.tensor([[True, False]]))
+    tensor([[1.]])
+    """
+    if mask is None:
+        return z.mean(1)
+    return z.masked_fill(~mask.unsqueeze(-1), 0.0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Average all the values that are there.
+
+    Parameters
+    ----------
+    values : Tensor
+        Values.
+    mask : Tensor of bool of the same shape, or None
+        False where a value does not count, whatever it is.
+
+    Returns
+    -------
+    mean : scalar Tensor
+        The mean; 0 where nothing counts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import masked_mean
+    >>> masked_mean(torch.tensor([1.0, 3.0, torch.nan]), torch.tensor([True, True, False]))
+    tensor(2.)
+    """
+    if mask is None:
+        return values.mean()
+    return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def view_pairs(z: Tensor, mask: Tensor | None) -> Tensor:
+    """Tell the pairs of different views of a sample.
+
+    Parameters
+    ----------
+    z : Tensor of shape (batch, n_views, d)
+        Views.
+    mask : Tensor of bool of shape (batch, n_views) or None
+        False where a view is missing.
+
+    Returns
+    -------
+    pairs : Tensor of bool of shape (batch, n_views, n_views)
+        True where the two views differ and both are there.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import view_pairs
+    >>> view_pairs(torch.zeros(1, 2, 3), None)
+    tensor([[[False,  True],
+             [ True, False]]])
+    """
+    batch, n_views, _ = z.shape
+    different = ~torch.eye(n_views, dtype=torch.bool, device=z.device)
+    if mask is None:
+        return different.expand(batch, -1, -1)
+    return different & mask.unsqueeze(1) & mask.unsqueeze(2)
+
+
+def softmax_terms(
+    own: Tensor, log_partition: Tensor, mask: Tensor | None = None
+) -> dict[str, Tensor]:
+    """The two sides of a softmax objective: what pulls together, and what stands against collapse.
+
+    Parameters
+    ----------
+    own : Tensor
+        Logit of what each view is to be told as.
+    log_partition : Tensor of the same shape
+        Log-sum-exp over all that it could be told as.
+    mask : Tensor of bool of the same shape, default=None
+        False where a value does not count.
+
+    Returns
+    -------
+    terms : dict of scalar Tensor
+        "loss", the cross-entropy, and its parts "alignment" (the negative of `own`) and
+        "log_partition", whose sum it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import softmax_terms
+    >>> softmax_terms(torch.tensor([2.0]), torch.tensor([3.0]))
+    {'loss': tensor(1.), 'alignment': tensor(-2.), 'log_partition': tensor(3.)}
+    """
+    return {
+        "loss": masked_mean(log_partition - own, mask),
+        "alignment": -masked_mean(own, mask),
+        "log_partition": masked_mean(log_partition, mask),
+    }
 
 
 def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
@@ -60,3 +182,39 @@ def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
     if reduction == "none":
         return terms
     return {name: value.mean() for name, value in terms.items()}
+
+
+def loss_alone(terms_of: Callable[..., dict[str, Tensor]]) -> Callable[..., Tensor]:
+    """Make the function that gives the "loss" among terms, named without the ending `_terms`.
+
+    Parameters
+    ----------
+    terms_of : callable
+        Gives terms of which one is the "loss".
+
+    Returns
+    -------
+    loss : callable
+        Takes the same and gives that one.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.losses import vicreg_terms
+    >>> from sklearn_simvae.losses.reduction import loss_alone
+    >>> loss_alone(vicreg_terms).__name__
+    'vicreg'
+    """
+
+    @functools.wraps(terms_of)
+    def loss(*args, **kwargs) -> Tensor:
+        return terms_of(*args, **kwargs)["loss"]
+
+    loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")
+    # It is of the same kind but for what it returns; an example would be the same again.
+    head, _ = terms_of.__doc__.split("    Returns\n")
+    _, name = head.split("\n", 1)
+    loss.__doc__ = (
+        f"The loss of :func:`{terms_of.__name__}` alone.\n{name}"
+        "    Returns\n    -------\n    loss : scalar Tensor\n        To be minimised.\n    "
+    )
+    return loss

@@ -1,9 +1,9 @@
 """The objective of VICReg: invariance of views, variance and covariance against collapse."""
 
-from itertools import combinations
-
 import torch
 from torch import Tensor
+
+from sklearn_simvae.losses.reduction import loss_alone, masked_mean, view_pairs
 
 
 def vicreg_terms(
@@ -48,17 +48,12 @@ def vicreg_terms(
     {'loss': 24.75, 'invariance': 0.0, 'variance': 0.99, 'covariance': 0.0}
     """
     batch, n_views, d = z.shape
-    pairs = list(combinations(range(n_views), 2))
-    squared = torch.stack([(z[:, j] - z[:, k]).square().mean(-1) for j, k in pairs], dim=1)
-    if mask is None:
-        invariance = squared.mean()
-    else:
-        there = torch.stack([mask[:, j] & mask[:, k] for j, k in pairs], dim=1)
-        invariance = squared.masked_fill(~there, 0.0).sum() / there.sum().clamp(min=1)
+    squared = (z.unsqueeze(2) - z.unsqueeze(1)).square().mean(-1)
+    invariance = masked_mean(squared, view_pairs(z, mask))
 
     centred = (z - z.mean(0)).transpose(0, 1)
     covariances = centred.transpose(1, 2) @ centred / max(batch - 1, 1)
-    variances = covariances.diagonal(dim1=1, dim2=2)
+    variances = centred.square().sum(1) / max(batch - 1, 1)
     variance = torch.relu(1 - torch.sqrt(variances + 1e-4)).mean()
     off_diagonal = covariances.square().sum() - variances.square().sum()
     covariance = 2 * off_diagonal / (d * n_views)
@@ -73,34 +68,4 @@ def vicreg_terms(
     }
 
 
-def vicreg(
-    z: Tensor,
-    invariance_weight: float = 25.0,
-    variance_weight: float = 25.0,
-    covariance_weight: float = 1.0,
-    mask: Tensor | None = None,
-) -> Tensor:
-    """The loss of VICReg alone, see :func:`vicreg_terms`.
-
-    Parameters
-    ----------
-    z : Tensor of shape (batch, n_views, d)
-        Projections, n_views >= 2.
-    invariance_weight, variance_weight, covariance_weight : float, default=25.0, 25.0, 1.0
-        Weights of the terms.
-    mask : Tensor of bool of shape (batch, n_views), default=None
-        As in :func:`vicreg_terms`.
-
-    Returns
-    -------
-    loss : scalar Tensor
-        To be minimised; 0 for equal views of uncorrelated dimensions of variance 1 or more.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_simvae.losses import vicreg
-    >>> round(float(vicreg(torch.ones(4, 2, 3))), 2)
-    24.75
-    """
-    return vicreg_terms(z, invariance_weight, variance_weight, covariance_weight, mask)["loss"]
+vicreg = loss_alone(vicreg_terms)

@@ -1,6 +1,7 @@
-"""Encoders, decoders and projection heads."""
+"""Encoders, decoders, projection heads, prototypes and teachers."""
 
 from .factory import make_decoder, make_encoder
 from .heads import hidden_features, projection_head
+from .teacher import Teacher
 
-__all__ = ["hidden_features", "make_decoder", "make_encoder", "projection_head"]
+__all__ = ["Teacher", "hidden_features", "make_decoder", "make_encoder", "projection_head"]

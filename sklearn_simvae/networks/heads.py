@@ -72,7 +72,9 @@ def _ends_in_head(encoder: nn.Module) -> bool:
     return in_turn and len(encoder) > 0 and isinstance(encoder[-1], nn.Linear)
 
 
-def projection_head(n_inputs: int, sizes: Sequence[int] | int) -> nn.Module:
+def projection_head(
+    n_inputs: int, sizes: Sequence[int] | int, batch_norm: bool = False
+) -> nn.Module:
     """Multilayer perceptron to put on top of a representation.
 
     Parameters
@@ -81,6 +83,8 @@ def projection_head(n_inputs: int, sizes: Sequence[int] | int) -> nn.Module:
         Width of the representation.
     sizes : int or sequence of int
         Widths of the layers, the last one the output's; ``()`` leaves the input as it is.
+    batch_norm : bool, default=False
+        Whether to normalise the hidden layers over the batch, before their ReLU.
 
     Returns
     -------
@@ -105,4 +109,4 @@ def projection_head(n_inputs: int, sizes: Sequence[int] | int) -> nn.Module:
     Identity()
     """
     sizes = (check_positive_int(n_inputs, "n_inputs"), *check_sizes(sizes, "sizes"))
-    return nn.Sequential(*dense_layers(sizes)) if len(sizes) > 1 else nn.Identity()
+    return nn.Sequential(*dense_layers(sizes, batch_norm)) if len(sizes) > 1 else nn.Identity()

@@ -7,7 +7,7 @@ from math import prod
 from torch import nn
 
 
-def dense_layers(sizes: Sequence[int]) -> list[nn.Module]:
+def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Module]:
     """Linear layers from each size to the next, ReLU between them and none at the end.
 
     Weights start as by He et al. (2015) and biases at zero, so that signals keep their size through
@@ -18,11 +18,13 @@ def dense_layers(sizes: Sequence[int]) -> list[nn.Module]:
     ----------
     sizes : sequence of int
         Widths, the input's first and the output's last.
+    batch_norm : bool, default=False
+        Whether to normalise over the batch before each ReLU.
 
     Returns
     -------
     list of nn.Module
-        ``len(sizes) - 1`` linear layers and the activations between them.
+        ``len(sizes) - 1`` linear layers and what is between them.
 
     Examples
     --------
@@ -32,11 +34,13 @@ def dense_layers(sizes: Sequence[int]) -> list[nn.Module]:
     """
     layers: list[nn.Module] = []
     for n_inputs, n_outputs in pairwise(sizes):
+        if layers:
+            layers += [nn.BatchNorm1d(n_inputs), nn.ReLU()] if batch_norm else [nn.ReLU()]
         linear = nn.Linear(n_inputs, n_outputs)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)
-        layers += [linear, nn.ReLU()]
-    return layers[:-1]
+        layers.append(linear)
+    return layers
 
 
 def mlp_encoder(

@@ -2,6 +2,7 @@
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
 from sklearn_simvae.training.callbacks import FitProgress, StopEarly
+from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import (
     isolated_random_state,
     resolve_device,
@@ -19,6 +20,8 @@ __all__ = [
     "StopEarly",
     "TotalLoss",
     "auto_batch_size",
+    "auto_chunk_size",
+    "encode_in_chunks",
     "isolated_random_state",
     "lr_factor",
     "resolve_device",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_simvae.views.samples import Samples
+from sklearn_simvae.views.samples import Batch, Samples
 
 _MAX_BATCH, _MIN_BATCH, _STEPS_PER_EPOCH = 256, 16, 20
 
@@ -59,7 +59,7 @@ class BatchLoader:
     >>> from sklearn_simvae.views import Layout, Samples
     >>> X = np.zeros((5, 3))
     >>> loader = BatchLoader(Samples(X, *Layout.infer(X)), 2, torch.device("cpu"))
-    >>> [len(rows) for rows, mask in loader]
+    >>> [len(batch.views) for batch in loader]
     [2, 2, 1]
     """
 
@@ -73,14 +73,15 @@ class BatchLoader:
     def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng(self.seed) if self.shuffle else None
         n_samples = len(self.samples)
         order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
         # Even parts rather than a small last batch, whose gradient would be the noisiest.
         for which in np.array_split(order, len(self)):
             rows, mask = self.samples.take(which, rng)
-            yield self._to_device(rows), None if mask is None else self._to_device(mask)
+            mask = None if mask is None else self._to_device(mask)
+            yield Batch(self._to_device(rows), mask, self._to_device(which))
 
     def _to_device(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array)

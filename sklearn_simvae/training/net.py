@@ -53,7 +53,14 @@ class SSLNet(NeuralNet):
     make_views : callable
         `(rows, generator) -> views`, on the device.
     objective : callable
-        `(module, views, mask, generator) -> dict of scalar Tensor` with a "loss" among them.
+        `(module, batch, generator) -> dict of scalar Tensor` with a "loss" among them.
+    begin_epoch : callable, default=None
+        `(net, samples) -> None`, before the first step of an epoch.
+    after_step : callable, default=None
+        `(net, progress) -> None`, after each step of the optimiser; `progress` is the fraction of
+        the steps that are done.
+    monitor : callable, default=None
+        `(module) -> dict of float`, recorded after each epoch.
     bf16 : bool
         Whether the step runs under bf16 autocast.
     lr_schedule : str
@@ -70,6 +77,9 @@ class SSLNet(NeuralNet):
         *,
         make_views,
         objective,
+        begin_epoch=None,
+        after_step=None,
+        monitor=None,
         bf16: bool = False,
         lr_schedule: str = "constant",
         seed: int = 0,
@@ -79,6 +89,9 @@ class SSLNet(NeuralNet):
         super().__init__(module, criterion, **kwargs)
         self.make_views = make_views
         self.objective = objective
+        self.begin_epoch = begin_epoch
+        self.after_step = after_step
+        self.monitor = monitor
         self.bf16 = bf16
         self.lr_schedule = lr_schedule
         self.seed = seed
@@ -169,8 +182,16 @@ class SSLNet(NeuralNet):
         self._keep_weights()
         self._in_epoch = True
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        if self.begin_epoch is not None:
+            seed, _ = self._epoch_seeds(len(self.history))
+            with isolated_random_state(seed, torch.device(self.device)):
+                self.begin_epoch(self, dataset_train)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        if self.monitor is not None:
+            self.module_.eval()
+            for name, value in self.monitor(self.module_).items():
+                self.history.record(name, value)
         # From here on callbacks may stop the training, by KeyboardInterrupt as skorch has it.
         self._in_epoch = False
 
@@ -188,7 +209,7 @@ class SSLNet(NeuralNet):
             for batch in iterator:
                 self.notify("on_batch_begin", batch=batch, training=training)
                 step = step_fn(batch, generator=generator)
-                size = len(batch[0])
+                size = len(batch.views)
                 n_samples += size
                 values = torch.stack([value.detach() for value in step["terms"].values()])
                 totals = values * size if totals is None else totals.add_(values, alpha=size)
@@ -216,8 +237,8 @@ class SSLNet(NeuralNet):
 
         Parameters
         ----------
-        batch : tuple
-            Rows and mask.
+        batch : Batch
+            As read.
         generator : torch.Generator, default=None
             Of augmentations and draws.
         **fit_params
@@ -241,6 +262,8 @@ class SSLNet(NeuralNet):
             training=True,
         )
         self.optimizer_.step()
+        if self.after_step is not None:
+            self.after_step(self, self._step / self.n_steps_)
         return step
 
     def validation_step(self, batch, generator=None, **fit_params):
@@ -248,8 +271,8 @@ class SSLNet(NeuralNet):
 
         Parameters
         ----------
-        batch : tuple
-            Rows and mask.
+        batch : Batch
+            As read.
         generator : torch.Generator, default=None
             Of augmentations and draws.
         **fit_params
@@ -264,15 +287,14 @@ class SSLNet(NeuralNet):
             return self._forward(batch, generator)
 
     def _forward(self, batch, generator):
-        rows, mask = batch
-        views = self.make_views(rows, generator=generator)
+        batch = batch._replace(views=self.make_views(batch.views, generator=generator))
         objective = self.objective
         if self.compile:
             if self._compiled is None:
                 self._compiled = torch.compile(objective)
             objective = self._compiled
-        with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = objective(self.module_, views, mask, generator)
+        with torch.autocast(batch.views.device.type, torch.bfloat16, enabled=self.bf16):
+            terms = objective(self.module_, batch, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms, "terms": terms}
 
     def _set_lr(self, factor: float):
@@ -288,16 +310,21 @@ class SSLNet(NeuralNet):
     def _keep_weights(self):
         self._good_epochs = len(self.history)
         weights = self.module_.state_dict()
-        if self._good_weights is None:
-            self._good_weights = {name: w.detach().clone() for name, w in weights.items()}
-        else:
-            for name, w in weights.items():
-                self._good_weights[name].copy_(w)
+        good = self._good_weights or {}
+        for name, w in weights.items():
+            # Prototypes grow from none at the start of training.
+            if name in good and good[name].shape == w.shape:
+                good[name].copy_(w)
+            else:
+                good[name] = w.detach().clone()
+        self._good_weights = good
 
     def _restore(self):
         """Go back to the last whole epoch, with the optimiser's moments forgotten."""
         if self._good_weights is not None:
-            self.module_.load_state_dict(self._good_weights)
+            # Not by load_state_dict, which is strict about shapes.
+            for name, w in self.module_.state_dict(keep_vars=True).items():
+                w.data = self._good_weights[name]
             self.optimizer_.state.clear()
             del self.history[self._good_epochs :]
 

@@ -7,6 +7,6 @@ from sklearn_simvae.views.augmentation import *  # noqa: F403
 from sklearn_simvae.views.augmentation import __all__ as _augmentations
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.samples import Samples, make_views
+from sklearn_simvae.views.samples import Batch, Samples, make_views
 
-__all__ = ["Groups", "Layout", "Samples", "make_views", *_augmentations]
+__all__ = ["Batch", "Groups", "Layout", "Samples", "make_views", *_augmentations]

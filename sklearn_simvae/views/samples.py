@@ -1,6 +1,7 @@
 """From an array to batches of views: the three sources of views, behind one door."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,6 +9,24 @@ from torch import Tensor
 
 from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.layout import Layout
+
+
+class Batch(NamedTuple):
+    """Some samples, as they are read or as the networks take them.
+
+    Parameters
+    ----------
+    views : Tensor of shape (batch, n_views, ...)
+        Their views; as read, `(batch, ...)` where views are yet to be made.
+    mask : Tensor of bool of shape (batch, n_views) or None
+        False where a sample has fewer views than others, at a repetition of its first.
+    indices : Tensor of int of shape (batch,)
+        Their places among the samples that are gone through.
+    """
+
+    views: Tensor
+    mask: Tensor | None
+    indices: Tensor
 
 
 class Samples:
@@ -55,6 +74,13 @@ class Samples:
     def views_given(self) -> bool:
         """Whether X holds the views already, by group or along an axis."""
         return self.has_views or self.groups is not None
+
+    @property
+    def n_given_views(self) -> int:
+        """The most views that X holds of a sample; 1 where views are to be made."""
+        if self.groups is not None:
+            return int(min(self.n_views, self.groups.sizes.max()))
+        return self.X.shape[1] if self.has_views else 1
 
     def subset(self, which: np.ndarray) -> "Samples":
         """The samples at these places, sharing X.
@@ -124,7 +150,6 @@ def make_views(
     n_views: int | None,
     augmentation: Callable[[Tensor], Tensor] | None = None,
     generator: torch.Generator | None = None,
-    first_is_row: bool = False,
 ) -> Tensor:
     """Turn a batch as read into views as the networks take them.
 
@@ -140,8 +165,6 @@ def make_views(
         From a batch of views to a batch of views, `(N, *layout.network_shape)`.
     generator : torch.Generator, default=None
         Randomness of the package's own augmentations.
-    first_is_row : bool, default=False
-        Whether the first view that is made of a row is the row as it is.
 
     Returns
     -------
@@ -162,7 +185,6 @@ def make_views(
     torch.Size([4, 2, 3])
     """
     batch = len(rows)
-    first_is_row = first_is_row and n_views is not None
     if n_views is None:
         n_views = rows.shape[1]
         x = layout.to_network(rows.flatten(0, 1))
@@ -173,14 +195,12 @@ def make_views(
     if augmentation is not None:
         own = isinstance(augmentation, Augmentation)
         # A foreign callable may work in place.
-        shape, x = x.shape, augmentation(x, generator) if own else augmentation(x.clone())
+        shape = x.shape
+        x = augmentation.augment_views(x, n_views, generator) if own else augmentation(x.clone())
         if not isinstance(x, Tensor) or x.shape != shape:
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(
                 f"augmentation must give a batch of the shape that it takes, {tuple(shape)}; "
                 f"got {got}."
             )
-    views = x.float().reshape(batch, n_views, *layout.network_shape)
-    if first_is_row:
-        views = torch.cat([layout.to_network(rows).unsqueeze(1), views[:, 1:]], dim=1)
-    return views
+    return x.float().reshape(batch, n_views, *layout.network_shape)

@@ -12,6 +12,7 @@ from .geometric import (
     RandomTranslation,
     RandomVerticalFlip,
 )
+from .per_view import PerView
 from .series import Jitter, Scaling, SeriesCrop
 from .vectors import FeatureCorruption, FeatureMasking
 
@@ -24,6 +25,7 @@ __all__ = [
     "GaussianBlur",
     "GaussianNoise",
     "Jitter",
+    "PerView",
     "RandomGrayscale",
     "RandomHorizontalFlip",
     "RandomResizedCrop",
@@ -36,7 +38,9 @@ __all__ = [
 ]
 
 
-def default_augmentation(kind: str, n_channels: int | None = None) -> Augmentation:
+def default_augmentation(
+    kind: str, n_channels: int | None = None, scale: tuple[float, float] | None = None
+) -> Augmentation:
     """Return the augmentation that suits a kind of data when nothing else is known of it.
 
     Images are cropped but not flipped, since digits and letters do not survive that.
@@ -47,6 +51,9 @@ def default_augmentation(kind: str, n_channels: int | None = None) -> Augmentati
         The layout of the batches.
     n_channels : int, default=None
         Number of channels of images; colours are changed if it is 3 or 4. Other kinds ignore it.
+    scale : (float, float), default=None
+        Range of the area of crops of images. None is (0.6, 1.0) where colours are changed, which
+        is much change already, and (0.4, 1.0) elsewhere.
 
     Returns
     -------
@@ -66,8 +73,8 @@ def default_augmentation(kind: str, n_channels: int | None = None) -> Augmentati
     if kind == "image":
         if n_channels in (3, 4):
             jitter = ColorJitter(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
-            return Compose([jitter, RandomResizedCrop(scale=(0.6, 1.0))])
-        return RandomResizedCrop()
+            return Compose([jitter, RandomResizedCrop(scale or (0.6, 1.0))])
+        return RandomResizedCrop(scale or (0.4, 1.0))
     if kind == "vector":
         return FeatureCorruption()
     if kind == "series":

@@ -67,6 +67,26 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         with torch.autocast(x.device.type, enabled=False):
             return self._transform(x.to(work), generator).to(x.dtype)
 
+    def augment_views(
+        self, x: Tensor, n_views: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a randomly changed copy of a batch of views.
+
+        Parameters
+        ----------
+        x : Tensor of floats, shape (batch * n_views, ...)
+            The views of the first sample, then those of the second, and so on.
+        n_views : int
+            Views of each sample.
+        generator : torch.Generator on the device of `x`, default=None
+            As in a call.
+
+        Returns
+        -------
+        Tensor, same shape, dtype and device as `x`
+        """
+        return self(x, generator)
+
     def validate(self) -> None:
         """Check the parameters.
 
@@ -247,21 +267,23 @@ class Compose(Augmentation):
             parameter of a step is out of range.
         """
         if not isinstance(self.steps, (list, tuple)):
-            self._fail("steps", "a list of augmentations", "write Compose([first, second])")
+            self._fail(
+                "steps", "a list of augmentations", f"write {type(self).__name__}([first, second])"
+            )
         named = self._named_steps()
         for name, count in Counter(name for name, _ in named).items():
             if count > 1 or "__" in name or name == "steps":
                 raise ValueError(
-                    f"Compose was given the step name {name!r} {count} time(s) but expects "
-                    "distinct names without '__', other than 'steps'; rename the step."
+                    f"{type(self).__name__} was given the step name {name!r} {count} time(s) but "
+                    "expects distinct names without '__', other than 'steps'; rename the step."
                 )
         for name, step in named:
             if isinstance(step, Augmentation):
                 step.validate()
-            elif isinstance(step, type) or not (_is_skipped(step) or callable(step)):
+            elif isinstance(step, type) or not (is_skipped(step) or callable(step)):
                 raise ValueError(
-                    f"Compose was given {step!r} as step {name!r} but expects an augmentation or a "
-                    "callable from batch to batch; pass an instance of one."
+                    f"{type(self).__name__} was given {step!r} as step {name!r} but expects an "
+                    "augmentation or a callable from batch to batch; pass an instance of one."
                 )
 
     def _named_steps(self) -> list[tuple[str, Any]]:
@@ -282,7 +304,7 @@ class Compose(Augmentation):
         for _, step in self._named_steps():
             if isinstance(step, Compose):
                 yield from step._leaves()
-            elif not _is_skipped(step):
+            elif not is_skipped(step):
                 yield step
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -294,11 +316,11 @@ class Compose(Augmentation):
                 out = family._apply_steps(steps, out, generator)
                 continue
             for step in steps:
-                out = _apply_one(step, out, generator)
+                out = apply_one(step, out, generator)
         return x.clone() if out is x else out
 
 
-def _apply_one(step: Callable[..., Tensor], x: Tensor, generator: torch.Generator | None) -> Tensor:
+def apply_one(step: Callable[..., Tensor], x: Tensor, generator: torch.Generator | None) -> Tensor:
     """Return the batch after one step that does not fold."""
     if isinstance(step, Augmentation):
         return step(x, generator)
@@ -307,8 +329,8 @@ def _apply_one(step: Callable[..., Tensor], x: Tensor, generator: torch.Generato
     if not isinstance(out, Tensor) or out.shape != x.shape:
         got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise ValueError(
-            f"The step {step!r} returned {got} for a batch of shape {tuple(x.shape)}; a step of "
-            "Compose must return a tensor of the same shape."
+            f"The step {step!r} returned {got} for a batch of shape {tuple(x.shape)}; a step "
+            "must return a tensor of the same shape."
         )
     return out.to(x)
 
@@ -321,7 +343,7 @@ def _is_named(step: Any) -> bool:
     return isinstance(step, (tuple, list)) and len(step) == 2 and isinstance(step[0], str)
 
 
-def _is_skipped(step: Any) -> bool:
+def is_skipped(step: Any) -> bool:
     return step is None or (isinstance(step, str) and step == "passthrough")
 
 

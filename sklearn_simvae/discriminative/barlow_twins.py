@@ -1,0 +1,54 @@
+"""Barlow Twins: each dimension alike in two views, and unlike all other dimensions."""
+
+from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import barlow_twins_terms
+
+
+class BarlowTwins(DiscriminativeTransformer):
+    """Representations whose dimensions agree between views and are not redundant.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    redundancy_weight : float, default=5e-3
+        Weight of the squared correlations between different dimensions.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    VICReg : Holds variances and covariances of each view by itself.
+
+    References
+    ----------
+    Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import BarlowTwins
+    >>> X = load_digits().data / 16
+    >>> twins = BarlowTwins(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
+    >>> twins.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "redundancy_weight": [NOT_NEGATIVE],
+    }
+
+    def __init__(self, n_components=10, *, redundancy_weight=5e-3, **shared):
+        super().__init__(n_components, **shared)
+        self.redundancy_weight = redundancy_weight
+
+    def _loss(self, z, batch, module):
+        return barlow_twins_terms(z, self.redundancy_weight, batch.mask)

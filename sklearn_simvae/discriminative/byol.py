@@ -1,0 +1,78 @@
+"""BYOL: each view predicts how a slow teacher sees the others."""
+
+import math
+from numbers import Real
+
+from sklearn.utils._param_validation import Interval
+
+from sklearn_simvae.discriminative.simsiam import SimSiam
+from sklearn_simvae.losses import byol
+from sklearn_simvae.networks import Teacher
+
+
+class BYOL(SimSiam):
+    """Representations from which one view predicts a teacher's projection of another.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.byol`. The teacher is an exponential moving
+    average of the network. What is said of `score` and collapse in :class:`SimSiam` holds here too.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    target_decay : float, default=0.99
+        How much of itself the teacher keeps at the first step. It rises to 1 over the fit, along
+        half a cosine, unless `lr_schedule` is "constant".
+    prediction_sizes : int or array-like of int, default=(32,)
+        Widths of the hidden layers of the predictor.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SimSiam : Does without a teacher.
+
+    References
+    ----------
+    Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", NeurIPS
+    2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import BYOL
+    >>> X = load_digits().data / 16
+    >>> byol = BYOL(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
+    >>> byol.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **SimSiam._parameter_constraints,
+        "target_decay": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(self, n_components=10, *, target_decay=0.99, **shared):
+        super().__init__(n_components, **shared)
+        self.target_decay = target_decay
+
+    def _add_parts(self, module, n_features):
+        module.teacher = Teacher(module)
+        super()._add_parts(module, n_features)
+
+    def _after_step(self, net, progress):
+        decay = self.target_decay
+        if net.lr_schedule != "constant":
+            decay = 1 - (1 - decay) * (1 + math.cos(math.pi * progress)) / 2
+        net.module_.teacher.follow(net.module_, decay)
+
+    def _project(self, module, batch):
+        return module(batch.views), module.teacher(batch.views)
+
+    def _loss(self, z, batch, module):
+        own, target = z
+        return {"loss": byol(self._predict(module, own), target, batch.mask)}

@@ -1,0 +1,180 @@
+"""DeepCluster: k-means makes classes of the samples, and their views are to be told as them."""
+
+import numpy as np
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.nn import functional as F
+
+from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import deep_cluster_terms
+from sklearn_simvae.losses.reduction import mean_over_views
+
+
+class DeepCluster(DiscriminativeTransformer):
+    """Representations from which each view tells the cluster that k-means puts its sample in.
+
+    At the start of each epoch, the representations of all samples, whitened and normalised, are
+    clustered by :class:`sklearn.cluster.MiniBatchKMeans`, clusters that are left empty are reseeded
+    by splitting the largest, and the classifier is reset: it begins with the mean projection of
+    each cluster. `fit` then minimises :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
+    cluster the same weight.
+
+    Samples that were not fitted belong to the cluster whose centre is nearest to the mean of their
+    views: by that `score`, and the objective on the validation part, tell views of new samples.
+    `partial_fit` clusters the samples that it is given.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    n_clusters : int, default=100
+        Number of clusters, several times the number of classes that one looks for; at most half
+        the number of samples are used.
+    temperature : float, default=0.1
+        Scale of the cosine similarities to the clusters; smaller makes the classes sharper.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SwAV : Assigns clusters within a batch, as it goes.
+    InstanceDiscrimination : Makes each sample a class.
+
+    References
+    ----------
+    Caron et al., "Deep Clustering for Unsupervised Learning of Visual Features", ECCV 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import DeepCluster
+    >>> X = load_digits().data / 16
+    >>> clusters = DeepCluster(
+    ...     input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0
+    ... )
+    >>> clusters.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "n_clusters": [COUNT],
+        "temperature": [POSITIVE],
+    }
+
+    def __init__(self, n_components=10, *, n_clusters=100, temperature=0.1, **shared):
+        super().__init__(n_components, **shared)
+        self.n_clusters = n_clusters
+        self.temperature = temperature
+
+    def _add_parts(self, module, n_features):
+        module.prototypes = torch.nn.Parameter(torch.empty(0, n_features))
+        # What assigns clusters: whitening, and the centres.
+        for name in ("mean", "whitening", "centres", "cluster_sizes"):
+            module.register_buffer(name, torch.empty(0))
+        module.register_buffer("labels", torch.empty(0, dtype=torch.long), persistent=False)
+
+    def _begin_epoch(self, net, samples):
+        module = net.module_
+        latents = self._latents(net, samples)
+        Z = latents.double().cpu().numpy()
+        pca = PCA(whiten=True).fit(Z)
+        # Directions in which nothing differs would be blown up to noise.
+        kept = pca.explained_variance_ > 1e-6 * max(pca.explained_variance_[0], 1e-12)
+        scale = np.sqrt(pca.explained_variance_[kept])[:, None]
+        module.mean = latents.new_tensor(pca.mean_)
+        module.whitening = latents.new_tensor((pca.components_[kept] / scale).T)
+        features = _directions(latents, module).cpu().numpy()
+
+        n_clusters = max(1, min(self.n_clusters, len(samples) // 2))
+        kmeans = MiniBatchKMeans(n_clusters, batch_size=4096, n_init=1).fit(features)
+        centres, labels = reseed_empty_clusters(
+            features, kmeans.cluster_centers_, kmeans.labels_.astype(np.int64)
+        )
+        module.centres = latents.new_tensor(centres)
+        module.labels = torch.from_numpy(labels).to(latents.device)
+        module.cluster_sizes = torch.bincount(module.labels, minlength=n_clusters)
+        # On the CPU, where sums are taken in the same order each time.
+        directions = module.directions(latents).cpu()
+        sums = directions.new_zeros(n_clusters, directions.shape[1])
+        sums.index_add_(0, module.labels.cpu(), directions)
+        self._set_prototypes(net, F.normalize(sums, dim=1).to(latents.device))
+
+    def _project(self, module, batch):
+        z = super()._project(module, batch)
+        if module.training:
+            return z, module.labels[batch.indices]
+        latents = module.encoder(batch.views.flatten(0, 1)).float()
+        latents = mean_over_views(latents.unflatten(0, batch.views.shape[:2]), batch.mask)
+        return z, nearest(_directions(latents, module), module.centres)
+
+    def _loss(self, z, batch, module):
+        z, labels = z
+        return deep_cluster_terms(
+            z, module.prototypes, labels, module.cluster_sizes, self.temperature, batch.mask
+        )
+
+
+def _directions(latents: Tensor, module) -> Tensor:
+    """Representations, whitened and normalised."""
+    return F.normalize((latents - module.mean) @ module.whitening, dim=1)
+
+
+def nearest(features: Tensor, centres: Tensor) -> Tensor:
+    """The centre that is nearest to each row.
+
+    Parameters
+    ----------
+    features : Tensor of shape (n, d)
+        Rows.
+    centres : Tensor of shape (n_clusters, d)
+        Centres.
+
+    Returns
+    -------
+    labels : Tensor of int of shape (n,)
+        Places of the centres.
+    """
+    return torch.cdist(features, centres).argmin(1)
+
+
+def reseed_empty_clusters(
+    features: np.ndarray, centres: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the largest cluster for each that is empty.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, d)
+        What was clustered.
+    centres : ndarray of shape (n_clusters, d)
+        The centres of the clusters.
+    labels : ndarray of int of shape (n,)
+        The cluster of each row.
+
+    Returns
+    -------
+    centres, labels : ndarray
+        With a new centre in place of each that had no row: the row of the largest cluster that is
+        farthest from its centre, which takes over the rows that are nearer to it.
+    """
+    centres, labels = centres.copy(), labels.copy()
+    sizes = np.bincount(labels, minlength=len(centres))
+    for empty in np.flatnonzero(sizes == 0):
+        largest = sizes.argmax()
+        members = np.flatnonzero(labels == largest)
+        distances = np.linalg.norm(features[members] - centres[largest], axis=1)
+        centres[empty] = features[members[distances.argmax()]]
+        moved = np.linalg.norm(features[members] - centres[empty], axis=1) < distances
+        # Rows that are all the same have nothing to tell them apart.
+        moved[distances.argmax()] = len(members) > 1
+        labels[members[moved]] = empty
+        sizes = np.bincount(labels, minlength=len(centres))
+    return centres, labels

@@ -1,0 +1,147 @@
+"""Instance discrimination: each sample is a class, and its views are to be told as it."""
+
+from numbers import Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch.nn import functional as F
+
+from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import instance_discrimination_terms
+from sklearn_simvae.losses.reduction import mean_over_views
+
+# The softmax over more samples than these costs more than the network.
+_LARGEST_SOFTMAX = 10_000
+
+
+class InstanceDiscrimination(DiscriminativeTransformer):
+    """Representations from which each view tells the sample that it comes of.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.instance_discrimination`. On small sets each
+    sample has a prototype that is learnt, and the softmax is over all of them. On large ones the
+    prototypes are a memory of earlier projections, and the softmax is over a sample of them: the
+    memory takes `n * projection_sizes[-1]` numbers, and the time of a step does not depend on n.
+
+    Samples are known by their place in X. So `partial_fit` and `warm_start` take the samples that
+    they are given as new ones: their prototypes begin as the projections that the network makes of
+    them. `score`, and the objective on the validation part, have no prototypes of the samples that
+    they see: a view is to be told among the samples of its batch, of which each is represented by
+    the mean of its other views.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    temperature : float, default=0.1
+        Scale of the cosine similarities; smaller weighs near samples more.
+    memory_bank : bool or "auto", default="auto"
+        Whether prototypes are a memory rather than weights. "auto" is above 10,000 samples.
+    n_negatives : int, default=4096
+        With a memory, how many samples to draw for the softmax of a step.
+    memory_momentum : float, default=0.5
+        With a memory, how much of it stays when a sample is seen again.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    SimCLR : Compares with the other samples of a batch.
+    DeepCluster : Gives neighbours a class in common.
+
+    References
+    ----------
+    Dosovitskiy et al., "Discriminative Unsupervised Feature Learning with Convolutional Neural
+    Networks", NeurIPS 2014; Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance
+    Discrimination", CVPR 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import InstanceDiscrimination
+    >>> X = load_digits().data / 16
+    >>> instances = InstanceDiscrimination(
+    ...     input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0
+    ... )
+    >>> instances.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "temperature": [POSITIVE],
+        "memory_bank": ["boolean", StrOptions({"auto"})],
+        "n_negatives": [COUNT],
+        "memory_momentum": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        temperature=0.1,
+        memory_bank="auto",
+        n_negatives=4096,
+        memory_momentum=0.5,
+        **shared,
+    ):
+        super().__init__(n_components, **shared)
+        self.temperature = temperature
+        self.memory_bank = memory_bank
+        self.n_negatives = n_negatives
+        self.memory_momentum = memory_momentum
+
+    def _add_parts(self, module, n_features):
+        # As many as there are samples, when they are known.
+        module.prototypes = torch.nn.Parameter(torch.empty(0, n_features))
+
+    def _begin_fit(self, net, samples):
+        super()._begin_fit(net, samples)
+        self._set_prototypes(net, net.module_.directions(self._latents(net, samples)))
+        remember = self.memory_bank
+        if remember == "auto":
+            remember = len(samples) > _LARGEST_SOFTMAX
+        net.module_.prototypes.requires_grad_(not remember)
+
+    def _loss(self, z, batch, module):
+        if not module.training:
+            return self._loss_of_strangers(z, batch.mask)
+        if module.prototypes.requires_grad:
+            return instance_discrimination_terms(
+                z, module.prototypes, batch.indices, self.temperature, batch.mask
+            )
+        n_samples = len(module.prototypes)
+        negatives = None
+        if self.n_negatives < n_samples:
+            negatives = torch.randint(n_samples, (self.n_negatives,), device=z.device)
+        terms = instance_discrimination_terms(
+            z, module.prototypes, batch.indices, self.temperature, batch.mask, negatives
+        )
+        with torch.no_grad():
+            new = mean_over_views(F.normalize(z, dim=-1), batch.mask)
+            mixed = torch.lerp(new, module.prototypes[batch.indices], self.memory_momentum)
+            module.prototypes[batch.indices] = F.normalize(mixed, dim=1)
+        return terms
+
+    def _loss_of_strangers(self, z, mask):
+        """Tell each view among the means of the other views of the samples of the batch."""
+        indices, parts = torch.arange(len(z), device=z.device), []
+        for view in range(z.shape[1]):
+            others = [other for other in range(z.shape[1]) if other != view]
+            prototypes = mean_over_views(
+                F.normalize(z[:, others], dim=-1), None if mask is None else mask[:, others]
+            )
+            parts.append(
+                instance_discrimination_terms(
+                    z[:, [view]],
+                    prototypes,
+                    indices,
+                    self.temperature,
+                    None if mask is None else mask[:, [view]],
+                )
+            )
+        return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}

@@ -1,0 +1,66 @@
+"""SimSiam: each view predicts the others, with neither negatives nor a teacher."""
+
+from sklearn_simvae._parameters import COUNT
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import simsiam
+from sklearn_simvae.networks import projection_head
+from sklearn_simvae.networks.checks import check_sizes
+
+
+class SimSiam(DiscriminativeTransformer):
+    """Representations from which the projection of one view predicts that of another.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
+    no gradient passes on the other, keep it from collapse, so look at "effective_rank" in
+    `history_`. A collapsed fit has the best `score` of all: do not choose settings by it.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    prediction_sizes : int or array-like of int, default=(32,)
+        Widths of the hidden layers of the predictor.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    BYOL : Predicts the projections of a slow teacher.
+
+    References
+    ----------
+    Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import SimSiam
+    >>> X = load_digits().data / 16
+    >>> simsiam = SimSiam(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
+    >>> simsiam.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "prediction_sizes": ["array-like", COUNT],
+    }
+    _structure = (*DiscriminativeTransformer._structure, "prediction_sizes")
+
+    def __init__(self, n_components=10, *, prediction_sizes=(32,), **shared):
+        super().__init__(n_components, **shared)
+        self.prediction_sizes = prediction_sizes
+
+    def _add_parts(self, module, n_features):
+        sizes = (*check_sizes(self.prediction_sizes, "prediction_sizes"), n_features)
+        module.predictor = projection_head(n_features, sizes, batch_norm=True)
+
+    def _predict(self, module, z):
+        return module.predictor(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+
+    def _loss(self, z, batch, module):
+        return {"loss": simsiam(self._predict(module, z), z, batch.mask)}

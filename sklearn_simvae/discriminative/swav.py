@@ -1,0 +1,146 @@
+"""SwAV: views predict the clusters of other views, which are shared out evenly in each batch."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch.nn import functional as F
+
+from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import swav_terms
+from sklearn_simvae.views import PerView, default_augmentation
+
+# With fewer samples to share out than these per prototype, an even share is mostly noise.
+_SAMPLES_PER_PROTOTYPE = 4
+_SMALL_CROPS = (0.1, 0.4)
+
+
+class SwAV(DiscriminativeTransformer):
+    """Representations from which each view predicts the balanced cluster of another view.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
+    projections and prototypes that are learnt along.
+
+    With `n_views` above `n_global_views`, the further views are small crops, which only predict
+    ("multi-crop"): for images `augmentation="auto"` then stands for a
+    :class:`~sklearn_simvae.views.PerView` of whole and small crops.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    n_prototypes : int, default=100
+        Number of prototypes, several times the number of classes that one looks for.
+    temperature : float, default=0.1
+        Of the predictions.
+    epsilon : float, default=0.05
+        Of the assignments; smaller makes them harder.
+    n_sinkhorn_iterations : int, default=3
+        Rounds of sharing out.
+    queue_size : int or "auto", default="auto"
+        Earlier projections to share out along with those of the batch. "auto" is none where a batch
+        has at least four samples per prototype, else as many as are missing.
+    n_global_views : int, default=2
+        Views of a sample that are assigned to clusters, and that it must have.
+    {discriminative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    DeepCluster : Clusters the whole set, once an epoch.
+
+    References
+    ----------
+    Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
+    NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import SwAV
+    >>> X = load_digits().data / 16
+    >>> swav = SwAV(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
+    >>> swav.fit_transform(X).shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        "n_prototypes": [COUNT],
+        "temperature": [POSITIVE],
+        "epsilon": [POSITIVE],
+        "n_sinkhorn_iterations": [COUNT],
+        "queue_size": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "n_global_views": [COUNT],
+    }
+    _structure = (*DiscriminativeTransformer._structure, "n_prototypes")
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        n_prototypes=100,
+        temperature=0.1,
+        epsilon=0.05,
+        n_sinkhorn_iterations=3,
+        queue_size="auto",
+        n_global_views=2,
+        **shared,
+    ):
+        super().__init__(n_components, **shared)
+        self.n_prototypes = n_prototypes
+        self.temperature = temperature
+        self.epsilon = epsilon
+        self.n_sinkhorn_iterations = n_sinkhorn_iterations
+        self.queue_size = queue_size
+        self.n_global_views = n_global_views
+
+    @property
+    def _min_views(self):
+        return max(2, self.n_global_views)
+
+    def _default_augmentation(self, layout):
+        augmentation = super()._default_augmentation(layout)
+        if layout.kind != "image" or self.n_views <= self.n_global_views:
+            return augmentation
+        small = default_augmentation(layout.kind, layout.network_shape[0], scale=_SMALL_CROPS)
+        return PerView([*[augmentation] * self.n_global_views, small])
+
+    def _add_parts(self, module, n_features):
+        prototypes = F.normalize(torch.randn(self.n_prototypes, n_features), dim=1)
+        module.prototypes = torch.nn.Parameter(prototypes)
+        module.register_buffer("queue", torch.empty(0, 0, n_features))
+
+    def _begin_fit(self, net, samples):
+        super()._begin_fit(net, samples)
+        size = self.queue_size
+        if size == "auto":
+            size = max(0, _SAMPLES_PER_PROTOTYPE * self.n_prototypes - net.batch_size)
+        size = min(size, len(samples))
+        if net.module_.queue.shape[:2] != (self.n_global_views, size):
+            some = samples.subset(np.linspace(0, len(samples) - 1, size).astype(int))
+            queue = net.module_.directions(self._latents(net, some))
+            net.module_.queue = queue.expand(self.n_global_views, -1, -1).clone()
+
+    def _loss(self, z, batch, module):
+        z, prototypes = F.normalize(z, dim=-1), F.normalize(module.prototypes, dim=1)
+        queue = module.queue if module.training and module.queue.shape[1] else None
+        terms = swav_terms(
+            z @ prototypes.T,
+            self.n_global_views,
+            self.temperature,
+            self.epsilon,
+            self.n_sinkhorn_iterations,
+            batch.mask,
+            None if queue is None else queue @ prototypes.detach().T,
+        )
+        if queue is not None:
+            new = z[:, : self.n_global_views].detach().transpose(0, 1)
+            queue.copy_(torch.cat([new, queue], dim=1)[:, : queue.shape[1]])
+        return terms

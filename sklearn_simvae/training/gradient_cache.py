@@ -1,0 +1,102 @@
+"""Batches larger than memory: encode in chunks, and again chunk by chunk for the gradient."""
+
+import os
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+# Of the whole memory, for what a step keeps between the forward and the backward pass.
+_SHARE = 0.25
+_UNKNOWN_MEMORY = 8 * 2**30
+
+
+def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
+    """Encode a batch, keeping the activations of a chunk of it at most.
+
+    Of a batch of several chunks, only the outputs are kept; in the backward pass each chunk is
+    encoded once more. The gradient is that of the batch as a whole, save that batch normalisation
+    inside the encoder normalises over a chunk.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        `(N, *shape) -> (N, d)`.
+    x : Tensor of shape (N, *shape)
+        The batch.
+    chunk_size : int
+        The most rows to encode at once.
+
+    Returns
+    -------
+    z : Tensor of shape (N, d)
+        As `encoder(x)`.
+
+    References
+    ----------
+    Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
+    RepL4NLP 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training import encode_in_chunks
+    >>> encode_in_chunks(torch.nn.Linear(3, 2), torch.zeros(5, 3), chunk_size=2).shape
+    torch.Size([5, 2])
+    """
+    if len(x) <= chunk_size:
+        return encoder(x)
+    chunks = x.split(chunk_size)
+    if not torch.is_grad_enabled():
+        return torch.cat([encoder(chunk) for chunk in chunks])
+    return torch.cat([checkpoint(encoder, chunk, use_reentrant=False) for chunk in chunks])
+
+
+def auto_chunk_size(encoder: nn.Module, x: Tensor) -> int:
+    """Rows whose activations fill a quarter of the memory of the device.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        `(N, *shape) -> (N, d)`.
+    x : Tensor of shape (N, *shape)
+        At least two rows, on the device.
+
+    Returns
+    -------
+    chunk_size : int
+        At least 16.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training import auto_chunk_size
+    >>> auto_chunk_size(torch.nn.Linear(3, 2), torch.zeros(2, 3)) > 100_000
+    True
+    """
+    # What does not grow with the rows, such as weights, drops out of the difference.
+    bytes_per_row = _saved_bytes(encoder, x[:2]) - _saved_bytes(encoder, x[:1])
+    return max(16, int(_SHARE * _memory(x.device) / max(bytes_per_row, 1)))
+
+
+def _saved_bytes(encoder: nn.Module, x: Tensor) -> int:
+    """Bytes of the tensors that a forward pass keeps for the backward pass."""
+    sizes = []
+
+    def keep(tensor):
+        sizes.append(tensor.nbytes)
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        encoder(x)
+    return sum(sizes)
+
+
+def _memory(device: torch.device) -> int:
+    """All memory of a device: what is free would make a fit depend on what else is running."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return _UNKNOWN_MEMORY

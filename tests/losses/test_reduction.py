@@ -1,0 +1,135 @@
+"""What losses share: means over what is there, pairs of views, and the loss among terms."""
+
+import inspect
+import pickle
+
+import pytest
+import torch
+from by_hand import draws
+
+from sklearn_simvae import losses
+from sklearn_simvae.losses.reduction import loss_alone, masked_mean, softmax_terms, view_pairs
+
+SOFTMAX = ["deep_cluster", "instance_discrimination", "nt_xent", "swav"]
+OTHERS = ["barlow_twins", "vicreg"]
+ARGS = {
+    "deep_cluster": (draws(4, 3), torch.tensor([1, 0, 3, 3, 1]), torch.tensor([3, 5, 0, 2])),
+    "instance_discrimination": (draws(9, 3), torch.tensor([1, 8, 3, 5, 2])),
+}
+MASK = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]]).bool()
+
+softmax_losses = pytest.mark.parametrize("name", SOFTMAX)
+all_losses = pytest.mark.parametrize("name", SOFTMAX + OTHERS)
+masks = pytest.mark.parametrize("mask", [None, MASK], ids=["full", "masked"])
+
+
+def loss_and_terms(name, mask):
+    args = draws(5, 3, 3, seed=1), *ARGS.get(name, ())
+    return [getattr(losses, n)(*args, mask=mask) for n in (name, f"{name}_terms")]
+
+
+@all_losses
+@masks
+def test_loss_is_the_one_among_its_terms(name, mask):
+    loss, terms = loss_and_terms(name, mask)
+    assert loss.ndim == 0
+    assert loss == terms["loss"]
+
+
+@softmax_losses
+@masks
+def test_loss_is_the_sum_of_alignment_and_partition(name, mask):
+    _, terms = loss_and_terms(name, mask)
+    assert set(terms) == {"loss", "alignment", "log_partition"}
+    torch.testing.assert_close(terms["loss"], terms["alignment"] + terms["log_partition"])
+    assert all(term.ndim == 0 for term in terms.values())
+
+
+@all_losses
+def test_loss_is_called_with_what_its_terms_are(name):
+    loss, terms = getattr(losses, name), getattr(losses, f"{name}_terms")
+    assert loss.__name__ == loss.__qualname__ == name
+    assert inspect.signature(loss).parameters == inspect.signature(terms).parameters
+
+
+@all_losses
+def test_loss_describes_the_parameters_of_its_terms_and_returns_a_scalar(name):
+    docs = [inspect.getdoc(getattr(losses, n)) for n in (name, f"{name}_terms")]
+    (head, returned), (terms_head, _) = (doc.split("\nReturns\n-------\n") for doc in docs)
+    assert head.split("\n", 1)[0] == f"The loss of :func:`{name}_terms` alone."
+    assert head.split("\n", 1)[1] == terms_head.split("\n", 1)[1]
+    assert returned.startswith("loss : scalar Tensor\n")
+    assert ">>>" not in returned
+
+
+@all_losses
+def test_loss_is_pickled_by_its_name(name):
+    loss = getattr(losses, name)
+    assert pickle.loads(pickle.dumps(loss)) is loss
+
+
+def test_loss_alone_passes_on_how_it_is_called():
+    def scaled_terms(x, factor=1.0):
+        """Terms.
+
+        Returns
+        -------
+        terms : dict
+        """
+        return {"loss": factor * x, "other": x}
+
+    loss = loss_alone(scaled_terms)
+    assert loss.__name__ == "scaled"
+    assert (loss(3), loss(3, 2.0), loss(x=3, factor=4.0)) == (3, 6, 12)
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (3, 2, 2)])
+def test_masked_mean_is_the_mean_of_what_is_there(shape):
+    values, mask = draws(*shape), draws(*shape, seed=1) > 0
+    assert 0 < mask.sum() < mask.numel()
+    torch.testing.assert_close(masked_mean(values, mask), values[mask].mean())
+    torch.testing.assert_close(masked_mean(values, None), values.mean())
+
+
+@pytest.mark.parametrize("junk", [torch.nan, torch.inf, 1e300])
+def test_masked_mean_reads_nothing_else(junk):
+    mask = torch.tensor([True, False, True])
+    values = draws(3).masked_fill(~mask, junk).requires_grad_()
+    mean = masked_mean(values, mask)
+    mean.backward()
+    torch.testing.assert_close(mean, values[mask].mean())
+    assert values.grad.tolist() == [0.5, 0.0, 0.5]
+
+
+def test_masked_mean_of_nothing_is_zero_with_no_gradient():
+    values = torch.full((3,), torch.nan, requires_grad=True)
+    mean = masked_mean(values, torch.zeros(3, dtype=torch.bool))
+    mean.backward()
+    assert mean == 0
+    assert not values.grad.any()
+
+
+@pytest.mark.parametrize("n_views", [1, 2, 4])
+@masks
+def test_view_pairs_are_of_different_views_that_are_there(n_views, mask):
+    mask = mask if mask is None else draws(5, n_views, seed=1) > 0
+    pairs = view_pairs(torch.zeros(5, n_views, 2), mask)
+    there = [[True] * n_views] * 5 if mask is None else mask.tolist()
+    assert pairs.tolist() == [
+        [[j != k and row[j] and row[k] for k in range(n_views)] for j in range(n_views)]
+        for row in there
+    ]
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 4)])
+def test_softmax_terms_are_means_over_what_is_there(shape):
+    own, log_partition, mask = draws(*shape), draws(*shape, seed=1), draws(*shape, seed=2) > 0
+    assert 0 < mask.sum() < mask.numel()
+    for m in (None, mask):
+        there = torch.ones_like(mask) if m is None else m
+        expected = {
+            "loss": (log_partition[there] - own[there]).mean(),
+            "alignment": -own[there].mean(),
+            "log_partition": log_partition[there].mean(),
+        }
+        torch.testing.assert_close(softmax_terms(own, log_partition, m), expected)
