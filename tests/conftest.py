@@ -6,8 +6,21 @@ import torch
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 
-from sklearn_simvae import CRVAE, VAE, SimCLR, SimVAE, VICReg
+from sklearn_simvae import (
+    BYOL,
+    CRVAE,
+    VAE,
+    BarlowTwins,
+    DeepCluster,
+    InstanceDiscrimination,
+    SimCLR,
+    SimSiam,
+    SimVAE,
+    SwAV,
+    VICReg,
+)
 from sklearn_simvae.datasets import make_sprites
+from sklearn_simvae.views import Batch
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -15,7 +28,22 @@ torch.set_num_threads(1)
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
 
 # A new method adds a line here, and one in ESTIMATORS for each variant worth scikit-learn's checks.
-METHODS = {"SimVAE": SimVAE, "VAE": VAE, "CRVAE": CRVAE}
+METHODS = {
+    method.__name__: method
+    for method in (
+        SimVAE,
+        VAE,
+        CRVAE,
+        SimCLR,
+        VICReg,
+        BarlowTwins,
+        SimSiam,
+        BYOL,
+        InstanceDiscrimination,
+        DeepCluster,
+        SwAV,
+    )
+}
 
 ESTIMATORS = [
     *(method(**TINY) for method in METHODS.values()),
@@ -24,10 +52,12 @@ ESTIMATORS = [
     SimVAE(**TINY, prior_variance=None),
     SimVAE(**TINY, n_views=1),
     SimVAE(**TINY, likelihood="gaussian"),
-    SimCLR(**TINY),
     SimCLR(**TINY, projection_sizes=(), representation="hidden"),
-    VICReg(**TINY),
-    VICReg(**TINY, early_stopping=True),
+    SimCLR(**TINY, chunk_size=8),
+    InstanceDiscrimination(**TINY, memory_bank=True, n_negatives=5),
+    DeepCluster(**TINY, n_clusters=3),
+    SwAV(**TINY, n_views=3),
+    SwAV(**TINY, queue_size=0),
 ]
 
 
@@ -37,10 +67,30 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:.* has collapsed")
 
 
+def maker(name):
+    return lambda **params: METHODS[name](**{**TINY, **params})
+
+
 @pytest.fixture(params=METHODS)
 def make(request):
     """Makes a tiny estimator of each method in turn."""
-    return lambda **params: METHODS[request.param](**{**TINY, **params})
+    return maker(request.param)
+
+
+@pytest.fixture(params=["SimVAE", "SimCLR", "DeepCluster"])
+def make_one_of_each_kind(request):
+    """As `make`, of three methods, for what is read and checked before any method sees it."""
+    return maker(request.param)
+
+
+def n_outputs(estimator):
+    """Width that an encoder given to the estimator must have: means and variances, or features."""
+    return estimator.n_components * (2 if hasattr(estimator, "decoder") else 1)
+
+
+def n_made_views(estimator):
+    """Views of a row that the augmentation makes: all, or all but the row itself."""
+    return estimator.n_views - estimator._first_view_is_row
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +121,11 @@ class Spy(Callback):
 
     def seen(self, hook, name):
         return [kwargs[name] for called, kwargs in self.calls if called == hook]
+
+    def batches(self):
+        """The batches as read."""
+        batches = self.seen("batch_begin", "batch")
+        return [batch if isinstance(batch, Batch) else batch[0] for batch in batches]
 
     def on_train_begin(self, net, **kwargs):
         self.calls.append(("train_begin", kwargs))

@@ -85,10 +85,11 @@ class DeepCluster(DiscriminativeTransformer):
         module = net.module_
         latents = self._latents(net, samples)
         Z = latents.double().cpu().numpy()
-        pca = PCA(whiten=True).fit(Z)
+        pca = PCA().fit(Z)
         # Directions in which nothing differs would be blown up to noise.
-        kept = pca.explained_variance_ > 1e-6 * max(pca.explained_variance_[0], 1e-12)
-        scale = np.sqrt(pca.explained_variance_[kept])[:, None]
+        variance = np.maximum(pca.explained_variance_, 1e-12)
+        kept = variance > 1e-6 * variance[0]
+        scale = np.sqrt(variance[kept])[:, None]
         module.mean = latents.new_tensor(pca.mean_)
         module.whitening = latents.new_tensor((pca.components_[kept] / scale).T)
         features = _directions(latents, module).cpu().numpy()

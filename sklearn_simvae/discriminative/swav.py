@@ -123,10 +123,13 @@ class SwAV(DiscriminativeTransformer):
         if size == "auto":
             size = max(0, _SAMPLES_PER_PROTOTYPE * self.n_prototypes - net.batch_size)
         size = min(size, len(samples))
-        if net.module_.queue.shape[:2] != (self.n_global_views, size):
+        module = net.module_
+        if size == 0:
+            module.queue = module.queue.new_empty(self.n_global_views, 0, module.queue.shape[2])
+        elif module.queue.shape[:2] != (self.n_global_views, size):
             some = samples.subset(np.linspace(0, len(samples) - 1, size).astype(int))
-            queue = net.module_.directions(self._latents(net, some))
-            net.module_.queue = queue.expand(self.n_global_views, -1, -1).clone()
+            queue = module.directions(self._latents(net, some))
+            module.queue = queue.expand(self.n_global_views, -1, -1).clone()
 
     def _loss(self, z, batch, module):
         z, prototypes = F.normalize(z, dim=-1), F.normalize(module.prototypes, dim=1)

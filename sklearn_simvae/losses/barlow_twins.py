@@ -5,7 +5,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import loss_alone
+from sklearn_simvae.losses.reduction import loss_alone, masked_mean
 
 
 def barlow_twins_terms(
@@ -50,18 +50,21 @@ def barlow_twins_terms(
     0.0
     """
     there = z.new_ones(z.shape[:2]) if mask is None else mask.to(z.dtype)
-    invariances, redundancies = [], []
+    invariances, redundancies, counts = [], [], []
     for j, k in combinations(range(z.shape[1]), 2):
         weight = (there[:, j] * there[:, k]).unsqueeze(1)
-        weight = weight / weight.sum().clamp(min=1)
+        counts.append(weight.sum())
+        weight = weight / counts[-1].clamp(min=1)
         a, b = _standardise(z[:, j], weight), _standardise(z[:, k], weight)
         correlation = (weight * a).T @ b
         # Not through the diagonal of the matrix, whose gradient is a matrix of zeros.
         own = (weight * a * b).sum(0)
         invariances.append((1 - own).square().sum())
         redundancies.append(correlation.square().sum() - own.square().sum())
-    invariance = torch.stack(invariances).mean()
-    redundancy = torch.stack(redundancies).mean()
+    # Over fewer than two samples nothing correlates.
+    known = None if mask is None else torch.stack(counts) > 1
+    invariance = masked_mean(torch.stack(invariances), known)
+    redundancy = masked_mean(torch.stack(redundancies), known)
     return {
         "loss": invariance + redundancy_weight * redundancy,
         "invariance": invariance,

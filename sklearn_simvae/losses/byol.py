@@ -26,7 +26,7 @@ def byol(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
     Returns
     -------
     loss : scalar Tensor
-        In [0, 4].
+        In [0, 4]; 2 where no sample has two views.
 
     References
     ----------

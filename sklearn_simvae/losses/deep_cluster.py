@@ -62,9 +62,8 @@ def deep_cluster_terms(
     """
     scores = F.normalize(z, dim=-1) @ F.normalize(prototypes, dim=-1).T / temperature
     own = scores.gather(-1, labels[:, None, None].expand(-1, z.shape[1], 1)).squeeze(-1)
-    n_clusters = (cluster_sizes > 0).sum()
-    weight = cluster_sizes.sum() / (n_clusters * cluster_sizes[labels].clamp(min=1))
-    weight = weight.to(z.dtype).unsqueeze(1)
+    sizes = cluster_sizes.to(z.dtype)
+    weight = sizes.sum() / ((sizes > 0).sum() * sizes[labels].clamp(min=1)).unsqueeze(1)
     return softmax_terms(weight * own, weight * torch.logsumexp(scores, dim=-1), mask)
 
 

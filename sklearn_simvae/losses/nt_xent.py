@@ -87,10 +87,7 @@ def _log_partition(z: Tensor, missing: Tensor | None, temperature: float, start:
     """Log-sum-exp of the similarities of a part of the views to all others."""
     similarity = z[start : start + _MAX_ROWS] @ z.T / temperature
     if missing is not None:
-        # Where no view but one is there, no anchor will read what comes of it, but its gradient
-        # has to be finite.
-        absent = -torch.inf if len(z) - missing.sum() > 1 else 0.0
-        similarity = similarity.masked_fill(missing, absent)
+        similarity = similarity.masked_fill(missing, -torch.inf)
     itself = torch.arange(start, start + len(similarity), device=z.device).unsqueeze(1)
     return torch.logsumexp(similarity.scatter(1, itself, -torch.inf), dim=1)
 

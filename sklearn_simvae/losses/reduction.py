@@ -1,6 +1,7 @@
 """Sums over views and means over samples, as all objectives of views take them."""
 
 import functools
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -210,11 +211,12 @@ def loss_alone(terms_of: Callable[..., dict[str, Tensor]]) -> Callable[..., Tens
         return terms_of(*args, **kwargs)["loss"]
 
     loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")
+    loss.__signature__ = inspect.signature(terms_of).replace(return_annotation=Tensor)
     # It is of the same kind but for what it returns; an example would be the same again.
-    head, _ = terms_of.__doc__.split("    Returns\n")
-    _, name = head.split("\n", 1)
+    head, _ = inspect.getdoc(terms_of).split("\nReturns\n")
+    _, body = head.split("\n", 1)
     loss.__doc__ = (
-        f"The loss of :func:`{terms_of.__name__}` alone.\n{name}"
-        "    Returns\n    -------\n    loss : scalar Tensor\n        To be minimised.\n    "
+        f"The loss of :func:`{terms_of.__name__}` alone.\n{body}\n"
+        "Returns\n-------\nloss : scalar Tensor\n    To be minimised.\n"
     )
     return loss

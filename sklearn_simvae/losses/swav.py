@@ -1,7 +1,5 @@
 """The objective of SwAV: each view is told as the cluster that balance gives another view."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -28,7 +26,7 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, n_iter: int = 3) -> Tensor:
     Returns
     -------
     assignments : Tensor of shape (n, n_clusters)
-        Rows sum to 1, exactly; columns to n / n_clusters, in the limit of many rounds. There is no
+        Rows sum to 1; columns to n / n_clusters, in the limit of many rounds. There is no
         gradient.
 
     References
@@ -44,9 +42,8 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, n_iter: int = 3) -> Tensor:
             [2.0612e-09, 1.0000e+00]])
     """
     log_q = scores / epsilon
-    log_share = math.log(len(scores) / scores.shape[1])
     for _ in range(n_iter):
-        log_q = log_q - torch.logsumexp(log_q, dim=0, keepdim=True) + log_share
+        log_q = log_q - torch.logsumexp(log_q, dim=0, keepdim=True)
         log_q = log_q - torch.logsumexp(log_q, dim=1, keepdim=True)
     return log_q.exp()
 

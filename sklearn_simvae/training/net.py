@@ -207,7 +207,9 @@ class SSLNet(NeuralNet):
         totals, n_samples = None, 0
         with isolated_random_state(seed, torch.device(self.device)):
             for batch in iterator:
-                self.notify("on_batch_begin", batch=batch, training=training)
+                # Callbacks of skorch take a batch apart into X and y.
+                pair = batch, None
+                self.notify("on_batch_begin", batch=pair, training=training)
                 step = step_fn(batch, generator=generator)
                 size = len(batch.views)
                 n_samples += size
@@ -216,7 +218,7 @@ class SSLNet(NeuralNet):
                 if self.record_batches:
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
                     self.history.record_batch(prefix + "_batch_size", size)
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+                self.notify("on_batch_end", batch=pair, training=training, **step)
         for name, value in zip(step["terms"], (totals / n_samples).tolist(), strict=True):
             self.history.record(f"{prefix}_{name}", value)
         # What skorch's Checkpoint looks for.
@@ -258,7 +260,7 @@ class SSLNet(NeuralNet):
         self.notify(
             "on_grad_computed",
             named_parameters=self.get_all_learnable_params(),
-            batch=batch,
+            batch=(batch, None),
             training=True,
         )
         self.optimizer_.step()

@@ -97,6 +97,13 @@ def test_barlow_twins_correlates_over_samples_that_have_both_views(n_views):
     assert_missing_views_do_not_count(lambda z: barlow_twins(z, mask=mask), z, mask, expected)
 
 
+@pytest.mark.parametrize("n_both", [0, 1])
+def test_barlow_twins_leaves_out_pairs_of_views_that_fewer_than_two_samples_have(n_both):
+    z, mask = draws(6, 3, 4), torch.ones(6, 3, dtype=torch.bool)
+    mask[n_both:, 2] = False
+    assert_allclose(barlow_twins(z, mask=mask), barlow_twins(z[:, :2]))
+
+
 # SimSiam and BYOL.
 
 

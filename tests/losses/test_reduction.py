@@ -50,6 +50,7 @@ def test_loss_is_called_with_what_its_terms_are(name):
     loss, terms = getattr(losses, name), getattr(losses, f"{name}_terms")
     assert loss.__name__ == loss.__qualname__ == name
     assert inspect.signature(loss).parameters == inspect.signature(terms).parameters
+    assert inspect.signature(loss).return_annotation is torch.Tensor
 
 
 @all_losses

@@ -98,9 +98,38 @@ def test_projection_head_has_relu_between_layers_only():
     assert head(torch.rand(3, 8)).shape == (3, 2)
 
 
-def test_projection_head_without_layers_is_the_identity():
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_projection_head_without_layers_is_the_identity(batch_norm):
     batch = torch.rand(3, 8)
-    assert projection_head(8, ())(batch) is batch
+    assert projection_head(8, (), batch_norm)(batch) is batch
+
+
+def test_batch_norm_is_before_each_relu_and_not_on_the_output():
+    head = projection_head(8, (6, 4, 2), batch_norm=True)
+    hidden = [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    assert [type(layer) for layer in head] == [*hidden, *hidden, nn.Linear]
+    assert [layer.num_features for layer in head if isinstance(layer, nn.BatchNorm1d)] == [6, 4]
+    assert [type(layer) for layer in projection_head(8, 2, batch_norm=True)] == [nn.Linear]
+
+
+def test_batch_norm_makes_the_head_blind_to_the_scale_of_its_input():
+    head = projection_head(8, (6, 2), batch_norm=True)
+    plain = projection_head(8, (6, 2))
+    batch = torch.rand(50, 8)
+    torch.testing.assert_close(head(100 * batch), head(batch), atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(plain(100 * batch), plain(batch), atol=1e-1)
+    # What has been seen in training is what evaluation normalises by, whatever the batch.
+    head.eval()
+    torch.testing.assert_close(head(batch)[:1], head(batch[:1]))
+
+
+def test_batch_norm_leaves_the_initial_weights_as_they_are():
+    heads = []
+    for batch_norm in (False, True):
+        torch.manual_seed(1)
+        head = projection_head(8, (6, 4, 2), batch_norm)
+        heads.append([layer.weight for layer in head if isinstance(layer, nn.Linear)])
+    assert all(map(torch.equal, *heads))
 
 
 def test_projection_head_refuses_sizes_that_are_not_positive():

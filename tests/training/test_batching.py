@@ -29,7 +29,11 @@ def grouped(sizes, n_views, seed=0):
 
 
 def order(loader):
-    return np.concatenate([rows[:, 0].numpy() for rows, _ in loader]).astype(int)
+    return np.concatenate([batch.views[:, 0].numpy() for batch in loader]).astype(int)
+
+
+def places(loader):
+    return np.concatenate([batch.indices.numpy() for batch in loader])
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -39,7 +43,7 @@ def order(loader):
 def test_epoch_covers_each_sample_once_in_even_batches(n_samples, batch_size, shuffle):
     batches = loader(n_samples, batch_size, shuffle)
     assert sorted(order(batches)) == list(range(n_samples))
-    sizes = [len(rows) for rows, _ in batches]
+    sizes = [len(batch.views) for batch in batches]
     assert len(batches) == len(sizes) == -(-n_samples // batch_size)
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
@@ -69,32 +73,59 @@ def test_subset_is_covered_and_nothing_else():
     assert sorted(order(BatchLoader(samples, 8, shuffle=True))) == list(range(0, 100, 3))
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_indices_are_the_places_of_the_samples(shuffle):
+    batches = loader(100, 16, shuffle)
+    np.testing.assert_array_equal(places(batches), order(batches))
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_indices_count_within_a_subset(shuffle):
+    """Prototypes are as many as there are samples to learn from, not as X has rows."""
+    which = np.array([90, 3, 17, 44, 5, 61, 8])
+    batches = BatchLoader(loader(100, 16).samples.subset(which), 3, shuffle=shuffle)
+    assert sorted(places(batches)) == list(range(7))
+    np.testing.assert_array_equal(which[places(batches)], order(batches))
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("which", [np.arange(20), np.array([7, 2, 19, 11])])
+def test_indices_count_groups_rather_than_rows(which, shuffle):
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(20), 3))
+    X = labels[:, None].astype(np.float32)
+    samples = Samples(X, LAYOUT, False, Groups(labels), n_views=2).subset(which)
+    for batch in BatchLoader(samples, 3, shuffle=shuffle):
+        own = torch.from_numpy(which)[batch.indices]
+        assert (batch.views[..., 0] == own[:, None]).all()
+
+
 def test_views_of_large_groups_change_from_epoch_to_epoch():
     batches, seen = grouped([50, 50], n_views=2), set()
     for seed in range(10):
         batches.seed = seed
-        ((rows, mask),) = batches
-        assert rows.shape == (2, 2, 1)
-        assert mask is None
-        seen |= set(rows.flatten().int().tolist())
+        (batch,) = batches
+        assert batch.views.shape == (2, 2, 1)
+        assert batch.mask is None
+        seen |= set(batch.views.flatten().int().tolist())
     assert len(seen) > 20
-    assert torch.equal(next(iter(batches))[0], next(iter(batches))[0])
+    assert torch.equal(next(iter(batches)).views, next(iter(batches)).views)
 
 
 def test_mask_of_small_groups_comes_as_a_tensor():
-    ((rows, mask),) = grouped([1, 4, 2], n_views=3)
-    assert rows.shape == (3, 3, 1)
-    assert mask.dtype == torch.bool
-    assert sorted(mask.sum(1).tolist()) == [1, 2, 3]
+    (batch,) = grouped([1, 4, 2], n_views=3)
+    assert batch.views.shape == (3, 3, 1)
+    assert batch.mask.dtype == torch.bool
+    assert sorted(batch.mask.sum(1).tolist()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_batches_are_tensors_on_the_device(dtype):
     X = np.arange(5, dtype=dtype)[:, None]
-    for rows, mask in BatchLoader(Samples(X, LAYOUT, False), 2, "cpu"):
-        assert rows.device == torch.device("cpu")
-        assert rows.dtype == (torch.uint8 if dtype == np.uint8 else torch.float32)
-        assert mask is None
+    for batch in BatchLoader(Samples(X, LAYOUT, False), 2, "cpu"):
+        assert batch.views.device == batch.indices.device == torch.device("cpu")
+        assert batch.views.dtype == (torch.uint8 if dtype == np.uint8 else torch.float32)
+        assert batch.indices.dtype == torch.int64
+        assert batch.mask is None
 
 
 def test_auto_batch_size_leaves_steps_on_small_sets_and_is_256_on_large_ones():
