@@ -27,9 +27,9 @@ HEAD = {"projection_sizes": [(64, 64), (256, 128), (1024, 256)]}
 RATE = {"lr": [1e-3, 3e-3]}
 BATCH = {"batch_size": [256, 512]}
 SEARCH = {
-    "SimCLR": {"temperature": [0.5, 0.2], **HEAD, **RATE, **BATCH},
-    "VICReg": {**HEAD, "covariance_weight": [1.0, 5.0], **RATE, **BATCH},
-    "BarlowTwins": {**HEAD, "redundancy_weight": [5e-3, 2e-2], **RATE, **BATCH},
+    "SimCLR": {"temperature": [0.5, 0.2, 0.1], **HEAD, **RATE, **BATCH},
+    "VICReg": {**HEAD, "covariance_weight": [1.0, 5.0, 25.0], **RATE, **BATCH},
+    "BarlowTwins": {**HEAD, "redundancy_weight": [5e-3, 2e-2, 0.1], **RATE, **BATCH},
     "SwAV": {"n_prototypes": [100, 300, 30], "temperature": [0.1, 0.2], **HEAD, **RATE, **BATCH},
     "DeepCluster": {"n_clusters": [100, 300, 30], "temperature": [0.1, 0.3], **HEAD, **RATE},
     "InstanceDiscrimination": {"temperature": [0.1, 0.3, 0.5], **HEAD, **RATE, **BATCH},

@@ -224,9 +224,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = bool(self.callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule
-        self._begin_fit(net, train)
         try:
-            net.train_epochs(train, valid, 1 if partial else self.max_epochs)
+            net.train_epochs(train, valid, 1 if partial else self.max_epochs, self._begin_fit)
         except DivergenceError:
             # Where nothing was fitted before, the epochs that went well are better than nothing.
             if net.history and not hasattr(self, "net_"):

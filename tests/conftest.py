@@ -20,7 +20,6 @@ from sklearn_simvae import (
     VICReg,
 )
 from sklearn_simvae.datasets import make_sprites
-from sklearn_simvae.views import Batch
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -123,9 +122,8 @@ class Spy(Callback):
         return [kwargs[name] for called, kwargs in self.calls if called == hook]
 
     def batches(self):
-        """The batches as read."""
-        batches = self.seen("batch_begin", "batch")
-        return [batch if isinstance(batch, Batch) else batch[0] for batch in batches]
+        """The batches as read; skorch's callbacks expect pairs, here of a batch and no y."""
+        return [batch for batch, _ in self.seen("batch_begin", "batch")]
 
     def on_train_begin(self, net, **kwargs):
         self.calls.append(("train_begin", kwargs))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from conftest import Spy
+from conftest import Spy, n_outputs
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 from torch import nn
@@ -87,7 +87,7 @@ NETWORKS = {
     "factory for other data": (lambda shape, n: nn.Linear(7, n), "encoder fails on an input"),
     "factory of no module": (lambda shape, n: None, "factory must return an nn.Module"),
     "module of a wrong width": (nn.Linear(6, 5), "encoder must map"),
-    "module for other data": (nn.Linear(7, 6), "encoder fails on an input"),
+    "module for other data": (nn.Linear(7, 3), "encoder fails on an input"),
 }
 
 AUGMENTATIONS = {
@@ -125,10 +125,10 @@ def refused(estimator, X, match, groups=None, method="fit", errors=ValueError):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
 @pytest.mark.parametrize("params, X, match", DATA.values(), ids=DATA)
-def test_data_that_cannot_be_learnt_from(make, params, X, match, method):
+def test_data_that_cannot_be_learnt_from(make_one_of_each_kind, params, X, match, method):
     # Sparse input is a TypeError throughout scikit-learn.
     errors = (ValueError, TypeError) if scipy.sparse.issparse(X) else ValueError
-    refused(make(**params), X, match, method=method, errors=errors)
+    refused(make_one_of_each_kind(**params), X, match, method=method, errors=errors)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_parameters_out_of_range(make, name, value):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "mps"])
-def test_device_that_is_not_there(make, device):
+def test_device_that_is_not_there(make_one_of_each_kind, device):
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if there.get(device):
         pytest.skip("the device is there")
-    message = refused(make(device=device), X, "(?s)device.*not available.*device='auto'")
+    message = refused(make_one_of_each_kind(device=device), X, "(?s)device.*not available.*device='auto'")
     assert len(message) < 700, "nobody reads that to the end"
 
 
@@ -156,7 +156,7 @@ def test_encoder_without_a_hidden_layer(make):
     class Opaque(nn.Module):
         def __init__(self):
             super().__init__()
-            self.layer = nn.Linear(6, 6)
+            self.layer = nn.Linear(6, n_outputs(make()))
 
         def forward(self, x):
             return self.layer(x)
@@ -176,14 +176,13 @@ def test_augmentation_for_another_kind_of_data(make):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("X, groups, match", GROUPS.values(), ids=GROUPS)
-def test_groups_that_do_not_fit(make, X, groups, match, method):
-    refused(make(), X, match, groups=groups, method=method)
+def test_groups_that_do_not_fit(make_one_of_each_kind, X, groups, match, method):
+    refused(make_one_of_each_kind(), X, match, groups=groups, method=method)
 
 
-FITTED = ["transform", "partial_fit", "encode", "score", "score_samples"]
+FITTED = ["transform", "partial_fit", "encode", "score", "score_samples", "project"]
 
 
-@pytest.mark.parametrize("method", FITTED)
 @pytest.mark.parametrize(
     "X, wrong, match",
     [
@@ -201,13 +200,13 @@ FITTED = ["transform", "partial_fit", "encode", "score", "score_samples"]
         (IMAGES / 255, IMAGES, "uint8"),
     ],
 )
-def test_data_unlike_that_of_fit(make, method, X, wrong, match):
+def test_data_unlike_that_of_fit(make, X, wrong, match):
     estimator = make().fit(X)
-    if not hasattr(estimator, method):
-        pytest.skip("not a method of this estimator")
     Z = estimator.transform(X)
     errors = (ValueError, TypeError) if scipy.sparse.issparse(wrong) else ValueError
-    refused(estimator, wrong, match, method=method, errors=errors)
+    for method in FITTED:
+        if hasattr(estimator, method):
+            refused(estimator, wrong, match, method=method, errors=errors)
     assert_array_equal(estimator.transform(X), Z)
 
 
@@ -222,21 +221,33 @@ def test_bad_data_leave_a_fitted_estimator_as_it_was(make):
     assert estimator.n_iter_ == n_iter
 
 
-@pytest.mark.parametrize(
-    "method, arguments",
-    [
-        *((name, (X,)) for name in ("transform", "encode", "score", "score_samples", "project")),
-        ("inverse_transform", (X[:, :3],)),
-        ("sample", ()),
-        ("get_feature_names_out", ()),
-    ],
-)
-def test_use_before_fit(make, method, arguments):
+USES = {
+    **{name: (X,) for name in ("transform", "encode", "score", "score_samples", "project")},
+    "inverse_transform": (X[:, :3],),
+    "sample": (),
+    "get_feature_names_out": (),
+}
+
+
+def test_use_before_fit(make):
     estimator = make()
-    if not hasattr(estimator, method):
-        pytest.skip("not a method of this estimator")
-    with pytest.raises(NotFittedError, match="fit"):
-        getattr(estimator, method)(*arguments)
+    for method, arguments in USES.items():
+        if hasattr(estimator, method):
+            with pytest.raises(NotFittedError, match="fit"):
+                getattr(estimator, method)(*arguments)
+
+
+def test_fewer_views_than_the_method_needs(make):
+    estimator = make()
+    if estimator._min_views == 1:
+        assert estimator.set_params(n_views=1).fit(X).n_iter_ == 2
+        assert estimator.fit(X, groups=np.arange(40)).n_iter_ == 2
+        return
+    singles = np.r_[np.arange(38) // 2, 50, 51]
+    for data, n_views, groups in ((X, 1, None), (X[:, None], 2, None), (X, 2, singles)):
+        message = refused(make(n_views=n_views), data, "at least 2 views", groups=groups)
+        assert f"{type(estimator).__name__} with" in message
+    assert "got 2 group(s) with 1" in message
 
 
 def test_fitted_attributes_are_absent_before_fit(make):

@@ -157,10 +157,9 @@ class DiscriminativeTransformer(SSLTransformer):
 
     @staticmethod
     def _set_prototypes(net: SSLNet, prototypes: Tensor) -> None:
-        """Begin with other prototypes, as many as are given, without their moments."""
-        parameter = net.module_.prototypes
-        parameter.data = prototypes
-        net.optimizer_.state.pop(parameter, None)
+        """Begin with other prototypes, as many as are given."""
+        net.module_.prototypes.data = prototypes
+        net.forget_moments(net.module_.prototypes)
 
     def _warn_if_collapsed(self, samples):
         x = samples.some_views(_PROBE_ROWS, self.net_.device)

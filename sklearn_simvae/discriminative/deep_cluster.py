@@ -85,7 +85,8 @@ class DeepCluster(DiscriminativeTransformer):
         module = net.module_
         latents = self._latents(net, samples)
         Z = latents.double().cpu().numpy()
-        pca = PCA().fit(Z)
+        with np.errstate(invalid="ignore"):  # fractions of no variance, which are not used
+            pca = PCA().fit(Z)
         # Directions in which nothing differs would be blown up to noise.
         variance = np.maximum(pca.explained_variance_, 1e-12)
         kept = variance > 1e-6 * variance[0]

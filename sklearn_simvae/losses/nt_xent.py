@@ -12,8 +12,8 @@ from sklearn_simvae.losses.reduction import (
     view_pairs,
 )
 
-# Rows of the matrix of similarities that are held at once; all rows of a common batch.
-_MAX_ROWS = 4096
+# Similarities that are held at once: all those of up to 2,048 views.
+_MAX_VALUES = 2**22
 
 
 def nt_xent_terms(
@@ -69,13 +69,15 @@ def nt_xent_terms(
 
     z = z.flatten(0, 1)
     missing = None if mask is None else ~mask.flatten()
-    starts = range(0, len(z), _MAX_ROWS)
-    if len(starts) == 1:
-        log_partition = _log_partition(z, missing, temperature, 0)
+    n_rows = _rows_at_once(len(z))
+    if len(z) <= n_rows:
+        log_partition = _log_partition(z, missing, temperature, 0, len(z))
     else:
         parts = [
-            checkpoint(_log_partition, z, missing, temperature, start, use_reentrant=False)
-            for start in starts
+            checkpoint(
+                _log_partition, z, missing, temperature, start, start + n_rows, use_reentrant=False
+            )
+            for start in range(0, len(z), n_rows)
         ]
         log_partition = torch.cat(parts)
     # Only a view with a positive is an anchor.
@@ -83,9 +85,16 @@ def nt_xent_terms(
     return softmax_terms(own.flatten(), log_partition, anchors)
 
 
-def _log_partition(z: Tensor, missing: Tensor | None, temperature: float, start: int) -> Tensor:
+def _rows_at_once(n: int) -> int:
+    """Views whose similarities to all n are held at once."""
+    return max(1, _MAX_VALUES // n)
+
+
+def _log_partition(
+    z: Tensor, missing: Tensor | None, temperature: float, start: int, stop: int
+) -> Tensor:
     """Log-sum-exp of the similarities of a part of the views to all others."""
-    similarity = z[start : start + _MAX_ROWS] @ z.T / temperature
+    similarity = z[start:stop] @ z.T / temperature
     if missing is not None:
         similarity = similarity.masked_fill(missing, -torch.inf)
     itself = torch.arange(start, start + len(similarity), device=z.device).unsqueeze(1)

@@ -33,13 +33,16 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
      Linear(in_features=3, out_features=2, bias=True)]
     """
     layers: list[nn.Module] = []
-    for n_inputs, n_outputs in pairwise(sizes):
-        if layers:
-            layers += [nn.BatchNorm1d(n_inputs), nn.ReLU()] if batch_norm else [nn.ReLU()]
-        linear = nn.Linear(n_inputs, n_outputs)
+    for place, (n_inputs, n_outputs) in enumerate(pairwise(sizes), start=2):
+        last = place == len(sizes)
+        # Normalisation would take a bias away again.
+        linear = nn.Linear(n_inputs, n_outputs, bias=last or not batch_norm)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        nn.init.zeros_(linear.bias)
+        if linear.bias is not None:
+            nn.init.zeros_(linear.bias)
         layers.append(linear)
+        if not last:
+            layers += [nn.BatchNorm1d(n_outputs), nn.ReLU()] if batch_norm else [nn.ReLU()]
     return layers
 
 

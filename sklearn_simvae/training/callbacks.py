@@ -21,7 +21,8 @@ class StopEarly(EarlyStopping):
 
     def on_train_end(self, net, **kwargs):
         """Load the best weights, and keep no second copy of them."""
-        super().on_train_end(net, **kwargs)
+        if net.history:
+            super().on_train_end(net, **kwargs)
         self.best_model_weights_ = None
 
 

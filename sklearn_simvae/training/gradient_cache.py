@@ -1,5 +1,6 @@
 """Batches larger than memory: encode in chunks, and again chunk by chunk for the gradient."""
 
+import contextlib
 import os
 
 import torch
@@ -46,10 +47,29 @@ def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
     """
     if len(x) <= chunk_size:
         return encoder(x)
-    chunks = x.split(chunk_size)
+    # Even chunks: batch normalisation has nothing to say of a last chunk of one row.
+    chunks = x.tensor_split(-(-len(x) // chunk_size))
     if not torch.is_grad_enabled():
         return torch.cat([encoder(chunk) for chunk in chunks])
-    return torch.cat([checkpoint(encoder, chunk, use_reentrant=False) for chunk in chunks])
+
+    def contexts():
+        return contextlib.nullcontext(), _buffers_unchanged(encoder)
+
+    return torch.cat(
+        [checkpoint(encoder, chunk, use_reentrant=False, context_fn=contexts) for chunk in chunks]
+    )
+
+
+@contextlib.contextmanager
+def _buffers_unchanged(encoder: nn.Module):
+    """Leave running statistics as they are: the second time counts for the gradient alone."""
+    before = [buffer.clone() for buffer in encoder.buffers()]
+    try:
+        yield
+    finally:
+        # Checkpointing leaves by an exception once it has what it needs.
+        for buffer, value in zip(encoder.buffers(), before, strict=True):
+            buffer.copy_(value)
 
 
 def auto_chunk_size(encoder: nn.Module, x: Tensor) -> int:

@@ -107,7 +107,7 @@ class SSLNet(NeuralNet):
         with isolated_random_state(self._epoch_seeds(0)[0], torch.device(self.device)):
             return super().initialize()
 
-    def train_epochs(self, train, valid, epochs: int) -> "SSLNet":
+    def train_epochs(self, train, valid, epochs: int, begin=None) -> "SSLNet":
         """Train for some epochs.
 
         A failure or an interruption leaves the weights of the last whole epoch.
@@ -118,6 +118,8 @@ class SSLNet(NeuralNet):
             To learn from, and (or None) to record the objective on.
         epochs : int
             How many.
+        begin : callable, default=None
+            `(net, samples) -> None`, before the first epoch.
 
         Returns
         -------
@@ -137,14 +139,18 @@ class SSLNet(NeuralNet):
         self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
         self._set_lr(1.0)
         try:
+            self._keep_weights()
+            if begin is not None:
+                seed, _ = self._epoch_seeds(start)
+                with isolated_random_state(seed, torch.device(self.device)):
+                    begin(self, train)
             self.partial_fit(train, epochs=epochs)
             if self.interrupted_:
-                self._restore()
                 if len(self.history) == start:
                     raise KeyboardInterrupt
             elif not self._weights_finite():
                 raise self._diverged()
-        except Exception:
+        except BaseException:
             self._restore()
             raise
         finally:
@@ -172,6 +178,11 @@ class SSLNet(NeuralNet):
         except KeyboardInterrupt:
             self.interrupted_ = self._in_epoch
             raise
+
+    def on_train_end(self, net, **kwargs):
+        # Before callbacks hear of it: early stopping then goes on to the best of the whole epochs.
+        if self.interrupted_:
+            self._restore()
 
     def get_split_datasets(self, X, y=None, **fit_params):
         return X, self._valid
@@ -302,6 +313,20 @@ class SSLNet(NeuralNet):
     def _set_lr(self, factor: float):
         for group in self.optimizer_.param_groups:
             group["lr"] = self.lr * factor
+
+    def forget_moments(self, parameter: nn.Parameter) -> None:
+        """Let the optimiser treat a parameter as new, whatever shape it has now.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            One that the optimiser has.
+        """
+        state = self.optimizer_.state.get(parameter, {})
+        for name, value in state.items():
+            if torch.is_tensor(value):
+                # Zeros rather than nothing: fused optimisers want the state of all or of none.
+                state[name] = torch.zeros_like(parameter if value.ndim else value)
 
     # Nothing is lost.
 

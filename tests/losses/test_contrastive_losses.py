@@ -18,7 +18,7 @@ def set_max_rows(monkeypatch):
     """Sets how many rows of the similarities NT-Xent holds at once."""
     # The package's attribute of this name is the function.
     module = sys.modules["sklearn_simvae.losses.nt_xent"]
-    return lambda rows: monkeypatch.setattr(module, "_MAX_ROWS", rows)
+    return lambda rows: monkeypatch.setattr(module, "_rows_at_once", lambda n: rows)
 
 
 def nt_xent_by_hand(z, temperature, mask=None):
