@@ -1,6 +1,8 @@
 """The parameters that all estimators share: their documentation and their valid values."""
 
+import ast
 import inspect
+import re
 from numbers import Integral, Real
 
 import torch
@@ -147,6 +149,14 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
         Names of the columns, where X in `fit` had string names."""
 
 
+EXAMPLE = """>>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import {name}
+    >>> X = load_digits().data / 16
+    >>> estimator = {name}(input_shape=(8, 8), hidden_layer_sizes=(64,), random_state=0)
+    >>> estimator.set_params(max_epochs=5).fit_transform(X).shape
+    (1797, 10)"""
+
+
 def share_parameters(cls: type, base_init) -> None:
     """Give a subclass's `__init__` the signature and documentation of the shared parameters.
 
@@ -175,9 +185,25 @@ def share_parameters(cls: type, base_init) -> None:
     if cls.__doc__:
         shared = {
             "{discriminative_parameters}": DISCRIMINATIVE_DOC,
+            "{example}": EXAMPLE.replace("{name}", cls.__name__),
             "{generative_parameters}": GENERATIVE_DOC,
             "{shared_parameters}": SHARED_DOC,
             "{shared_attributes}": SHARED_ATTRIBUTES,
         }
+        # Whether the compiler has taken the indentation away already depends on Python's version.
+        cls.__doc__ = inspect.cleandoc(cls.__doc__)
         for placeholder, text in shared.items():
-            cls.__doc__ = cls.__doc__.replace(placeholder, text)
+            cls.__doc__ = cls.__doc__.replace(placeholder, inspect.cleandoc(text))
+        cls.__doc__ = _with_own_defaults(cls.__doc__, inspect.signature(cls))
+
+
+def _with_own_defaults(doc: str, signature: inspect.Signature) -> str:
+    """The documentation of shared parameters, with the defaults that a method gives to some."""
+
+    def own(match):
+        name, default = match["name"], match["default"]
+        given = signature.parameters.get(name)
+        same = given is None or ast.literal_eval(default) == given.default
+        return match[0] if same else f"{match['head']}{given.default!r}"
+
+    return re.sub(r"(?m)^(?P<head>(?P<name>\w+) : .*, default=)(?P<default>.+)$", own, doc)

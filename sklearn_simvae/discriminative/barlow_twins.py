@@ -33,12 +33,7 @@ class BarlowTwins(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import BarlowTwins
-    >>> X = load_digits().data / 16
-    >>> twins = BarlowTwins(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
-    >>> twins.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

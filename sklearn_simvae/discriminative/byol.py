@@ -43,12 +43,7 @@ class BYOL(SimSiam):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import BYOL
-    >>> X = load_digits().data / 16
-    >>> byol = BYOL(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
-    >>> byol.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

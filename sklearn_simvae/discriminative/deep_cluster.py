@@ -53,14 +53,7 @@ class DeepCluster(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import DeepCluster
-    >>> X = load_digits().data / 16
-    >>> clusters = DeepCluster(
-    ...     input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0
-    ... )
-    >>> clusters.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

@@ -61,14 +61,7 @@ class InstanceDiscrimination(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import InstanceDiscrimination
-    >>> X = load_digits().data / 16
-    >>> instances = InstanceDiscrimination(
-    ...     input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0
-    ... )
-    >>> instances.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

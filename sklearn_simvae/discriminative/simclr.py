@@ -37,12 +37,7 @@ class SimCLR(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import SimCLR
-    >>> X = load_digits().data / 16
-    >>> simclr = SimCLR(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
-    >>> simclr.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

@@ -37,12 +37,7 @@ class SimSiam(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import SimSiam
-    >>> X = load_digits().data / 16
-    >>> simsiam = SimSiam(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3)
-    >>> simsiam.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

@@ -62,12 +62,7 @@ class SwAV(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import SwAV
-    >>> X = load_digits().data / 16
-    >>> swav = SwAV(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
-    >>> swav.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

@@ -38,12 +38,7 @@ class VICReg(DiscriminativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import VICReg
-    >>> X = load_digits().data / 16
-    >>> vicreg = VICReg(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
-    >>> vicreg.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

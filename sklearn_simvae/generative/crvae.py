@@ -36,12 +36,7 @@ class CRVAE(VAE):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import CRVAE
-    >>> X = load_digits().data / 16
-    >>> crvae = CRVAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=10, random_state=0)
-    >>> crvae.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {**VAE._parameter_constraints, "consistency_weight": [NOT_NEGATIVE]}

@@ -48,12 +48,7 @@ class SimVAE(GenerativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import SimVAE
-    >>> X = load_digits().data / 16
-    >>> simvae = SimVAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=3, random_state=0)
-    >>> simvae.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {

@@ -38,12 +38,7 @@ class VAE(GenerativeTransformer):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_simvae import VAE
-    >>> X = load_digits().data / 16
-    >>> vae = VAE(input_shape=(8, 8), hidden_layer_sizes=(64,), max_epochs=10, random_state=0)
-    >>> vae.fit_transform(X).shape
-    (1797, 10)
+    {example}
     """
 
     _parameter_constraints = {
