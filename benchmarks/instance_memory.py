@@ -2,8 +2,8 @@
 
     python benchmarks/instance_memory.py [--samples 20000 200000 2000000]
 
-Vectors of 32 features and a small network, so that what grows with the number of samples would show.
-The mean of 200 steps of 256 samples, after 20 that do not count.
+Vectors of 32 features and a small network, so that what grows with the samples would show. The
+mean of 200 steps of 256 samples, after 20 that do not count.
 """
 
 import argparse

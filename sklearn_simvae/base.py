@@ -254,6 +254,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if feature_names is not None:
             self.feature_names_in_ = feature_names
         self._fitted_structure = self._current_structure()
+        self._fitted_batch_size = net.batch_size
         self.history_ = [_public_row(row) for row in net.history]
         self.n_iter_ = len(self.history_)
 

@@ -231,7 +231,7 @@ class DiscriminativeTransformer(SSLTransformer):
         generator = torch.Generator(device).manual_seed(0)
         total = 0.0
         with torch.inference_mode(), isolated_random_state(0, device):
-            for batch in BatchLoader(samples, self.net_.batch_size, device):
+            for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
                 terms = self._objective(self.module_, batch, generator)
                 total -= float(terms["loss"]) * len(batch.views)

@@ -190,7 +190,9 @@ class SSLNet(NeuralNet):
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if not self._weights_finite():
             raise self._diverged()
-        self._keep_weights()
+        # At the first epoch they are kept already, as they were before the fit began.
+        if len(self.history) > self._good_epochs:
+            self._keep_weights()
         self._in_epoch = True
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         if self.begin_epoch is not None:

@@ -112,9 +112,19 @@ def test_a_plain_call_takes_the_batch_as_single_views():
     assert torch.equal(PerView([crop, None])(images, seeded()), crop(images, seeded()))
 
 
-def test_inside_a_composition_views_are_single():
-    x = batch(5, 2, 3)
-    assert torch.equal(Compose([PerView([Add(1.0), Add(2.0)]), Add(4.0)])(x), x + 1 + 4)
+def test_inside_a_composition_views_are_made_by_their_own_steps():
+    both = Compose([PerView([Add(1.0), Add(2.0)]), Add(4.0)])
+    x = torch.zeros(6, 3)
+    assert torch.equal(both.augment_views(x, 2)[:, 0], torch.tensor([5.0, 6, 5, 6, 5, 6]))
+    assert torch.equal(both.augment_views(x, 3)[:, 0], torch.tensor([5.0, 6, 6, 5, 6, 6]))
+    # A plain call takes the batch as single views, inside as outside.
+    assert torch.equal(both(x), x + 5)
+
+
+def test_nested_steps_count_the_views_that_are_left_to_them():
+    nested = PerView([None, PerView([Add(1.0), Add(2.0)])])
+    made = nested.augment_views(torch.zeros(8, 3), 4)
+    assert torch.equal(made[:, 0], torch.tensor([0.0, 1, 2, 2, 0, 1, 2, 2]))
 
 
 def test_steps_have_names_as_those_of_compose_have():

@@ -58,14 +58,7 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         TypeError
             If `x` is not a tensor.
         """
-        self.validate()
-        self._check_batch(x)
-        if x.numel() == 0:
-            return x.clone()
-        work = torch.promote_types(x.dtype, torch.float32)
-        # Autocast would round the products of resampling to half precision.
-        with torch.autocast(x.device.type, enabled=False):
-            return self._transform(x.to(work), generator).to(x.dtype)
+        return self.augment_views(x, 1, generator)
 
     def augment_views(
         self, x: Tensor, n_views: int, generator: torch.Generator | None = None
@@ -84,8 +77,26 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         Tensor, same shape, dtype and device as `x`
+
+        Raises
+        ------
+        ValueError
+            As a call raises.
         """
-        return self(x, generator)
+        self.validate()
+        self._check_batch(x)
+        if x.numel() == 0:
+            return x.clone()
+        work = torch.promote_types(x.dtype, torch.float32)
+        # Autocast would round the products of resampling to half precision.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._transform_views(x.to(work), n_views, generator).to(x.dtype)
+
+    def _transform_views(
+        self, x: Tensor, n_views: int, generator: torch.Generator | None
+    ) -> Tensor:
+        """Return the augmented views; all are made alike unless a subclass says otherwise."""
+        return self._transform(x, generator)
 
     def validate(self) -> None:
         """Check the parameters.
@@ -202,6 +213,9 @@ class Compose(Augmentation):
     torch.Size([8, 3, 32, 32])
     """
 
+    # Whether the steps follow one another, and so may fold with their neighbours.
+    _in_turn = True
+
     def __init__(self, steps: Sequence[Any]) -> None:
         self.steps = steps
 
@@ -302,12 +316,17 @@ class Compose(Augmentation):
     def _leaves(self) -> Iterator[Any]:
         """Yield the steps in order, those of nested compositions in place."""
         for _, step in self._named_steps():
-            if isinstance(step, Compose):
+            if isinstance(step, Compose) and step._in_turn:
                 yield from step._leaves()
             elif not is_skipped(step):
                 yield step
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self._transform_views(x, 1, generator)
+
+    def _transform_views(
+        self, x: Tensor, n_views: int, generator: torch.Generator | None
+    ) -> Tensor:
         out = x
         for family, group in groupby(self._leaves(), _family_of):
             steps = list(group)
@@ -316,14 +335,16 @@ class Compose(Augmentation):
                 out = family._apply_steps(steps, out, generator)
                 continue
             for step in steps:
-                out = apply_one(step, out, generator)
+                out = apply_one(step, out, n_views, generator)
         return x.clone() if out is x else out
 
 
-def apply_one(step: Callable[..., Tensor], x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Return the batch after one step that does not fold."""
+def apply_one(
+    step: Callable[..., Tensor], x: Tensor, n_views: int, generator: torch.Generator | None
+) -> Tensor:
+    """Return a batch of views after one step that does not fold."""
     if isinstance(step, Augmentation):
-        return step(x, generator)
+        return step.augment_views(x, n_views, generator)
     # A foreign callable may work in place, and the caller's batch must stay as it is.
     out = step(x.clone())
     if not isinstance(out, Tensor) or out.shape != x.shape:
