@@ -402,9 +402,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
         """How much the latents of some rows differ, for the history."""
         with torch.inference_mode():
-            z = self._latent(module, x).double()
+            z = self._latent(module, x).cpu().double()
         return {
-            "effective_rank": effective_rank(z.cpu().numpy()),
+            "effective_rank": effective_rank(z.numpy()),
             "representation_variance": float(z.var(0, correction=0).mean()),
         }
 

@@ -414,13 +414,32 @@ def test_compiled_training_is_the_same_and_can_be_pickled(make, digits):
     X, _ = digits
     graphs = torch._dynamo.utils.counters["stats"]
     graphs.clear()
-    plain, compiled = make().fit(X), make(compile=True).fit(X)
+    # Where batch normalisation undoes an offset its gradient is rounding, and Adam steps by that;
+    # and rounding may put a sample into another cluster at the second epoch.
+    params = {"optimizer": "sgd", "max_epochs": 1}
+    plain, compiled = (make(compile=c, **params).fit(X) for c in (False, True))
     # Module.compile() does nothing, and does not say so, where the module's class is torch's own
     # (pytorch #150915), as nn.Sequential is.
     assert graphs["unique_graphs"] > 0
-    np.testing.assert_allclose(compiled.transform(X), plain.transform(X), atol=1e-3)
+    Z, start = plain.transform(X), make(lr=1e-30, **params).fit_transform(X)
+    np.testing.assert_allclose(compiled.transform(X), Z, atol=0.02 * np.abs(Z - start).max())
+    losses = [estimator.history_[0]["loss"] for estimator in (compiled, plain)]
+    np.testing.assert_allclose(*losses, rtol=1e-4, atol=1e-4)
     restored = pickle.loads(pickle.dumps(compiled))
     np.testing.assert_allclose(restored.transform(X), compiled.transform(X), atol=1e-5)
+    assert restored.partial_fit(X).n_iter_ == 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_a_memory_is_kept_under_compilation(digits):
+    X, _ = digits
+    params = {**TINY, "memory_bank": True, "n_negatives": 200, "optimizer": "sgd"}
+    plain, compiled = (
+        InstanceDiscrimination(**params, compile=c).fit(X).module_.prototypes for c in (False, True)
+    )
+    torch.testing.assert_close(compiled, plain, atol=1e-3, rtol=0)
 
 
 # ---------------------------------------------------------------- callbacks
@@ -437,7 +456,7 @@ def test_callbacks_hear_of_all_that_happens(make, digits, form):
     epoch = ["epoch_begin", *step * 2, "epoch_end"]
     assert spy.hooks() == ["train_begin", *epoch * 2, "train_end"]
     assert all(torch.is_tensor(loss) for loss in spy.seen("batch_end", "loss"))
-    losses = [float(loss) for loss in spy.seen("batch_end", "loss")]
+    losses = [loss.item() for loss in spy.seen("batch_end", "loss")]
     assert estimator.net_.history[:, "batches", :, "train_loss"] == [losses[:2], losses[2:]]
 
 

@@ -164,9 +164,9 @@ class DiscriminativeTransformer(SSLTransformer):
     def _warn_if_collapsed(self, samples):
         x = samples.some_views(_PROBE_ROWS, self.net_.device)
         with torch.inference_mode():
-            z = self._latent(self.module_, x).double()
+            z = self._latent(self.module_, x).cpu().double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
-        rank = effective_rank(z.cpu().numpy())
+        rank = effective_rank(z.numpy())
         if spread < _COLLAPSED_SPREAD:
             seen = f"the representations of {len(z)} samples differ by {spread:.2%} of their size"
         elif z.shape[1] > 1 and rank < _COLLAPSED_RANK:

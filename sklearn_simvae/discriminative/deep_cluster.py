@@ -77,7 +77,7 @@ class DeepCluster(DiscriminativeTransformer):
     def _begin_epoch(self, net, samples):
         module = net.module_
         latents = self._latents(net, samples)
-        Z = latents.double().cpu().numpy()
+        Z = latents.cpu().double().numpy()
         with np.errstate(invalid="ignore"):  # fractions of no variance, which are not used
             pca = PCA().fit(Z)
         # Directions in which nothing differs would be blown up to noise.

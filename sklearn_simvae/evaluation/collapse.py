@@ -33,12 +33,13 @@ def effective_rank(Z) -> float:
     2.0
     """
     Z = np.asarray(Z, dtype=np.float64)
+    size = np.abs(Z).max(initial=0)
     Z = Z - Z.mean(0)
     # The eigenvalues of a small matrix rather than the singular values of a long one.
     gram = Z.T @ Z if Z.shape[0] >= Z.shape[1] else Z @ Z.T
     singular = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None))
     # What is left of equal rows by rounding is no spread.
-    if singular.max(initial=0) <= 1e-12 * max(np.abs(Z).max(initial=0), np.finfo(float).tiny):
+    if singular.max(initial=0) <= 1e-12 * size * np.sqrt(Z.size):
         return 0.0
     p = singular[singular > 0] / singular.sum()
     return float(np.exp(-(p * np.log(p)).sum()))

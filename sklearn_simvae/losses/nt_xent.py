@@ -12,8 +12,9 @@ from sklearn_simvae.losses.reduction import (
     view_pairs,
 )
 
-# Similarities that are held at once: all those of up to 2,048 views.
-_MAX_VALUES = 2**22
+# Similarities that are held at once: all those of up to 2,896 views. Above 32 MiB, memory that is
+# freed goes back to the system at once.
+_MAX_VALUES = 2**23
 
 
 def nt_xent_terms(
