@@ -359,6 +359,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     # Called as SSLNet describes; None where there is nothing to do.
     _begin_epoch = _after_step = None
 
+    # Parts of the module that learn at another rate than `lr`: a multiple by pattern of names.
+    _lr_multiples = {}
+
     def _default_augmentation(self, layout: Layout):
         """What augmentation="auto" stands for where views are to be made."""
         return default_augmentation(layout.kind, layout.network_shape[0])
@@ -417,6 +420,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         optimizer, options = _OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         if self.weight_decay:
             options = {**options, "weight_decay": self.weight_decay}
+        if self._lr_multiples:
+            groups = [(name, {"lr_multiple": m}) for name, m in self._lr_multiples.items()]
+            options = {**options, "param_groups": groups}
         net = SSLNet(
             functools.partial(self._build_module, layout, unit_interval),
             make_views=self._view_maker(samples),

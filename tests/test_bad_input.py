@@ -143,7 +143,9 @@ def test_device_that_is_not_there(make_one_of_each_kind, device):
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if there.get(device):
         pytest.skip("the device is there")
-    message = refused(make_one_of_each_kind(device=device), X, "(?s)device.*not available.*device='auto'")
+    message = refused(
+        make_one_of_each_kind(device=device), X, "(?s)device.*not available.*device='auto'"
+    )
     assert len(message) < 700, "nobody reads that to the end"
 
 
@@ -222,7 +224,7 @@ def test_bad_data_leave_a_fitted_estimator_as_it_was(make):
 
 
 USES = {
-    **{name: (X,) for name in ("transform", "encode", "score", "score_samples", "project")},
+    **dict.fromkeys(("transform", "encode", "score", "score_samples", "project"), (X,)),
     "inverse_transform": (X[:, :3],),
     "sample": (),
     "get_feature_names_out": (),

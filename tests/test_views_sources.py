@@ -160,7 +160,7 @@ def test_given_views_are_augmented_only_if_asked(make, digits):
 
 
 def test_augmentation_that_changes_the_shape_is_refused(make, digits):
-    with pytest.raises(ValueError, match="must (give|return) a .* same shape|of the shape"):
+    with pytest.raises(ValueError, match=r"must (give|return) a .*shape"):
         make(augmentation=lambda x: x[:, :5]).fit(digits[0])
 
 
@@ -226,7 +226,8 @@ def test_numbers_of_any_type_will_do(make_one_of_each_kind, digits, kind):
 
 
 def test_images_stay_uint8_in_memory(make_one_of_each_kind, tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (6000, 1, 16, 16), dtype=np.uint8)
+    # So many that what a clustering keeps of each sample is little beside its pixels.
+    images = np.random.default_rng(0).integers(0, 256, (6000, 1, 24, 24), dtype=np.uint8)
     np.save(tmp_path / "images.npy", images)
     X = np.load(tmp_path / "images.npy", mmap_mode="r")
     augmentation = Views()

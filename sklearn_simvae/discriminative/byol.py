@@ -5,6 +5,7 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval
 
+from sklearn_simvae.discriminative.base import Projector
 from sklearn_simvae.discriminative.simsiam import SimSiam
 from sklearn_simvae.losses import byol
 from sklearn_simvae.networks import Teacher
@@ -23,8 +24,8 @@ class BYOL(SimSiam):
     target_decay : float, default=0.99
         How much of itself the teacher keeps at the first step. It rises to 1 over the fit, along
         half a cosine, unless `lr_schedule` is "constant".
-    prediction_sizes : int or array-like of int, default=(32,)
-        Widths of the hidden layers of the predictor.
+    prediction_sizes, prediction_lr_multiple
+        As in :class:`SimSiam`.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -56,8 +57,8 @@ class BYOL(SimSiam):
         self.target_decay = target_decay
 
     def _add_parts(self, module, n_features):
-        module.teacher = Teacher(module)
         super()._add_parts(module, n_features)
+        module.teacher = Teacher(Projector(module.encoder, module.head))
 
     def _after_step(self, net, progress):
         decay = self.target_decay

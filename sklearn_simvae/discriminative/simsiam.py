@@ -1,6 +1,8 @@
 """SimSiam: each view predicts the others, with neither negatives nor a teacher."""
 
-from sklearn_simvae._parameters import COUNT
+from torch import nn
+
+from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import simsiam
 from sklearn_simvae.networks import projection_head
@@ -12,7 +14,8 @@ class SimSiam(DiscriminativeTransformer):
 
     `fit` minimises :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
     no gradient passes on the other, keep it from collapse, so look at "effective_rank" in
-    `history_`. A collapsed fit has the best `score` of all: do not choose settings by it.
+    `history_`. Projections are normalised over the batch. A collapsed fit has the best `score` of
+    all: do not choose settings by it.
 
     Parameters
     ----------
@@ -20,6 +23,9 @@ class SimSiam(DiscriminativeTransformer):
         Number of features.
     prediction_sizes : int or array-like of int, default=(32,)
         Widths of the hidden layers of the predictor.
+    prediction_lr_multiple : float, default=10.0
+        Learning rate of the predictor, as a multiple of `lr`: a predictor that keeps up with the
+        network keeps the representation from losing dimensions.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -43,14 +49,29 @@ class SimSiam(DiscriminativeTransformer):
     _parameter_constraints = {
         **DiscriminativeTransformer._parameter_constraints,
         "prediction_sizes": ["array-like", COUNT],
+        "prediction_lr_multiple": [POSITIVE],
     }
-    _structure = (*DiscriminativeTransformer._structure, "prediction_sizes")
+    _structure = (
+        *DiscriminativeTransformer._structure,
+        "prediction_sizes",
+        "prediction_lr_multiple",
+    )
 
-    def __init__(self, n_components=10, *, prediction_sizes=(32,), **shared):
+    def __init__(
+        self, n_components=10, *, prediction_sizes=(32,), prediction_lr_multiple=10.0, **shared
+    ):
         super().__init__(n_components, **shared)
         self.prediction_sizes = prediction_sizes
+        self.prediction_lr_multiple = prediction_lr_multiple
+
+    @property
+    def _lr_multiples(self):
+        return {"predictor.*": self.prediction_lr_multiple}
 
     def _add_parts(self, module, n_features):
+        # As its authors do: with their scale free, projections lose dimensions.
+        norm = nn.BatchNorm1d(n_features, affine=False)
+        module.head = nn.Sequential(*module.head.children(), norm)
         sizes = (*check_sizes(self.prediction_sizes, "prediction_sizes"), n_features)
         module.predictor = projection_head(n_features, sizes, batch_norm=True)
 

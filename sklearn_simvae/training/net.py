@@ -1,5 +1,7 @@
 """The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
 
+import types
+
 import numpy as np
 import torch
 from skorch import NeuralNet
@@ -35,6 +37,23 @@ class TotalLoss(nn.Module):
             To be minimised.
         """
         return terms["loss"]
+
+
+def _with_own_code(method):
+    """The same method with a code object of its own.
+
+    torch counts recompilations by code object and gives up after eight, which in a search over
+    settings would be the ninth fit.
+    """
+    function = method.__func__
+    own = types.FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    return types.MethodType(own, method.__self__)
 
 
 class SSLNet(NeuralNet):
@@ -238,7 +257,8 @@ class SSLNet(NeuralNet):
         losses = self.history[:, f"{prefix}_loss"]
         self.history.record(f"{prefix}_loss_best", losses[-1] == min(losses))
         if training:
-            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            # The last group is of all that no pattern names.
+            self.history.record("lr", self.optimizer_.param_groups[-1]["lr"])
             self.history.record("train_batch_count", len(iterator))
             if not np.isfinite(self.history[-1, "train_loss"]):
                 raise self._diverged()
@@ -306,7 +326,7 @@ class SSLNet(NeuralNet):
         objective = self.objective
         if self.compile:
             if self._compiled is None:
-                self._compiled = torch.compile(objective)
+                self._compiled = torch.compile(_with_own_code(objective))
             objective = self._compiled
         with torch.autocast(batch.views.device.type, torch.bfloat16, enabled=self.bf16):
             terms = objective(self.module_, batch, generator)
@@ -314,7 +334,7 @@ class SSLNet(NeuralNet):
 
     def _set_lr(self, factor: float):
         for group in self.optimizer_.param_groups:
-            group["lr"] = self.lr * factor
+            group["lr"] = self.lr * factor * group.get("lr_multiple", 1.0)
 
     def forget_moments(self, parameter: nn.Parameter) -> None:
         """Let the optimiser treat a parameter as new, whatever shape it has now.

@@ -123,13 +123,14 @@ def test_batch_norm_makes_the_head_blind_to_the_scale_of_its_input():
     torch.testing.assert_close(head(batch)[:1], head(batch[:1]))
 
 
-def test_batch_norm_leaves_the_initial_weights_as_they_are():
-    heads = []
-    for batch_norm in (False, True):
-        torch.manual_seed(1)
-        head = projection_head(8, (6, 4, 2), batch_norm)
-        heads.append([layer.weight for layer in head if isinstance(layer, nn.Linear)])
-    assert all(map(torch.equal, *heads))
+def test_batch_norm_makes_the_biases_before_it_needless_and_leaves_the_scale_of_weights():
+    head = projection_head(200, (300, 400, 5), batch_norm=True)
+    first, second, last = (layer for layer in head if isinstance(layer, nn.Linear))
+    assert first.bias is None and second.bias is None
+    assert last.bias is not None and not last.bias.any()
+    for layer in (first, second):
+        expected = (2 / layer.in_features) ** 0.5
+        assert float(layer.weight.detach().std()) == pytest.approx(expected, rel=0.05)
 
 
 def test_projection_head_refuses_sizes_that_are_not_positive():

@@ -74,7 +74,9 @@ def test_following_step_by_step_is_a_moving_average(student):
     for _ in range(5):
         change(student)
         teacher.follow(student, decay)
-        expected = [decay * e + (1 - decay) * w for e, w in zip(expected, student.parameters())]
+        expected = [
+            decay * e + (1 - decay) * w for e, w in zip(expected, student.parameters(), strict=True)
+        ]
     for own, by_hand in zip(teacher.parameters(), expected, strict=True):
         torch.testing.assert_close(own, by_hand.detach())
 

@@ -603,6 +603,10 @@ def test_defaults_suit_the_kind_of_data():
     for channels in (3, 4):
         steps = aug.default_augmentation("image", channels).steps
         assert [type(step) for step in steps] == [jitter, crop] and steps[1].scale == (0.6, 1.0)
+    assert aug.default_augmentation("image", 1).scale == (0.4, 1.0)
+    for channels in (1, 3):
+        small = aug.default_augmentation("image", channels, scale=(0.1, 0.4))
+        assert (small.steps[1] if channels == 3 else small).scale == (0.1, 0.4)
     assert isinstance(aug.default_augmentation("vector", 1), aug.FeatureCorruption)
     steps = aug.default_augmentation("series", 2).steps
     assert [type(step) for step in steps] == [aug.Jitter, aug.Scaling, aug.SeriesCrop]
