@@ -24,7 +24,9 @@ class BYOL(SimSiam):
     target_decay : float, default=0.99
         How much of itself the teacher keeps at the first step. It rises to 1 over the fit, along
         half a cosine, unless `lr_schedule` is "constant".
-    prediction_sizes, prediction_lr_multiple
+    prediction_sizes : int or array-like of int, default=(256,)
+        Widths of the hidden layers of the predictor.
+    prediction_lr_multiple : float, default=10.0
         As in :class:`SimSiam`.
     {discriminative_parameters}
     {shared_parameters}
@@ -52,8 +54,10 @@ class BYOL(SimSiam):
         "target_decay": [Interval(Real, 0, 1, closed="both")],
     }
 
-    def __init__(self, n_components=10, *, target_decay=0.99, **shared):
-        super().__init__(n_components, **shared)
+    def __init__(
+        self, n_components=10, *, target_decay=0.99, prediction_sizes=(256,), lr=3e-3, **shared
+    ):
+        super().__init__(n_components, prediction_sizes=prediction_sizes, lr=lr, **shared)
         self.target_decay = target_decay
 
     def _add_parts(self, module, n_features):

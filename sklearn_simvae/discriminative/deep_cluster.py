@@ -62,8 +62,17 @@ class DeepCluster(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
-    def __init__(self, n_components=10, *, n_clusters=100, temperature=0.1, **shared):
-        super().__init__(n_components, **shared)
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        n_clusters=100,
+        temperature=0.1,
+        projection_sizes=(1024, 256),
+        lr=3e-3,
+        **shared,
+    ):
+        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
         self.n_clusters = n_clusters
         self.temperature = temperature
 

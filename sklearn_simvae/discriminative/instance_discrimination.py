@@ -33,7 +33,7 @@ class InstanceDiscrimination(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    temperature : float, default=0.1
+    temperature : float, default=0.5
         Scale of the cosine similarities; smaller weighs near samples more.
     memory_bank : bool or "auto", default="auto"
         Whether prototypes are a memory rather than weights. "auto" is above 10,000 samples.
@@ -76,13 +76,15 @@ class InstanceDiscrimination(DiscriminativeTransformer):
         self,
         n_components=10,
         *,
-        temperature=0.1,
+        temperature=0.5,
         memory_bank="auto",
         n_negatives=4096,
         memory_momentum=0.5,
+        projection_sizes=(1024, 256),
+        lr=3e-3,
         **shared,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
         self.temperature = temperature
         self.memory_bank = memory_bank
         self.n_negatives = n_negatives

@@ -16,7 +16,7 @@ class SimCLR(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    temperature : float, default=0.5
+    temperature : float, default=0.2
         Scale of the cosine similarities; smaller weighs near negatives more.
     {discriminative_parameters}
     {shared_parameters}
@@ -45,7 +45,7 @@ class SimCLR(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
-    def __init__(self, n_components=10, *, temperature=0.5, **shared):
+    def __init__(self, n_components=10, *, temperature=0.2, **shared):
         super().__init__(n_components, **shared)
         self.temperature = temperature
 

@@ -58,9 +58,15 @@ class SimSiam(DiscriminativeTransformer):
     )
 
     def __init__(
-        self, n_components=10, *, prediction_sizes=(32,), prediction_lr_multiple=10.0, **shared
+        self,
+        n_components=10,
+        *,
+        prediction_sizes=(32,),
+        prediction_lr_multiple=10.0,
+        projection_sizes=(1024, 256),
+        **shared,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(n_components, projection_sizes=projection_sizes, **shared)
         self.prediction_sizes = prediction_sizes
         self.prediction_lr_multiple = prediction_lr_multiple
 

@@ -31,7 +31,7 @@ class SwAV(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    n_prototypes : int, default=100
+    n_prototypes : int, default=30
         Number of prototypes, several times the number of classes that one looks for.
     temperature : float, default=0.1
         Of the predictions.
@@ -80,7 +80,7 @@ class SwAV(DiscriminativeTransformer):
         self,
         n_components=10,
         *,
-        n_prototypes=100,
+        n_prototypes=30,
         temperature=0.1,
         epsilon=0.05,
         n_sinkhorn_iterations=3,

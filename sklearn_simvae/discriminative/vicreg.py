@@ -55,9 +55,10 @@ class VICReg(DiscriminativeTransformer):
         invariance_weight=25.0,
         variance_weight=25.0,
         covariance_weight=1.0,
+        projection_sizes=(256, 128),
         **shared,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(n_components, projection_sizes=projection_sizes, **shared)
         self.invariance_weight = invariance_weight
         self.variance_weight = variance_weight
         self.covariance_weight = covariance_weight
