@@ -18,12 +18,14 @@ import argparse
 import ast
 import csv
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
@@ -53,7 +55,11 @@ def content(Z, y, Z_test, y_test, seed=0):
     classifiers = {
         "linear": LogisticRegression(max_iter=1000),
         "mlp": MLPClassifier(
-            (128,), batch_size=500, learning_rate_init=2e-3, max_iter=20, random_state=0
+            hidden_layer_sizes=(128,),
+            batch_size=500,
+            learning_rate_init=2e-3,
+            max_iter=20,
+            random_state=0,
         ),
         "knn": KNeighborsClassifier(15),
     }
@@ -84,7 +90,11 @@ def style(Z, s, Z_test, s_test):
         make_pipeline(
             StandardScaler(),
             MLPRegressor(
-                (128,), batch_size=500, learning_rate_init=2e-3, max_iter=30, random_state=0
+                hidden_layer_sizes=(128,),
+                batch_size=500,
+                learning_rate_init=2e-3,
+                max_iter=30,
+                random_state=0,
             ),
         ),
         transformer=StandardScaler(),
@@ -144,6 +154,8 @@ def main():
     )
     parser.add_argument("--output", type=Path, default=Path("fashion_mnist.csv"))
     args = parser.parse_args()
+    # The MLP probes are cut short on purpose.
+    warnings.simplefilter("ignore", ConvergenceWarning)
     settings = {method: {} for method in METHODS}
     for item in args.set:
         name, value = item.split("=", 1)

@@ -94,8 +94,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     max_epochs : int, default=100
         Passes over the samples.
     batch_size : int or "auto", default="auto"
-        Samples (not views) in a step. "auto" is 256, less on small sets so that an epoch has about
-        20 steps.
+        Samples (not views) in a step. "auto" is 256 (512 for SimCLR, whose negatives come of the
+        batch), less on small sets so that an epoch has about 20 steps.
     lr : float, default=1e-3
         Peak of the learning rate. Losses are means over samples, so it does not depend on
         `batch_size`.

@@ -66,6 +66,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _structure = SHARED_STRUCTURE
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
+    # What batch_size="auto" is on a large set.
+    _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
     _first_view_is_row = False
 
@@ -463,7 +465,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _batch_size(self, samples: Samples) -> int:
         if self.batch_size == "auto":
-            return auto_batch_size(len(samples))
+            return auto_batch_size(len(samples), self._largest_auto_batch)
         return min(self.batch_size, len(samples))
 
     def _make_callbacks(self) -> list:

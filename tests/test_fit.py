@@ -1,6 +1,7 @@
 """Training: the same again from a seed, going on, stopping, and losing nothing."""
 
 import copy
+import functools
 import pickle
 import random
 import shutil
@@ -11,15 +12,14 @@ import pytest
 import torch
 from conftest import (
     METHODS,
-    TINY,
     RaiseAt,
     Spy,
     Views,
     fails,
     gives_nan,
-    maker,
     n_made_views,
     n_outputs,
+    tiny,
 )
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -39,8 +39,6 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sklearn_simvae import BYOL, DeepCluster, InstanceDiscrimination, SwAV
-
 
 @pytest.fixture(params=[name for name in METHODS if name != "InstanceDiscrimination"])
 def make_continuing(request):
@@ -48,7 +46,7 @@ def make_continuing(request):
 
     InstanceDiscrimination knows samples by their place in X, and meets new ones at each call.
     """
-    return maker(request.param)
+    return functools.partial(tiny, request.param)
 
 
 def with_dropout(n_outputs):
@@ -183,12 +181,14 @@ def test_a_cold_start_restarts(make, digits):
 @pytest.mark.parametrize("how", ["warm fit", "partial_fit"])
 def test_instances_are_met_anew_by_an_encoder_that_goes_on(digits, how, memory_bank):
     X, _ = digits
-    params = {**TINY, "memory_bank": memory_bank, "lr_schedule": "constant"}
-    first, second = (go(InstanceDiscrimination(**params).fit(X[:100]), how, X) for _ in range(2))
+    make = functools.partial(
+        tiny, "InstanceDiscrimination", memory_bank=memory_bank, lr_schedule="constant"
+    )
+    first, second = (go(make().fit(X[:100]), how, X) for _ in range(2))
     assert_same_fit(first, second, X)
     assert len(first.history_) == (4 if how == "warm fit" else 3)
 
-    before = InstanceDiscrimination(**params, memory_momentum=1.0).fit(X[:100])
+    before = make(memory_momentum=1.0).fit(X[:100])
     after = go(copy.deepcopy(before).set_params(lr=1e-30), how, X)
     assert_array_equal(after.transform(X), before.transform(X))
     latents = torch.from_numpy(before.transform(X))
@@ -448,9 +448,10 @@ def test_compiled_training_is_the_same_and_can_be_pickled(make, digits, graphs):
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_a_memory_is_kept_under_compilation(digits, graphs):
     X, _ = digits
-    params = {**TINY, "memory_bank": True, "n_negatives": 200, "optimizer": "sgd"}
+    params = {"memory_bank": True, "n_negatives": 200, "optimizer": "sgd"}
     plain, compiled = (
-        InstanceDiscrimination(**params, compile=c).fit(X).module_.prototypes for c in (False, True)
+        tiny("InstanceDiscrimination", **params, compile=c).fit(X).module_.prototypes
+        for c in (False, True)
     )
     assert graphs["unique_graphs"] > 0
     torch.testing.assert_close(compiled, plain, atol=1e-3, rtol=0)
@@ -464,7 +465,7 @@ def test_each_fit_is_compiled_however_many_there_were(digits, graphs):
     with torch._dynamo.config.patch(recompile_limit=1):
         for _ in range(2):
             graphs.clear()
-            SwAV(**TINY, compile=True).fit(few(digits))
+            tiny("SwAV", compile=True).fit(few(digits))
             assert graphs["unique_graphs"] > 0
 
 
@@ -622,11 +623,11 @@ def test_an_error_leaves_the_fit_before_as_it_was(make, digits, fault, how):
 
 
 STATEFUL = {
-    "prototypes": InstanceDiscrimination(**TINY),
-    "memory": InstanceDiscrimination(**TINY, memory_bank=True, n_negatives=20),
-    "clusters": DeepCluster(**TINY, n_clusters=10),
-    "queue": SwAV(**TINY, n_prototypes=10),
-    "teacher": BYOL(**TINY),
+    "prototypes": tiny("InstanceDiscrimination"),
+    "memory": tiny("InstanceDiscrimination", memory_bank=True, n_negatives=20),
+    "clusters": tiny("DeepCluster", n_clusters=10),
+    "queue": tiny("SwAV", n_prototypes=10),
+    "teacher": tiny("BYOL"),
 }
 
 

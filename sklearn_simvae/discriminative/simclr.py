@@ -16,7 +16,7 @@ class SimCLR(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    temperature : float, default=0.2
+    temperature : float, default=0.1
         Scale of the cosine similarities; smaller weighs near negatives more.
     {discriminative_parameters}
     {shared_parameters}
@@ -45,8 +45,19 @@ class SimCLR(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
-    def __init__(self, n_components=10, *, temperature=0.2, **shared):
-        super().__init__(n_components, **shared)
+    # Negatives come of the batch.
+    _largest_auto_batch = 512
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        temperature=0.1,
+        projection_sizes=(1024, 256),
+        lr=3e-3,
+        **shared,
+    ):
+        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
         self.temperature = temperature
 
     def _loss(self, z, batch, module):

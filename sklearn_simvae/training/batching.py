@@ -8,16 +8,18 @@ from torch import Tensor
 
 from sklearn_simvae.views.samples import Batch, Samples
 
-_MAX_BATCH, _MIN_BATCH, _STEPS_PER_EPOCH = 256, 16, 20
+_MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
 
 
-def auto_batch_size(n_samples: int) -> int:
-    """256, less on small sets so that an epoch has about 20 steps.
+def auto_batch_size(n_samples: int, largest: int = 256) -> int:
+    """The largest, less on small sets so that an epoch has about 20 steps.
 
     Parameters
     ----------
     n_samples : int
         Samples in an epoch.
+    largest : int, default=256
+        Samples in a batch of a large set.
 
     Returns
     -------
@@ -30,7 +32,7 @@ def auto_batch_size(n_samples: int) -> int:
     >>> [auto_batch_size(n) for n in (60_000, 2_000, 100)]
     [256, 100, 16]
     """
-    return int(np.clip(n_samples // _STEPS_PER_EPOCH, _MIN_BATCH, _MAX_BATCH))
+    return int(np.clip(n_samples // _STEPS_PER_EPOCH, _MIN_BATCH, largest))
 
 
 class BatchLoader:

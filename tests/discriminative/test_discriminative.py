@@ -51,24 +51,35 @@ def test_projection_goes_through_the_head_and_representation_does_not(method, di
     fitted = method(**TINY, projection_sizes=(8, 5)).fit(X)
     Z, P = fitted.transform(X), fitted.project(X)
     assert Z.shape == (len(X), 3) and P.shape == (len(X), 5) and P.dtype == np.float32
-    first, norm, _, second = fitted.module_.head
-    weights = {
-        name: value.detach().numpy()
-        for part, module in (("first", first), ("norm", norm), ("second", second))
-        for name, value in ((f"{part}.{k}", v) for k, v in module.state_dict().items())
-    }
-    # Training has seen more than what normalisation starts from.
-    assert np.abs(weights["norm.running_mean"]).max() > 0.01
-    hidden = Z @ weights["first.weight"].T + weights["first.bias"]
-    hidden = (hidden - weights["norm.running_mean"]) / np.sqrt(weights["norm.running_var"] + 1e-5)
-    hidden = np.maximum(0, hidden * weights["norm.weight"] + weights["norm.bias"])
-    assert_allclose(P, hidden @ weights["second.weight"].T + weights["second.bias"], atol=1e-5)
+    kinds = [type(layer) for layer in fitted.module_.head]
+    last = [nn.BatchNorm1d] if method in BLIND else []
+    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear, *last]
+    assert_allclose(P, by_hand(fitted.module_.head, Z), atol=1e-5)
+
+
+def by_hand(head, hidden):
+    """What a head makes of representations, with what training has seen of their statistics."""
+    for layer in head:
+        weights = {name: value.numpy() for name, value in layer.state_dict().items()}
+        if isinstance(layer, nn.Linear):
+            hidden = hidden @ weights["weight"].T + weights.get("bias", 0)
+        elif isinstance(layer, nn.BatchNorm1d):
+            assert np.abs(weights["running_mean"]).max() > 0.01  # else it says nothing
+            hidden = (hidden - weights["running_mean"]) / np.sqrt(weights["running_var"] + 1e-5)
+            hidden = hidden * weights.get("weight", 1) + weights.get("bias", 0)
+        else:
+            hidden = np.maximum(0, hidden)
+    return hidden
 
 
 @every_method
 def test_without_a_head_the_projection_is_the_representation(method, digits):
-    fitted = method(**TINY, projection_sizes=()).fit(digits[0])
-    assert_allclose(fitted.project(digits[0]), fitted.transform(digits[0]))
+    X, _ = digits
+    fitted = method(**TINY, projection_sizes=()).fit(X)
+    Z, P = fitted.transform(X), fitted.project(X)
+    if method in BLIND:  # up to a scale that is not theirs to choose
+        Z = by_hand(fitted.module_.head, Z)
+    assert_allclose(P, Z, atol=1e-5)
 
 
 @every_method
@@ -122,13 +133,20 @@ def test_score_is_the_negative_loss(method, digits):
 def test_score_of_a_collapsed_net_is_the_best_of_all(method, digits):
     """As their documentation warns."""
     X, _ = digits
-    params = {**TINY, "max_epochs": 30, "lr": 5e-3}
-    sound, collapsed = method(**params).fit(X), method(**params).fit(np.ones_like(X))
-    assert collapsed.history_[-1]["effective_rank"] < 1.1 < sound.history_[-1]["effective_rank"]
-    # Cosines of 1, on whatever scale.
-    best = 1.0 if method is SimSiam else 0.0
-    score = collapsed.score(np.ones_like(X))
-    assert score == pytest.approx(best, abs=0.01) and score > sound.score(X) + 0.1
+    # A teacher that keeps nothing of itself is the network.
+    params = {"lr_schedule": "constant", **({"target_decay": 0.0} if method is BYOL else {})}
+    fitted = method(**TINY, **params).fit(X)
+    fitted.module_.predictor = nn.Identity()
+    sound = fitted.score(X)
+    for encoder in [fitted.encoder_, *(m.encoder for m in teachers(fitted.module_))]:
+        nn.init.zeros_(encoder[-1].weight)
+    best = 1.0 if method is SimSiam else 0.0  # cosines of 1, on whatever scale
+    assert sound < best - 0.1
+    assert fitted.score(X) == pytest.approx(best, abs=1e-5)
+
+
+def teachers(module):
+    return [module.teacher.module] if hasattr(module, "teacher") else []
 
 
 @every_method
@@ -137,14 +155,14 @@ def test_score_is_deterministic_and_changes_nothing(method, digits):
     fitted = method(**TINY).fit(X)
     before = {name: value.clone() for name, value in fitted.module_.state_dict().items()}
     torch.manual_seed(1)
-    np.random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
     first = fitted.score(X)
-    drawn = torch.rand(1), np.random.rand()
+    drawn = torch.rand(1), np.random.rand()  # noqa: NPY002
     assert isinstance(first, float) and np.isfinite(first)
     assert fitted.score(X) == first
     torch.manual_seed(1)
-    np.random.seed(1)
-    assert (torch.rand(1), np.random.rand()) == drawn
+    np.random.seed(1)  # noqa: NPY002
+    assert (torch.rand(1), np.random.rand()) == drawn  # noqa: NPY002
     assert not fitted.module_.training
     for name, value in fitted.module_.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -171,7 +189,6 @@ def test_groups_of_unequal_size_are_learnt_from(method, digits):
 
 @every_method
 def test_padding_of_small_groups_does_not_count(method, digits):
-    """The same whether a row is repeated by hand, as what is masked, or left out."""
     X, _ = digits
     groups = np.repeat(np.arange(64), [2, 3] * 32)
     fitted = method(**TINY, n_views=3, batch_size=64).fit(X, groups=groups)
@@ -244,7 +261,7 @@ def test_a_single_component_is_no_collapse(method, digits):
 
 def test_variance_term_is_what_keeps_vicreg_from_collapse(digits):
     X, _ = digits
-    params = {**TINY, "max_epochs": 200, "lr": 5e-3, "projection_sizes": ()}
+    params = {**TINY, "max_epochs": 100, "lr": 5e-3, "projection_sizes": ()}
     kept = VICReg(**params).fit(X).transform(X).std(0)
     lost = VICReg(**params, variance_weight=0.0).fit(X).transform(X).std(0)
     assert kept.min() > 5 * lost.max()
@@ -255,6 +272,6 @@ def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits)
     params = {**TINY, "max_epochs": 60, "lr": 5e-3, "projection_sizes": ()}
     kept, lost = (
         BarlowTwins(**params, redundancy_weight=weight).fit(X).history_[-1]["redundancy"]
-        for weight in (0.1, 0.0)
+        for weight in (1.0, 0.0)
     )
     assert kept < lost / 2
