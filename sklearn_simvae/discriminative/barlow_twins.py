@@ -14,7 +14,7 @@ class BarlowTwins(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    redundancy_weight : float, default=0.1
+    redundancy_weight : float, default=5e-3
         Weight of the squared correlations between different dimensions.
     {discriminative_parameters}
     {shared_parameters}
@@ -42,7 +42,7 @@ class BarlowTwins(DiscriminativeTransformer):
     }
 
     def __init__(
-        self, n_components=10, *, redundancy_weight=0.1, projection_sizes=(1024, 256), **shared
+        self, n_components=10, *, redundancy_weight=5e-3, projection_sizes=(1024, 256), **shared
     ):
         super().__init__(n_components, projection_sizes=projection_sizes, **shared)
         self.redundancy_weight = redundancy_weight

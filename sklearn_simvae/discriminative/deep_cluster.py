@@ -166,7 +166,7 @@ def reseed_empty_clusters(
     Returns
     -------
     centres, labels : ndarray
-        With a new centre in place of each that had no row: the row of the largest cluster that is
+        Without an empty cluster, if there are as many rows as clusters: with a new centre in place of each that had no row: the row of the largest cluster that is
         farthest from its centre, which takes over the rows that are nearer to it.
     """
     centres, labels = centres.copy(), labels.copy()
@@ -175,10 +175,14 @@ def reseed_empty_clusters(
         largest = sizes.argmax()
         members = np.flatnonzero(labels == largest)
         distances = np.linalg.norm(features[members] - centres[largest], axis=1)
-        centres[empty] = features[members[distances.argmax()]]
+        farthest = distances.argmax()
+        centres[empty] = features[members[farthest]]
         moved = np.linalg.norm(features[members] - centres[empty], axis=1) < distances
-        # Rows that are all the same have nothing to tell them apart.
-        moved[distances.argmax()] = len(members) > 1
+        moved[farthest] = True
+        if moved.all():
+            # Of rows that are the same, or where no centre was, one stays all the same.
+            nearest_row = distances.argmin()
+            moved[nearest_row if nearest_row != farthest else farthest - 1] = False
         labels[members[moved]] = empty
         sizes = np.bincount(labels, minlength=len(centres))
     return centres, labels

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from sklearn_simvae import BYOL, SimSiam
 from sklearn_simvae.networks import Teacher
 
-SMALL = {**TINY, "projection_sizes": (16, 8), "prediction_sizes": (6,)}
+SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "prediction_sizes": (6,)}
 both = pytest.mark.parametrize("method", [SimSiam, BYOL])
 
 

@@ -21,7 +21,7 @@ from sklearn_simvae import DeepCluster
 
 source = importlib.import_module("sklearn_simvae.discriminative.deep_cluster")
 
-SMALL = {**TINY, "projection_sizes": (16, 8), "n_clusters": 10}
+SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "n_clusters": 10}
 
 
 class Steps(Callback):
