@@ -117,7 +117,7 @@ class DeepCluster(DiscriminativeTransformer):
             return z, module.labels[batch.indices]
         latents = module.encoder(batch.views.flatten(0, 1)).float()
         latents = mean_over_views(latents.unflatten(0, batch.views.shape[:2]), batch.mask)
-        return z, nearest(_directions(latents, module), module.centres)
+        return z, torch.cdist(_directions(latents, module), module.centres).argmin(1)
 
     def _loss(self, z, batch, module):
         z, labels = z
@@ -129,24 +129,6 @@ class DeepCluster(DiscriminativeTransformer):
 def _directions(latents: Tensor, module) -> Tensor:
     """Representations, whitened and normalised."""
     return F.normalize((latents - module.mean) @ module.whitening, dim=1)
-
-
-def nearest(features: Tensor, centres: Tensor) -> Tensor:
-    """The centre that is nearest to each row.
-
-    Parameters
-    ----------
-    features : Tensor of shape (n, d)
-        Rows.
-    centres : Tensor of shape (n_clusters, d)
-        Centres.
-
-    Returns
-    -------
-    labels : Tensor of int of shape (n,)
-        Places of the centres.
-    """
-    return torch.cdist(features, centres).argmin(1)
 
 
 def reseed_empty_clusters(
@@ -166,8 +148,9 @@ def reseed_empty_clusters(
     Returns
     -------
     centres, labels : ndarray
-        Without an empty cluster, if there are as many rows as clusters: with a new centre in place of each that had no row: the row of the largest cluster that is
-        farthest from its centre, which takes over the rows that are nearer to it.
+        Of each cluster that was empty the centre is now the row of the largest that was farthest
+        from its centre, and the rows of that cluster that are nearer to it are its own. None is
+        empty, if there are as many rows as clusters.
     """
     centres, labels = centres.copy(), labels.copy()
     sizes = np.bincount(labels, minlength=len(centres))
