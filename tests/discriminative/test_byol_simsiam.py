@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, tiny
 from skorch.callbacks import Callback
 from torch import nn
 from torch.nn import functional as F
@@ -279,3 +279,18 @@ def test_views_that_are_missing_do_not_count(method, digits):
     parts = [fitted.score(X[which], groups=groups[which]) for which in (small, ~small)]
     expected = np.average(parts, weights=[2 * 32, 6 * 32])
     assert fitted.score(X, groups=groups) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("multiple", [10.0, 0.5])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["SimSiam", "BYOL"])
+def test_the_predictor_learns_at_a_multiple_of_the_rate(digits, name, optimizer, multiple):
+    fitted = tiny(
+        name, prediction_lr_multiple=multiple, optimizer=optimizer, lr_schedule="constant"
+    ).fit(digits[0])
+    predictor, others = fitted.net_.optimizer_.param_groups
+    assert set(predictor["params"]) == set(fitted.module_.predictor.parameters())
+    assert not set(others["params"]) & set(predictor["params"])
+    assert set(fitted.encoder_.parameters()) <= set(others["params"])
+    assert predictor["lr"] == multiple * others["lr"] == multiple * 1e-3
+    assert fitted.history_[-1]["lr"] == 1e-3

@@ -282,3 +282,12 @@ def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits)
         for weight in (1.0, 0.0)
     )
     assert kept < lost / 2
+
+
+@every_method
+def test_batches_of_large_sets_are_those_of_the_documentation(method):
+    # SimCLR's negatives come of the batch.
+    largest = 512 if method is SimCLR else 256
+    assert method()._batch_size(range(100_000)) == largest
+    assert method()._batch_size(range(1_000)) == 50
+    assert method(batch_size=7)._batch_size(range(100_000)) == 7
