@@ -134,6 +134,7 @@ def measure(transformer, train, test):
 def show(rows):
     """The table, a line for each method and its settings."""
     print(f"{'method':<44}{'seeds':>6}" + "".join(f"{name:>17}" for name in PROBES))
+    rows = sorted(rows, key=lambda row: METHODS.index(row["method"]))
     for key in dict.fromkeys((row["method"], row["settings"], row["epochs"]) for row in rows):
         cells = [r for r in rows if (r["method"], r["settings"], r["epochs"]) == key]
         line = f"{key[0] + (f'({key[1]})' if key[1] else '') + f', {key[2]} epochs':<44}"
