@@ -32,6 +32,7 @@ from sklearn_simvae.training import (
     SSLNet,
     StopEarly,
     auto_batch_size,
+    optimizer_parameters,
     resolve_device,
     resolve_precision,
 )
@@ -44,11 +45,6 @@ from sklearn_simvae.views import (
     make_views,
 )
 
-_OPTIMIZERS = {
-    "adam": (torch.optim.Adam, {"fused": True}),
-    "adamw": (torch.optim.AdamW, {"fused": True}),
-    "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
-}
 # Samples on which the spread of the representation is watched.
 _WATCHED = 512
 # Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
@@ -419,12 +415,6 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         device = resolve_device(self.device)
         layout = samples.layout
         unit_interval = layout.pixels or in_unit_interval(samples.X)
-        optimizer, options = _OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        if self.weight_decay:
-            options = {**options, "weight_decay": self.weight_decay}
-        if self._lr_multiples:
-            groups = [(name, {"lr_multiple": m}) for name, m in self._lr_multiples.items()]
-            options = {**options, "param_groups": groups}
         net = SSLNet(
             functools.partial(self._build_module, layout, unit_interval),
             make_views=self._view_maker(samples),
@@ -432,14 +422,13 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             begin_epoch=self._begin_epoch,
             after_step=self._after_step,
             seed=seed_of(self.random_state),
-            optimizer=optimizer,
             lr=self.lr,
             batch_size=self._batch_size(samples),
             device=str(device),
             compile=self.compile,
             callbacks=callbacks,
             verbose=0,
-            **{f"optimizer__{name}": value for name, value in options.items()},
+            **optimizer_parameters(self.optimizer, self.weight_decay, self._lr_multiples),
         )
         net.initialize()
         self._prepare(net.module_, samples)

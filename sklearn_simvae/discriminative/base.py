@@ -15,6 +15,7 @@ from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import make_encoder, projection_head
+from sklearn_simvae.networks.checks import check_sizes
 from sklearn_simvae.training import (
     BatchLoader,
     SSLNet,
@@ -123,10 +124,8 @@ class DiscriminativeTransformer(SSLTransformer):
         )
         head = projection_head(self.n_components, self.projection_sizes, batch_norm=True)
         module = Projector(encoder, head)
-        n_features = self.n_components
-        if len(list(head.children())) > 0:
-            n_features = head[-1].out_features
-        self._add_parts(module, n_features)
+        widths = self.n_components, *check_sizes(self.projection_sizes, "projection_sizes")
+        self._add_parts(module, widths[-1])
         return module
 
     def _begin_fit(self, net, samples):

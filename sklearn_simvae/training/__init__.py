@@ -9,6 +9,7 @@ from sklearn_simvae.training.hardware import (
     resolve_precision,
 )
 from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
+from sklearn_simvae.training.optimizers import optimizer_parameters
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "encode_in_chunks",
     "isolated_random_state",
     "lr_factor",
+    "optimizer_parameters",
     "resolve_device",
     "resolve_precision",
 ]

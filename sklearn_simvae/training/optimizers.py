@@ -1,0 +1,47 @@
+"""Optimisers by name, with the options that make them fast."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+_OPTIMIZERS = {
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+}
+
+
+def optimizer_parameters(
+    optimizer, weight_decay: float, lr_multiples: Mapping[str, float]
+) -> dict[str, Any]:
+    """What a skorch net is to be told of its optimiser.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "adamw", "sgd"} or callable
+        A name or a class of :mod:`torch.optim`.
+    weight_decay : float
+        Passed on where it is not 0, since not all optimisers have it.
+    lr_multiples : mapping of str to float
+        Parts of the module that learn at another rate: a multiple by pattern of names.
+
+    Returns
+    -------
+    parameters : dict
+        "optimizer" and its options.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import optimizer_parameters
+    >>> optimizer_parameters("adam", 0.1, {})
+    {'optimizer': <class 'torch.optim.adam.Adam'>, 'optimizer__fused': True,
+     'optimizer__weight_decay': 0.1}
+    """
+    made, options = _OPTIMIZERS.get(optimizer, (optimizer, {}))
+    if weight_decay:
+        options = {**options, "weight_decay": weight_decay}
+    if lr_multiples:
+        groups = [(name, {"lr_multiple": multiple}) for name, multiple in lr_multiples.items()]
+        options = {**options, "param_groups": groups}
+    return {"optimizer": made, **{f"optimizer__{name}": value for name, value in options.items()}}
