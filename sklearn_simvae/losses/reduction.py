@@ -213,8 +213,8 @@ def loss_alone(terms_of: Callable[..., dict[str, Tensor]]) -> Callable[..., Tens
     loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")
     loss.__signature__ = inspect.signature(terms_of).replace(return_annotation=Tensor)
     # It is of the same kind but for what it returns; an example would be the same again.
-    head, _ = inspect.getdoc(terms_of).split("\nReturns\n")
-    _, body = head.split("\n", 1)
+    head, _, _ = (inspect.getdoc(terms_of) or "").partition("\nReturns\n")
+    _, _, body = head.partition("\n")
     loss.__doc__ = (
         f"The loss of :func:`{terms_of.__name__}` alone.\n{body}\n"
         "Returns\n-------\nloss : scalar Tensor\n    To be minimised.\n"
