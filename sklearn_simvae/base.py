@@ -45,8 +45,8 @@ from sklearn_simvae.views import (
     make_views,
 )
 
-# Samples on which the spread of the representation is watched.
-_WATCHED = 512
+# Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
+PROBE_ROWS = 512
 # Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
 _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
 
@@ -218,7 +218,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             net.make_views = self._view_maker(train)
             net.callbacks = callbacks
             net._initialize_callbacks()
-        watched = train.some_views(_WATCHED, net.device)
+        watched = train.some_views(PROBE_ROWS, net.device)
         net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = bool(self.callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule

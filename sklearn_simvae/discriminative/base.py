@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT
-from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import make_encoder, projection_head
@@ -25,7 +25,6 @@ from sklearn_simvae.training import (
 )
 from sklearn_simvae.views import Batch, Samples
 
-_PROBE_ROWS = 512
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
 _COLLAPSED_SPREAD = 1e-2
 # All but one direction are gone.
@@ -161,7 +160,7 @@ class DiscriminativeTransformer(SSLTransformer):
         net.forget_moments(net.module_.prototypes)
 
     def _warn_if_collapsed(self, samples):
-        x = samples.some_views(_PROBE_ROWS, self.net_.device)
+        x = samples.some_views(PROBE_ROWS, self.net_.device)
         with torch.inference_mode():
             z = self._latent(self.module_, x).cpu().double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import in_unit_interval, seed_of
-from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
 
 _ELBO_DRAWS = 8
-_PROBE_ROWS, _MAX_ROWS = 512, 1024
+_MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 
 
@@ -102,7 +102,7 @@ class GenerativeTransformer(SSLTransformer):
         )
 
     def _prepare(self, module, samples):
-        x = samples.some_views(_PROBE_ROWS, next(module.parameters()).device)
+        x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         # Weights that a user gives, by a module or a factory, are the user's.
         if isinstance(self.encoder, str):
             module.spread_latents(x)
@@ -110,7 +110,7 @@ class GenerativeTransformer(SSLTransformer):
             module.start_from_mean(x)
 
     def _warn_if_collapsed(self, samples):
-        r2 = self.module_.explained_variance(samples.some_views(_PROBE_ROWS, self.net_.device))
+        r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
         if r2 < _COLLAPSED_R2:
             warnings.warn(
                 f"{type(self).__name__} has collapsed or is not trained yet: after {self.n_iter_} "

@@ -1,4 +1,4 @@
-"""Encoders, decoders, projection heads, prototypes and teachers."""
+"""Encoders, decoders, projection heads and teachers."""
 
 from .factory import make_decoder, make_encoder
 from .heads import hidden_features, projection_head
