@@ -12,7 +12,8 @@ VERSION = re.search(
 
 DATA = ["pillow>=10"]
 PLOT = ["matplotlib>=3.8"]
-TEST = [*DATA, *PLOT, "pytest>=8", "hypothesis>=6.100", "pandas>=2.1", "ruff>=0.6"]
+EVALUATION = ["pandas>=2.1"]
+TEST = [*DATA, *PLOT, *EVALUATION, "pytest>=8", "hypothesis>=6.100", "ruff>=0.6"]
 
 setup(
     name="sklearn-simvae",
@@ -38,6 +39,7 @@ setup(
         "docs": [*PLOT, *DATA, "sphinx>=7.3", "sphinx-gallery>=0.16", "numpydoc>=1.7"],
         "plot": PLOT,
         "data": DATA,
+        "evaluation": EVALUATION,
         "distributed": ["accelerate>=1.0"],
     },
     classifiers=[

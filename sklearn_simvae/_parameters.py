@@ -55,8 +55,9 @@ SHARED_STRUCTURE = (
 GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
         "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
         `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
-    noise_variance : float, default=0.01
+    noise_variance : float or "learned", default=0.01
         Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
+        "learned" is that of maximum likelihood: what reconstructions leave of the data.
     likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
         "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1]."""
 

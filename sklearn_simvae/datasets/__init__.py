@@ -1,11 +1,13 @@
 """Image sets to learn from, and a generator of images with known factors."""
 
+from ._celeba import fetch_celeba
 from ._cifar10 import fetch_cifar10
 from ._glyphs import fetch_glyphs
 from ._mnist import fetch_fashion_mnist, fetch_mnist
 from ._sprites import make_sprites
 
 __all__ = [
+    "fetch_celeba",
     "fetch_cifar10",
     "fetch_fashion_mnist",
     "fetch_glyphs",

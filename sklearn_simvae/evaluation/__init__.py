@@ -1,5 +1,31 @@
-"""What a representation holds."""
+"""What a representation holds: content, style, information, and signs of collapse.
 
-from sklearn_simvae.evaluation.collapse import effective_rank
+Everything here takes a transformer that is fitted, of this package or any other, or an array of
+representations.
+"""
 
-__all__ = ["effective_rank"]
+from sklearn_simvae.evaluation.collapse import (
+    alignment,
+    collapse_report,
+    effective_rank,
+    uniformity,
+)
+from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
+from sklearn_simvae.evaluation.mutual_information import mutual_information
+from sklearn_simvae.evaluation.probes import hungarian_accuracy, probe
+from sklearn_simvae.evaluation.style import style_probe
+from sklearn_simvae.evaluation.table import ResultTable
+
+__all__ = [
+    "ResultTable",
+    "alignment",
+    "collapse_report",
+    "effective_rank",
+    "frechet_distance",
+    "hungarian_accuracy",
+    "mutual_information",
+    "probe",
+    "reconstruction_error",
+    "style_probe",
+    "uniformity",
+]

@@ -1,6 +1,19 @@
-"""Signs of collapse: how many directions a representation really uses."""
+"""Signs of collapse: how many directions a representation really uses, and how evenly."""
+
+from collections.abc import Callable
 
 import numpy as np
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.preprocessing import normalize
+from sklearn.utils import Bunch, gen_batches
+from sklearn.utils.validation import check_array
+
+from sklearn_simvae._validation import seed_of
+from sklearn_simvae.evaluation.representations import representations, view_representations
+
+_BLOCK = 512
+_MAX_UNIFORMITY = 5000
+_DEAD = 1e-4
 
 
 def effective_rank(Z) -> float:
@@ -21,6 +34,11 @@ def effective_rank(Z) -> float:
         From 1, all rows on a line, to `n_components`, as much spread in every direction; 0 where
         all rows are the same.
 
+    Raises
+    ------
+    ValueError
+        If Z is not a finite 2-D array.
+
     References
     ----------
     Roy and Vetterli, "The effective rank: A measure of effective dimensionality", EUSIPCO 2007.
@@ -32,7 +50,7 @@ def effective_rank(Z) -> float:
     >>> round(effective_rank([[1, 0], [-1, 0], [0, 1], [0, -1]]), 3)
     2.0
     """
-    Z = np.asarray(Z, dtype=np.float64)
+    Z = check_array(Z, dtype=np.float64, input_name="Z")
     size = np.abs(Z).max(initial=0)
     Z = Z - Z.mean(0)
     # The eigenvalues of a small matrix rather than the singular values of a long one.
@@ -43,3 +61,202 @@ def effective_rank(Z) -> float:
         return 0.0
     p = singular[singular > 0] / singular.sum()
     return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def alignment(Z) -> float:
+    r"""Mean squared distance of the views of a sample, each representation of unit length.
+
+    With :math:`u_j` the representation of view j over its length, averaged over samples and over
+    pairs of views,
+
+    .. math:: E \, \lVert u_i - u_j \rVert^2
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, n_views, n_components)
+        Representations of at least two views of each sample. One of length 0 stays as it is.
+
+    Returns
+    -------
+    alignment : float
+        From 0, views all in one direction, to 4, opposite ones; 2 is that of directions at random.
+
+    Raises
+    ------
+    ValueError
+        If Z is not finite, or has no axis of at least two views.
+
+    See Also
+    --------
+    uniformity : Its counterpart, how well samples are told apart.
+
+    References
+    ----------
+    Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and
+    Uniformity on the Hypersphere", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.evaluation.collapse import alignment
+    >>> alignment([[[1, 0], [2, 0]], [[1, 0], [0, 1]]])  # one direction, and a right angle
+    1.0
+    """
+    Z = check_array(Z, dtype=np.float64, allow_nd=True, input_name="Z")
+    if Z.ndim != 3 or Z.shape[1] < 2:
+        raise ValueError(
+            f"Z has the shape {Z.shape}; expected (n, n_views, n_components), with at least two "
+            "views. Give representations of several views of each sample."
+        )
+    U = _unit_length(Z)
+    # The mean over pairs is twice the variance.
+    return float(2 * U.var(1, ddof=1).sum(-1).mean())
+
+
+def uniformity(Z) -> float:
+    r"""How evenly representations of unit length cover the sphere: low is even.
+
+    With :math:`u` and :math:`v` the representations of two samples, each over its length, over all
+    pairs of different rows,
+
+    .. math:: \log E \exp \left( -2 \lVert u - v \rVert^2 \right)
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, n_components)
+        Representations of at least two samples. One of length 0 stays as it is. All pairs count:
+        10,000 rows take seconds, and time grows with their square.
+
+    Returns
+    -------
+    uniformity : float
+        0 where all rows have one direction; never below -8, that of two opposite rows, and about
+        -4 for directions at random in many dimensions.
+
+    Raises
+    ------
+    ValueError
+        If Z is not a finite 2-D array of at least two rows.
+
+    See Also
+    --------
+    alignment : Its counterpart, how near the views of a sample are.
+
+    References
+    ----------
+    Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and
+    Uniformity on the Hypersphere", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.evaluation.collapse import uniformity
+    >>> round(uniformity([[1, 0], [-3, 0]]), 3)
+    -8.0
+    """
+    Z = check_array(Z, dtype=np.float64, ensure_min_samples=2, input_name="Z")
+    U = _unit_length(Z)
+    n = len(U)
+    total = 0.0
+    for rows in gen_batches(n, _BLOCK):
+        total += np.exp(-2 * euclidean_distances(U[rows], U, squared=True)).sum()
+    # Each row is at no distance from itself.
+    return float(np.log((total - n) / (n * (n - 1))))
+
+
+def _unit_length(Z: np.ndarray) -> np.ndarray:
+    """Each representation over its length, whatever axes are before."""
+    return normalize(Z.reshape(-1, Z.shape[-1])).reshape(Z.shape)
+
+
+def collapse_report(
+    estimator,
+    X,
+    *,
+    augmentation: str | Callable | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    """All signs of collapse of a transformer, on data of its kind.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        Makes the representations. None takes X as representations.
+    X : array-like of shape (n, ...) or (n, n_views, ...)
+        At least two rows, or samples of views. An estimator of this package tells which; for
+        others, X of more than two dimensions has a views axis.
+    augmentation : callable, "auto" or None, default=None
+        Makes two views of each row, as for the estimators. None takes views from the second axis of
+        X, where it has one.
+    input_shape : tuple of int, default=None
+        The shape of one row, where `augmentation` needs to know it.
+    random_state : int, RandomState or None, default=None
+        Fixes the augmentation, and the 5,000 samples that count for `uniformity` where there are
+        more.
+
+    Returns
+    -------
+    report : Bunch
+        With, of each view by itself, the attributes
+
+        effective_rank : float
+            :func:`effective_rank`, to be compared with `n_components`.
+        n_components : int
+            Width of the representation.
+        variance : ndarray of shape (n_components,)
+            Of each dimension.
+        n_dead : int
+            Dimensions with less than 1e-4 of the greatest variance.
+        alignment : float
+            :func:`alignment` of the views of a sample; NaN where there are no views.
+        alignment_of_strangers : float
+            The same of different samples. Where `alignment` is not far below, views tell nothing
+            of their sample; where both are near 0, all samples have one direction.
+        uniformity : float
+            :func:`uniformity` of the first views.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two samples, X has views and an augmentation is given, or
+        representations are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.evaluation.collapse import collapse_report
+    >>> Z = np.random.default_rng(0).normal(size=(500, 4)) * [1, 1, 1, 0]
+    >>> report = collapse_report(None, Z, random_state=0)
+    >>> print(f"{report.effective_rank:.1f} of {report.n_components}, {report.n_dead} dead")
+    3.0 of 4, 1 dead
+    """
+    seed = seed_of(random_state)
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if X.shape[0] < 2:
+        raise ValueError(f"X has {X.shape[0]} samples; give at least 2, better hundreds.")
+    if augmentation is not None or _has_views(estimator, X.shape):
+        Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
+    else:
+        Z = representations(estimator, X)[:, None]
+    Z = Z.astype(np.float64)
+    rows = Z.reshape(-1, Z.shape[-1])
+    # Equal rows have no variance at all, not that of the rounding of their mean.
+    variance = (rows - rows[0]).var(0)
+    some = np.random.default_rng(seed).permutation(len(Z))[:_MAX_UNIFORMITY]
+    return Bunch(
+        effective_rank=effective_rank(rows),
+        n_components=Z.shape[-1],
+        variance=variance,
+        n_dead=int(np.sum(variance <= _DEAD * variance.max())),
+        alignment=alignment(Z) if Z.shape[1] > 1 else float("nan"),
+        # Samples in the place of views.
+        alignment_of_strangers=alignment(Z.swapaxes(0, 1)),
+        uniformity=uniformity(Z[some, 0]),
+    )
+
+
+def _has_views(estimator, shape: tuple[int, ...]) -> bool:
+    """Whether the second axis counts views, for this estimator."""
+    if hasattr(estimator, "layout_"):
+        return estimator.layout_.has_views(shape, type(estimator).__name__)
+    return len(shape) > 2

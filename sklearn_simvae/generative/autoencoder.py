@@ -10,6 +10,8 @@ from sklearn_simvae.losses import bernoulli_log_likelihood, gaussian_log_likelih
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0
 _FIRST_LOG_VARIANCE, _SMALL, _SMALLEST_MEAN = -4.0, 0.1, 0.02
+# Of the variance of the data, and at the least, where it is learned.
+_FIRST_NOISE, _SMALLEST_NOISE = 0.1, 1e-6
 
 
 class AutoEncoder(nn.Module):
@@ -25,8 +27,8 @@ class AutoEncoder(nn.Module):
         Number of latent dimensions.
     likelihood : {"gaussian", "bernoulli"}
         What the decoder's output parametrises.
-    noise_variance : float
-        Of the Gaussian likelihood.
+    noise_variance : float or "learned"
+        Of the Gaussian likelihood; learned, it is one more weight.
     squash : bool
         Whether Gaussian means pass a sigmoid.
     """
@@ -37,7 +39,7 @@ class AutoEncoder(nn.Module):
         decoder: nn.Module,
         n_components: int,
         likelihood: str,
-        noise_variance: float,
+        noise_variance: float | str,
         squash: bool,
     ):
         super().__init__()
@@ -45,8 +47,16 @@ class AutoEncoder(nn.Module):
         self.decoder = decoder
         self.n_components = n_components
         self.likelihood = likelihood
-        self.noise_variance = noise_variance
+        self.fixed_noise_variance = noise_variance
+        if noise_variance == "learned":
+            self.log_noise_variance = nn.Parameter(torch.tensor(0.0))
         self.squash = squash or likelihood == "bernoulli"
+
+    @property
+    def noise_variance(self) -> float | Tensor:
+        """Of the Gaussian likelihood: a number, or a tensor that gradients pass through."""
+        learned = self.fixed_noise_variance == "learned"
+        return self.log_noise_variance.exp() if learned else self.fixed_noise_variance
 
     def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
         """Parameters of q(z | x).
@@ -143,6 +153,21 @@ class AutoEncoder(nn.Module):
             mean = mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit()
         last.weight.mul_(_SMALL)
         last.bias.copy_(mean.flatten())
+
+    @torch.no_grad()
+    def start_noise(self, x: Tensor) -> None:
+        """Start a learned noise variance below what the mean picture leaves.
+
+        At all that the mean leaves, the latents would not be worth their price at first.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+        """
+        variance = (x - x.mean(0)).square().mean()
+        # Constant data leave nothing.
+        self.log_noise_variance.copy_((_FIRST_NOISE * variance).clamp(min=_SMALLEST_NOISE).log())
 
     @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:

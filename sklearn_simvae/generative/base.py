@@ -39,7 +39,7 @@ class GenerativeTransformer(SSLTransformer):
     _parameter_constraints = {
         **SSLTransformer._parameter_constraints,
         "decoder": [str, callable],
-        "noise_variance": [POSITIVE],
+        "noise_variance": [POSITIVE, StrOptions({"learned"})],
         "likelihood": [StrOptions({"auto", "gaussian", "bernoulli"})],
     }
 
@@ -78,6 +78,11 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- training
 
+    @property
+    def _lr_multiples(self):
+        # A single number, of which all of the data tell, can follow them faster than the networks.
+        return {"log_noise_variance": 10.0} if self.noise_variance == "learned" else {}
+
     def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
         shape, hidden = layout.network_shape, self.hidden_layer_sizes
         encoder = make_encoder(
@@ -108,6 +113,8 @@ class GenerativeTransformer(SSLTransformer):
             module.spread_latents(x)
         if isinstance(self.decoder, str):
             module.start_from_mean(x)
+        if self.noise_variance == "learned":
+            module.start_noise(x)
 
     def _warn_if_collapsed(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
@@ -149,6 +156,13 @@ class GenerativeTransformer(SSLTransformer):
     def n_components_(self) -> int:
         """Number of latent dimensions."""
         return self.module_.n_components
+
+    @property
+    def noise_variance_(self) -> float:
+        """Noise variance of the Gaussian likelihood, as given or as learned."""
+        check_is_fitted(self, "net_")
+        with torch.no_grad():
+            return float(self.module_.noise_variance)
 
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
         """The posterior q(z | x) of each row, or of each view.

@@ -2,11 +2,12 @@
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float) -> Tensor:
+def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Tensor) -> Tensor:
     r"""Log-density of `x` under independent Gaussians of one variance.
 
     .. math:: -\tfrac{1}{2} \sum_i \left[ (x_i - m_i)^2 / s + \log(2 \pi s) \right]
@@ -15,8 +16,8 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float) -> T
     ----------
     x, mean : Tensor of shape (..., n_features)
         Observations and means.
-    noise_variance : float
-        The variance `s`, in squared units of `x`.
+    noise_variance : float or Tensor of shape ()
+        The variance `s`, in squared units of `x`; a tensor where it is learned.
 
     Returns
     -------
@@ -31,7 +32,8 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float) -> T
     tensor([-1.8379])
     """
     squared_error = (x - mean).square().sum(-1)
-    constant = x.shape[-1] * math.log(2 * math.pi * noise_variance)
+    log = torch.log if isinstance(noise_variance, Tensor) else math.log
+    constant = x.shape[-1] * log(2 * math.pi * noise_variance)
     return -0.5 * (squared_error / noise_variance + constant)
 
 

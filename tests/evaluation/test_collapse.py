@@ -1,12 +1,22 @@
-"""How many directions a representation uses."""
+"""How many directions a representation uses, and how evenly."""
+
+import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.spatial.distance import pdist
+from sklearn.decomposition import PCA
 
-from sklearn_simvae.evaluation import effective_rank
+from sklearn_simvae import SimVAE
+from sklearn_simvae.evaluation.collapse import (
+    alignment,
+    collapse_report,
+    effective_rank,
+    uniformity,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -112,3 +122,190 @@ def test_lists_and_other_types_will_do_and_are_not_modified():
     kept = Z.copy()
     effective_rank(Z)
     np.testing.assert_array_equal(Z, kept)
+
+
+# ---------------------------------------------------------------- alignment and uniformity
+
+
+def unit(Z):
+    return Z / np.linalg.norm(Z, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("n_views", [2, 3, 5])
+def test_alignment_is_the_mean_over_pairs_of_views(n_views):
+    Z = RNG.standard_normal((7, n_views, 3)) + 1
+    pairs = list(itertools.combinations(range(n_views), 2))
+    U = unit(Z)
+    expected = np.mean([np.sum((U[:, i] - U[:, j]) ** 2, axis=-1) for i, j in pairs])
+    assert alignment(Z) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "second, expected", [([2.0, 0.0], 0), ([0.0, 0.1], 2), ([-5.0, 0.0], 4), ([1.0, 1.0], 0.585786)]
+)
+def test_alignment_of_known_angles(second, expected):
+    Z = np.array([[[1.0, 0.0], second]] * 3)
+    assert alignment(Z) == pytest.approx(expected, abs=1e-6)
+
+
+def test_uniformity_is_over_pairs_of_different_rows():
+    Z = RNG.standard_normal((700, 3)) + [1, 0, 0]
+    expected = np.log(np.mean(np.exp(-2 * pdist(unit(Z), "sqeuclidean"))))
+    assert uniformity(Z) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "Z, expected",
+    [
+        ([[1.0, 0.0], [3.0, 0.0], [0.5, 0.0]], 0),
+        ([[1.0, 0.0], [0.0, 2.0]], -4),
+        ([[1.0, 0.0], [-2.0, 0.0]], -8),
+        ([[2.0], [5.0]], 0),
+    ],
+)
+def test_uniformity_of_known_angles(Z, expected):
+    assert uniformity(Z) == pytest.approx(expected, abs=1e-9)
+
+
+def test_uniformity_falls_as_rows_spread_over_the_sphere():
+    Z = RNG.standard_normal((600, 8))
+    found = [uniformity(Z + shift * np.eye(8)[0]) for shift in (100, 3, 1, 0)]
+    assert np.all(np.diff(found) < 0)
+    assert found[0] > -0.01
+
+
+def test_neither_length_nor_rotation_counts_for_either():
+    Z = RNG.standard_normal((40, 2, 4))
+    rotation = np.linalg.qr(RNG.standard_normal((4, 4)))[0]
+    same = RNG.uniform(0.1, 10, (40, 2, 1)) * Z @ rotation
+    assert alignment(same) == pytest.approx(alignment(Z))
+    assert uniformity(same[:, 0]) == pytest.approx(uniformity(Z[:, 0]))
+
+
+def test_representations_of_no_length_stay_where_they_are():
+    assert alignment([[[0.0, 0.0], [0.0, 3.0]]]) == pytest.approx(1)
+    assert alignment(np.zeros((3, 2, 4))) == 0
+    assert uniformity([[0.0, 0.0], [0.0, 3.0]]) == pytest.approx(-2)
+    assert uniformity(np.zeros((3, 4))) == 0
+
+
+@pytest.mark.parametrize(
+    "function, Z, message",
+    [
+        (alignment, np.zeros((5, 3)), "expected \\(n, n_views, n_components\\)"),
+        (alignment, np.zeros((5, 1, 3)), "at least two views"),
+        (alignment, np.full((5, 2, 3), np.nan), "NaN"),
+        (uniformity, np.zeros((1, 3)), "minimum of 2"),
+        (uniformity, np.zeros((5, 2, 3)), "dim 3"),
+        (uniformity, np.full((5, 3), np.inf), "infinity"),
+        (effective_rank, np.full((5, 3), np.nan), "NaN"),
+        (effective_rank, np.zeros(3), "2D"),
+    ],
+)
+def test_bad_representations_are_told(function, Z, message):
+    with pytest.raises(ValueError, match=message):
+        function(Z)
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_report_holds_what_the_functions_say():
+    Z = RNG.standard_normal((50, 2, 4)) * [1, 2, 3, 4]
+    report = collapse_report(None, Z)
+    assert report.effective_rank == pytest.approx(effective_rank(Z.reshape(-1, 4)))
+    assert report.n_components == 4
+    np.testing.assert_allclose(report.variance, Z.reshape(-1, 4).var(0))
+    assert report.n_dead == 0
+    assert report.alignment == pytest.approx(alignment(Z))
+    assert report.uniformity == pytest.approx(uniformity(Z[:, 0]))
+    U = unit(Z)
+    strangers = [pdist(U[:, view], "sqeuclidean").mean() for view in range(2)]
+    assert report.alignment_of_strangers == pytest.approx(np.mean(strangers))
+
+
+def test_rows_without_views_have_no_alignment():
+    Z = RNG.standard_normal((50, 3))
+    report = collapse_report("passthrough", Z)
+    assert np.isnan(report.alignment)
+    assert report.alignment_of_strangers == pytest.approx(pdist(unit(Z), "sqeuclidean").mean())
+    assert report.uniformity == pytest.approx(uniformity(Z))
+
+
+def test_dead_dimensions_are_counted():
+    Z = RNG.standard_normal((100, 5)) * [1, 1e-3, 0, 0.1, 10] + [0, 0, 1 / 3, 0, 0]
+    assert collapse_report(None, Z).n_dead == 2  # 0.1 has just 1e-4 of the greatest variance
+    assert collapse_report(None, Z[:, [0, 3, 4]] + 1e3).n_dead == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0])
+@pytest.mark.parametrize("shape", [(20, 3), (20, 2, 3), (20, 1)])
+def test_report_of_a_collapsed_representation(shape, value):
+    report = collapse_report(None, np.full(shape, value))
+    assert report.effective_rank == 0
+    assert report.n_dead == report.n_components == shape[-1]
+    np.testing.assert_array_equal(report.variance, 0)
+    assert report.alignment_of_strangers == pytest.approx(0, abs=1e-12)
+    assert report.uniformity == pytest.approx(0, abs=1e-12)
+
+
+def test_views_of_one_sample_are_nearer_than_strangers_unless_all_is_noise():
+    content = RNG.standard_normal((100, 1, 6))
+    noise = RNG.standard_normal((100, 2, 6))
+    aligned, lost = collapse_report(None, content + 0.1 * noise), collapse_report(None, noise)
+    assert aligned.alignment < 0.1 * aligned.alignment_of_strangers
+    assert lost.alignment == pytest.approx(lost.alignment_of_strangers, rel=0.15)
+
+
+def test_augmentation_makes_views_of_rows(digits):
+    X = digits[0]
+    pca = PCA(3).fit(X)
+    report = collapse_report(pca, X, augmentation="auto", random_state=0)
+    assert 0 < report.alignment < report.alignment_of_strangers
+    report = collapse_report(pca, X, augmentation=lambda x: -x)
+    assert report.alignment == 0
+    np.testing.assert_allclose(report.variance, pca.transform(-X).var(0), rtol=1e-4)
+
+
+def test_estimator_tells_images_from_views(sprites):
+    estimator = SimVAE(3, hidden_layer_sizes=(16,), max_epochs=1, random_state=0).fit(sprites)
+    rows, views = collapse_report(estimator, sprites[:, 0]), collapse_report(estimator, sprites)
+    assert np.isnan(rows.alignment)
+    Z = np.stack([estimator.transform(sprites[:, view]) for view in range(2)], axis=1)
+    assert views.alignment == pytest.approx(alignment(Z))
+    np.testing.assert_allclose(views.variance, Z.reshape(-1, 3).var(0), rtol=1e-4)
+    np.testing.assert_allclose(rows.variance, Z[:, 0].var(0), rtol=1e-4)
+    flat = sprites.reshape(40, 2, -1)
+    assert collapse_report(estimator, flat).alignment == pytest.approx(views.alignment)
+
+
+def test_random_state_fixes_the_report(digits):
+    pca = PCA(3).fit(digits[0])
+    first, again, other = (
+        collapse_report(pca, digits[0], augmentation="auto", random_state=seed).alignment
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_uniformity_of_many_samples_is_of_some():
+    Z = np.zeros((12_000, 2))
+    Z[:, 0] = 1
+    Z[::2, 0] = -1
+    report = collapse_report(None, Z, random_state=0)
+    # Half of the pairs are opposite, whichever samples count.
+    assert report.uniformity == pytest.approx(np.log(0.5 + 0.5 * np.exp(-8)), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "X, params, message",
+    [
+        (np.zeros((1, 3)), {}, "1 samples; give at least 2"),
+        (np.full((5, 3), np.nan), {}, "NaN"),
+        (np.zeros((5, 1, 3)), {}, "no axis of at least two views"),
+        (np.zeros((5, 2, 3)), {"augmentation": "auto"}, "views axis already"),
+    ],
+)
+def test_report_tells_bad_input(X, params, message):
+    with pytest.raises(ValueError, match=message):
+        collapse_report(None, X, **params)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, Spy
+from conftest import TINY, Spy, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from sklearn.datasets import load_digits
@@ -480,3 +480,28 @@ def test_weights_that_a_user_gives_are_started_from_as_they_are(images):
     start = SimVAE(4, encoder=encoder, input_shape=(8, 8), lr=1e-30, max_epochs=1).fit(images)
     for given, kept in zip(encoder.parameters(), start.encoder_.parameters(), strict=True):
         assert_allclose(kept.detach(), given.detach(), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["SimVAE", "VAE"])
+def test_learned_noise_variance_is_what_reconstructions_leave_of_the_data(name):
+    rng = np.random.default_rng(0)
+    latent, weights = rng.normal(size=(2000, 2)), rng.normal(size=(2, 12))
+    X = (latent @ weights + 0.3 * rng.normal(size=(2000, 12))).astype(np.float32)
+    fitted = tiny(
+        name,
+        noise_variance="learned",
+        augmentation=None,
+        max_epochs=60,
+        hidden_layer_sizes=(32,),
+        lr=5e-3,
+    ).fit(X)
+    residual = np.mean((fitted.inverse_transform(fitted.transform(X)) - X) ** 2)
+    assert residual < 0.12
+    # The draws of q add a little to what the means leave.
+    assert residual * 0.9 < fitted.noise_variance_ < 1.6 * residual
+    assert pickle.loads(pickle.dumps(fitted)).score(X) == fitted.score(X)
+
+
+def test_fixed_noise_variance_is_kept(digits):
+    X, _ = digits
+    assert tiny("VAE", noise_variance=0.05).fit(X).noise_variance_ == 0.05

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import groupby
 from math import inf, isfinite
 from numbers import Real
@@ -33,9 +34,12 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     A subclass stores its parameters in `__init__`, names the numbers of dimensions it takes in
     `_ndims` (None for any), raises ValueError for a bad parameter in `validate`, and computes in
     `_transform`, which is given a non-empty float32 or float64 batch that it must not modify.
+    It tells `_note` what it draws, for `augment_with_factors` to give.
     """
 
     _ndims: tuple[int, ...] | None = None
+    # What was drawn, by name; None unless this is the copy that `augment_with_factors` calls.
+    _factors: dict[str, Tensor] | None = None
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a randomly changed copy of a batch.
@@ -91,6 +95,69 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         # Autocast would round the products of resampling to half precision.
         with torch.autocast(x.device.type, enabled=False):
             return self._transform_views(x.to(work), n_views, generator).to(x.dtype)
+
+    def augment_with_factors(
+        self, x: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what a call returns, and what was drawn to make it.
+
+        The factors are the style that the augmentation gives each view, so that one can ask how
+        much of it a representation holds.
+
+        Parameters
+        ----------
+        x : Tensor of floats, shape (N, ...)
+            The batch. It is not modified.
+        generator : torch.Generator on the device of `x`, default=None
+            As in a call.
+
+        Returns
+        -------
+        views : Tensor, same shape, dtype and device as `x`
+            Bit for bit what a call with the same state of the generator returns.
+        factors : dict of str to Tensor of shape (N,), float32 or bool
+            What was drawn for each row, by names that the class lists under its Notes. A draw
+            for each channel or feature is given as its mean over them. A factor that two steps
+            of a :class:`Compose` share, and only such a one, is named `step__factor`. Steps that
+            are not of this package, and an empty batch, give no factors.
+
+        Raises
+        ------
+        ValueError
+            As a call raises.
+        TypeError
+            If `x` is not a tensor.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop, RandomRotation
+        >>> augment = Compose([RandomResizedCrop(), RandomRotation(degrees=10)])
+        >>> views, factors = augment.augment_with_factors(torch.rand(8, 3, 32, 32))
+        >>> list(factors)
+        ['x', 'y', 'width', 'height', 'angle']
+        >>> factors["angle"].shape
+        torch.Size([8])
+        """
+        self.validate()
+        recording = self._recording()
+        views = recording.augment_views(x, 1, generator)
+        return views, recording._recorded()
+
+    def _recording(self) -> Augmentation:
+        """Return a copy that records; this object may be in use by other threads."""
+        recording = copy(self)
+        recording._factors = {}
+        return recording
+
+    def _recorded(self) -> dict[str, Tensor]:
+        """Return what a copy that records has recorded."""
+        return self._factors
+
+    def _note(self, **factors: Tensor) -> None:
+        """Record, if asked to, what was drawn for each row: tensors of shape (N, ...)."""
+        if self._factors is not None:
+            self._factors |= {name: _one_per_row(drawn) for name, drawn in factors.items()}
 
     def _transform_views(
         self, x: Tensor, n_views: int, generator: torch.Generator | None
@@ -300,6 +367,28 @@ class Compose(Augmentation):
                     "augmentation or a callable from batch to batch; pass an instance of one."
                 )
 
+    def _recording(self) -> Compose:
+        recording = copy(self)
+        recording.steps = [
+            (name, step._recording() if isinstance(step, Augmentation) else step)
+            for name, step in self._named_steps()
+        ]
+        return recording
+
+    def _recorded(self) -> dict[str, Tensor]:
+        recorded = [
+            (name, factor, drawn)
+            for name, step in self._named_steps()
+            if isinstance(step, Augmentation)
+            for factor, drawn in step._recorded().items()
+        ]
+        repeats = Counter(factor for _, factor, _ in recorded)
+        return {
+            # A name that a nested composition had to lengthen is told from those made here.
+            f"{name}__{factor}" if repeats[factor] > 1 or "__" in factor else factor: drawn
+            for name, factor, drawn in recorded
+        }
+
     def _named_steps(self) -> list[tuple[str, Any]]:
         """Return the (name, step) pairs, with names for the steps that have none."""
         bare = [type(step).__name__.lower() for step in self.steps if not _is_named(step)]
@@ -379,6 +468,13 @@ def as_pair(value: Any) -> tuple[float, float] | None:
     except (TypeError, ValueError):
         return None
     return (float(low), float(high)) if _is_finite(low) and _is_finite(high) else None
+
+
+def _one_per_row(drawn: Tensor) -> Tensor:
+    """Return a copy of shape (N,), bool as it is and all else float32, of draws (N, ...)."""
+    if drawn.ndim > 1:
+        return drawn.flatten(1).to(torch.float32).mean(1)
+    return drawn.to(torch.float32 if drawn.is_floating_point() else drawn.dtype, copy=True)
 
 
 def rand(

@@ -88,6 +88,12 @@ class ColorJitter(ColorAugmentation):
     p : float in [0, 1], default=1.0
         Probability that an image is changed.
 
+    Notes
+    -----
+    The factors of `augment_with_factors` are "brightness", "contrast" and "saturation", the f
+    above, and "hue", the u above in turns. They are 1, and 0 for the hue, for an image that is
+    not changed. Images of one channel have no "saturation" and no "hue".
+
     References
     ----------
     Chen et al. (2020), "A simple framework for contrastive learning of visual representations",
@@ -130,6 +136,9 @@ class ColorJitter(ColorAugmentation):
             for v in (self.brightness, self.contrast, self.saturation)
         )
         hue = rand((n,), mean, generator, -self.hue, self.hue).where(changed, 0.0)
+        self._note(brightness=brightness, contrast=contrast)
+        if k > 1:
+            self._note(saturation=saturation, hue=hue)
         luminance, _ = _colour_basis(k, mean.device, mean.dtype)
         gain = brightness * contrast
         matrix = gain[:, None, None] * _chroma_matrix(saturation, 2 * pi * hue, k)
@@ -145,6 +154,10 @@ class RandomGrayscale(ColorAugmentation):
     ----------
     p : float in [0, 1], default=0.2
         Probability that an image becomes grey. The number of channels stays.
+
+    Notes
+    -----
+    The factor of `augment_with_factors` is "grey", a bool. Images of one channel have none.
 
     Examples
     --------
@@ -164,7 +177,10 @@ class RandomGrayscale(ColorAugmentation):
 
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n, k = mean.shape
-        kept = (rand((n,), mean, generator) >= self.p).to(mean.dtype)
+        grey = rand((n,), mean, generator) < self.p
+        if k > 1:
+            self._note(grey=grey)
+        kept = (~grey).to(mean.dtype)
         return _chroma_matrix(kept, torch.zeros_like(kept), k), mean.new_zeros(n, 1)
 
 
@@ -180,6 +196,11 @@ class GaussianBlur(Augmentation):
         Range of the standard deviation in pixels; uniform.
     p : float in [0, 1], default=0.5
         Probability that an image is blurred.
+
+    Notes
+    -----
+    The factor of `augment_with_factors` is "blur", the standard deviation in pixels; 0 for an
+    image that is not blurred.
 
     References
     ----------
@@ -209,6 +230,7 @@ class GaussianBlur(Augmentation):
         n = x.shape[0]
         blurred = rand((n,), x, generator) < self.p
         sigma = rand((n,), x, generator, *map(float, self.sigma)).where(blurred, 0.0)
+        self._note(blur=sigma)
         # At this width all the other weights underflow to 0: the identity, exactly.
         sigma = sigma.clamp_(min=0.01)
         return _blur(x, sigma, ceil(3 * self.sigma[1]))
@@ -223,6 +245,10 @@ class GaussianNoise(Augmentation):
         Standard deviation of the noise, in the units of the values.
     clip : None or (float, float), default=None
         Range to clamp the result to, such as (0, 1) for images; None does not clamp.
+
+    Notes
+    -----
+    All rows get noise of one level, so there are no factors for `augment_with_factors` to give.
 
     Examples
     --------

@@ -80,6 +80,10 @@ class RandomResizedCrop(GeometricAugmentation):
     so the area is always as drawn; only for an elongated image can that ratio leave its range.
     The crop is not rounded to whole pixels.
 
+    The factors of `augment_with_factors` are "x" and "y", the centre of the crop, where -1 and 1
+    are the edges of the image (y points down), and "width" and "height", its sides as fractions
+    of those of the image.
+
     References
     ----------
     Szegedy et al. (2015), "Going deeper with convolutions", section 6; the distribution is that
@@ -114,6 +118,8 @@ class RandomResizedCrop(GeometricAugmentation):
         ratio = torch.clamp(ratio.mul_(height / width), area, 1 / area)
         sides = torch.stack([area * ratio, area / ratio], 1).sqrt_().clamp_(max=1.0)
         centre = rand((n, 2), x, generator, -1.0, 1.0).mul_(1 - sides)
+        (centre_x, centre_y), (width, height) = centre.unbind(1), sides.unbind(1)
+        self._note(x=centre_x, y=centre_y, width=width, height=height)
         return _axis_maps(sides, centre)
 
 
@@ -121,6 +127,7 @@ class _RandomFlip(GeometricAugmentation):
     """Mirror each image along `_axis` (0: x, 1: y) with probability p."""
 
     _axis: int
+    _factor: str
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -130,7 +137,9 @@ class _RandomFlip(GeometricAugmentation):
         self._check_real("p", high=1.0)
 
     def _flipped(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return rand((x.shape[0],), x, generator) < self.p
+        flipped = rand((x.shape[0],), x, generator) < self.p
+        self._note(**{self._factor: flipped})
+        return flipped
 
     def _maps(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         scale = x.new_ones(x.shape[0], 2)
@@ -151,6 +160,10 @@ class RandomHorizontalFlip(_RandomFlip):
     p : float in [0, 1], default=0.5
         Probability of a flip.
 
+    Notes
+    -----
+    The factor of `augment_with_factors` is "flipped_horizontally", a bool.
+
     Examples
     --------
     >>> import torch
@@ -160,6 +173,7 @@ class RandomHorizontalFlip(_RandomFlip):
     """
 
     _axis = 0
+    _factor = "flipped_horizontally"
 
 
 class RandomVerticalFlip(_RandomFlip):
@@ -170,6 +184,10 @@ class RandomVerticalFlip(_RandomFlip):
     p : float in [0, 1], default=0.5
         Probability of a flip.
 
+    Notes
+    -----
+    The factor of `augment_with_factors` is "flipped_vertically", a bool.
+
     Examples
     --------
     >>> import torch
@@ -179,6 +197,7 @@ class RandomVerticalFlip(_RandomFlip):
     """
 
     _axis = 1
+    _factor = "flipped_vertically"
 
 
 class RandomRotation(GeometricAugmentation):
@@ -188,6 +207,10 @@ class RandomRotation(GeometricAugmentation):
     ----------
     degrees : float or (float, float), default=15.0
         Range of the angle in degrees, counter-clockwise; uniform. A number d means (-d, d).
+
+    Notes
+    -----
+    The factor of `augment_with_factors` is "angle", in degrees, counter-clockwise.
 
     Examples
     --------
@@ -213,7 +236,9 @@ class RandomRotation(GeometricAugmentation):
     def _maps(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         n, _, height, width = x.shape
         low, high = as_pair(self.degrees) or (-float(self.degrees), float(self.degrees))
-        angle = rand((n,), x, generator, low, high).mul_(pi / 180)
+        angle = rand((n,), x, generator, low, high)
+        self._note(angle=angle)
+        angle.mul_(pi / 180)
         cos, sin = angle.cos(), angle.sin()
         maps = x.new_zeros(n, 2, 3)
         maps[:, 0, 0] = cos
@@ -231,6 +256,11 @@ class RandomTranslation(GeometricAugmentation):
     ----------
     fraction : float in [0, 1], default=0.1
         Largest shift, either way, as a fraction of the width (of the height); uniform.
+
+    Notes
+    -----
+    The factors of `augment_with_factors` are "shift_x" and "shift_y", by which the picture moves
+    right and down, as fractions of the width and of the height.
 
     Examples
     --------
@@ -252,6 +282,9 @@ class RandomTranslation(GeometricAugmentation):
     def _maps(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         # The image is 2 long in these coordinates.
         shift = rand((x.shape[0], 2), x, generator, -2.0, 2.0).mul_(self.fraction)
+        # The map says where the view looks; the picture moves the other way.
+        right, down = (shift / -2).unbind(1)
+        self._note(shift_x=right, shift_y=down)
         return _axis_maps(torch.ones_like(shift), shift)
 
 

@@ -20,7 +20,7 @@ class PerView(Compose):
     steps : list of augmentations, of (name, augmentation) pairs, or of both
         The first makes the first view of each sample, the second the second, and the last all
         further ones. None and "passthrough" leave a view as it is. Names are as in
-        :class:`Compose`. A plain call makes the first view.
+        :class:`Compose`. A plain call and `augment_with_factors` make the first view.
 
     Examples
     --------

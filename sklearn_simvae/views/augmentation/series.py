@@ -28,6 +28,10 @@ class Jitter(_ScaledSeriesAugmentation):
     scale : float >= 0, default=0.05
         Standard deviation of the noise, in the units of the series.
 
+    Notes
+    -----
+    All rows get noise of one level, so there are no factors for `augment_with_factors` to give.
+
     References
     ----------
     Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
@@ -56,6 +60,11 @@ class Scaling(_ScaledSeriesAugmentation):
     scale : float >= 0, default=0.1
         Standard deviation of the factor.
 
+    Notes
+    -----
+    The factor of `augment_with_factors` is "scale", the mean over the channels of a series of
+    what they are multiplied by.
+
     References
     ----------
     Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
@@ -73,7 +82,9 @@ class Scaling(_ScaledSeriesAugmentation):
         self.scale = scale
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return x * randn((*x.shape[:2], 1), x, generator).mul_(self.scale).add_(1)
+        factor = randn((*x.shape[:2], 1), x, generator).mul_(self.scale).add_(1)
+        self._note(scale=factor)
+        return x * factor
 
 
 class SeriesCrop(Augmentation):
@@ -86,6 +97,11 @@ class SeriesCrop(Augmentation):
     ----------
     scale : (float, float), default=(0.5, 1.0)
         Range of the length of the window, as a fraction of that of the series; uniform.
+
+    Notes
+    -----
+    The factors of `augment_with_factors` are "start", where the window begins, and "length", both
+    as fractions of the length of the series, from its first sample to its last.
 
     References
     ----------
@@ -112,7 +128,9 @@ class SeriesCrop(Augmentation):
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         n, channels, length = x.shape
         width = rand((n, 1), x, generator, *map(float, self.scale))
-        start = rand((n, 1), x, generator).mul_(1 - width).mul_(length - 1)
+        start = rand((n, 1), x, generator).mul_(1 - width)
+        self._note(start=start, length=width)
+        start.mul_(length - 1)
         index = torch.arange(length, device=x.device, dtype=x.dtype)
         position = torch.addcmul(start, width, index).clamp_(max=length - 1)
         left = position.long()

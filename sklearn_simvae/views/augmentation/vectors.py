@@ -22,6 +22,11 @@ class FeatureCorruption(Augmentation):
     p : float in [0, 1], default=0.3
         Probability that a feature is replaced.
 
+    Notes
+    -----
+    The factor of `augment_with_factors` is "share", the fraction of the features of a row that
+    are replaced, be it by an equal value.
+
     References
     ----------
     Bahri et al. (2022), "SCARF: Self-supervised contrastive learning using random feature
@@ -49,12 +54,15 @@ class FeatureCorruption(Augmentation):
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         n = x.shape[0]
         if n == 1:
+            self._note(share=torch.zeros_like(x))
             return x.clone()
         # A step of 1 to n - 1 rows never comes back to the row itself.
         step = torch.randint(1, n, x.shape, generator=generator, device=x.device)
         own = torch.arange(n, device=x.device)[:, None]
         other = x.gather(0, (own + step).remainder_(n))
-        return torch.where(rand(x.shape, x, generator) < self.p, other, x)
+        replaced = rand(x.shape, x, generator) < self.p
+        self._note(share=replaced)
+        return torch.where(replaced, other, x)
 
 
 class FeatureMasking(Augmentation):
@@ -67,6 +75,11 @@ class FeatureMasking(Augmentation):
     value : float, default=0.0
         What a masked feature becomes, in the units of the features; for standardised ones, 0 is
         their mean.
+
+    Notes
+    -----
+    The factor of `augment_with_factors` is "share", the fraction of the features of a row that
+    are masked.
 
     Examples
     --------
@@ -88,4 +101,6 @@ class FeatureMasking(Augmentation):
         self._check_real("value", low=-float("inf"))
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return x.masked_fill(rand(x.shape, x, generator) < self.p, float(self.value))
+        masked = rand(x.shape, x, generator) < self.p
+        self._note(share=masked)
+        return x.masked_fill(masked, float(self.value))

@@ -1,0 +1,172 @@
+"""The paper's evaluation: what every method keeps of content and of style, on real data.
+
+    python benchmarks/paper.py fashion_mnist [--methods SimVAE VAE ...] [--seeds 3] [--epochs 40]
+        [--n-jobs 2] [--search-only] [--results benchmarks/results]
+
+One command a data set (mnist, fashion_mnist, glyphs, sprites, cifar10, celeba). All methods have
+the same encoder, the same views and see the same number of them. First each method chooses its
+settings: the same number of candidates for all, fits of a few epochs on a part of the training
+images, judged by the linear and the kNN probe on a validation part. Then it is fitted on all
+training images, once a seed, and the test set is read. Every number goes to `RESULTS/DATA.csv` as
+soon as it is known, and what is there is not computed again, so that a run can be stopped at any
+time. `paper_tables.py` makes the tables of the documentation of these files.
+
+The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
+`celeba`). Each of `--n-jobs` processes works on one thread.
+"""
+
+import argparse
+import csv
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from paper_data import DATA, EPOCHS
+from paper_measures import content_and_style, measure, validate
+from paper_methods import CANDIDATES, METHODS, make_method
+from sklearn.exceptions import ConvergenceWarning
+
+COLUMNS = [
+    *("data", "method", "settings", "epochs", "seed"),
+    *("representation", "factor", "probe", "metric", "value"),
+]
+RUN = COLUMNS[:5]
+SEARCH_EPOCHS = 4
+
+
+def label(settings):
+    """Settings as a CSV file shows them, and as a run is told by them."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
+
+
+# What is measured of a fit, and whether the validation part takes the place of the test set.
+PURPOSES = {"search": (validate, True), "map": (content_and_style, True), "fit": (measure, False)}
+
+
+def run(name, method, settings, epochs, seed, purpose):
+    """One fit and what is measured of it; in a process of its own."""
+    torch.set_num_threads(1)
+    # MLP probes and short fits are cut short on purpose.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    data = DATA[name]()
+    start = time.perf_counter()
+    measured, on_validation = PURPOSES[purpose]
+    if on_validation:
+        data = data.validation_split()
+    fitted = make_method(method, data, settings, epochs, seed).fit(data.fit_on)
+    seconds = time.perf_counter() - start
+    rows = measured(fitted, data)
+    rows.append({"metric": "fit_seconds", "value": seconds})
+    key = dict(zip(RUN, (name, method, label(settings), epochs, seed), strict=True))
+    return [{**key, **row, "value": f"{row['value']:.5g}"} for row in rows]
+
+
+class Results:
+    """A CSV file of measurements that grows run by run."""
+
+    def __init__(self, path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows = []
+        if path.exists():
+            with path.open(newline="") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def of(self, *run):
+        """The rows of a run; none where it was not done yet."""
+        run = tuple(map(str, run))
+        return [row for row in self.rows if tuple(row[name] for name in RUN) == run]
+
+    def add(self, rows):
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            if is_new:
+                writer.writeheader()
+            writer.writerows(rows)
+        self.rows += [{name: str(row.get(name, "")) for name in COLUMNS} for row in rows]
+
+
+def do(runs, results, purpose, pool):
+    """Do the runs that the results lack, with a line for each."""
+    missing = [r for r in runs if not results.of(r[0], r[1], label(r[2]), *r[3:])]
+    futures = {pool.submit(run, *r, purpose): r for r in missing}
+    start = time.perf_counter()
+    for n_done, future in enumerate(as_completed(futures), start=1):
+        name, method, settings, _, seed = futures[future]
+        spent = time.perf_counter() - start
+        if future.exception() is not None:
+            # The others go on; the next call tries this one again.
+            print(f"[{purpose}] {name} {method} {label(settings)} FAILED: {future.exception()!r}")
+            continue
+        rows = future.result()
+        results.add(rows)
+        left = spent / n_done * (len(missing) - n_done) / 60
+        shown = {
+            f"{row['probe']} {row['metric']}": row["value"]
+            for row in rows
+            if row.get("representation") == "latent" and row.get("factor", "content") == "content"
+        }
+        print(
+            f"[{purpose} {n_done}/{len(missing)}, {left:.0f} min left] {name} {method} "
+            f"{label(settings)} seed {seed}: "
+            + ", ".join(f"{name} {value}" for name, value in shown.items()),
+            flush=True,
+        )
+
+
+def choose(name, method, search):
+    """The candidate that the validation part prefers, by the mean of linear and kNN accuracy."""
+
+    def judged(settings):
+        rows = search.of(name, method, label(settings), search_epochs(name), 0)
+        scores = [float(r["value"]) for r in rows if r["metric"] == "accuracy"]
+        return np.mean(scores) if scores else -np.inf
+
+    return max(CANDIDATES[method], key=judged)
+
+
+def search_epochs(name):
+    return min(SEARCH_EPOCHS, EPOCHS[name])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", choices=DATA)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="default: a number for each data set")
+    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--search-only", action="store_true")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    name, epochs = args.data, args.epochs or EPOCHS[args.data]
+    search = Results(args.results / f"{name}_search.csv")
+    results = Results(args.results / f"{name}.csv")
+    # Forked processes would share the threads of torch.
+    with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
+        tried = [
+            (name, method, settings, search_epochs(name), 0)
+            for method in args.methods
+            for settings in CANDIDATES[method]
+            if len(CANDIDATES[method]) > 1
+        ]
+        do(tried, search, "search", pool)
+        chosen = {method: choose(name, method, search) for method in args.methods}
+        print({method: label(settings) or "defaults" for method, settings in chosen.items()})
+        if args.search_only:
+            return
+        runs = [
+            (name, method, chosen[method], epochs, seed)
+            for seed in range(args.seeds)
+            for method in args.methods
+        ]
+        do(runs, results, "fit", pool)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""The data sets of paper.py: what is learned from, what is read, and what a view is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from sklearn_simvae.datasets import (
+    fetch_celeba,
+    fetch_cifar10,
+    fetch_fashion_mnist,
+    fetch_glyphs,
+    fetch_mnist,
+    make_sprites,
+)
+from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.views import (
+    ColorJitter,
+    Compose,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+)
+
+# Rows that the slower measures look at.
+N_SOME = 20_000
+CROP = RandomResizedCrop((0.4, 1.0))
+COLOURED = Compose(
+    [ColorJitter(0.8, 0.8, 0.8, 0.2), RandomResizedCrop((0.6, 1.0)), RandomHorizontalFlip()]
+)
+# Passes over the training images; that of CIFAR-10 is a small budget.
+EPOCHS = dict.fromkeys(("mnist", "fashion_mnist", "glyphs", "sprites"), 40)
+EPOCHS |= dict.fromkeys(("cifar10", "celeba"), 10)
+
+
+@dataclass
+class Part:
+    """Rows with their content and style.
+
+    X, y : rows and their classes.
+    factors : style of each row by name; None where it is what the augmentation does.
+    groups : rows that belong together when a validation part is split off.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    factors: dict[str, np.ndarray] | None = None
+    groups: np.ndarray | None = None
+
+    def take(self, which):
+        def part(array):
+            return None if array is None else array[which]
+
+        factors = self.factors and {name: value[which] for name, value in self.factors.items()}
+        return Part(self.X[which], self.y[which], factors, part(self.groups))
+
+
+@dataclass
+class Data:
+    """A data set.
+
+    train, test : rows whose content is read; the transformer learns on those of train.
+    style_train, style_test : rows whose style is read, where these are others.
+    fit_on : what the transformer learns on, where that is not train.X.
+    views : (n_samples, n_views) -> Part of views, where no augmentation makes them.
+    """
+
+    train: Part
+    test: Part
+    input_shape: tuple[int, ...]
+    augmentation: Callable | None
+    style_train: Part | None = None
+    style_test: Part | None = None
+    views: Callable | None = None
+    given_views: np.ndarray | None = None
+    n_components: int = 10
+    encoder: str = "auto"
+
+    @property
+    def fit_on(self):
+        return self.train.X if self.given_views is None else self.given_views
+
+    def validation_split(self):
+        """The same with a sixth of the training rows, or groups, in the place of the test."""
+        rng = np.random.default_rng(0)
+        groups = np.arange(len(self.train.X)) if self.train.groups is None else self.train.groups
+        names = rng.permutation(np.unique(groups))
+        held_out = np.isin(groups, names[: len(names) // 6])
+        given = None if self.given_views is None else self.given_views[~held_out]
+        train, test = self.train.take(~held_out), self.train.take(held_out)
+        return replace(self, train=train, test=test, given_views=given)
+
+    def some_views(self, n_samples=5_000, n_views=8):
+        """Views of some test rows, (n, n_views, ...), their classes and the style of the first."""
+        if self.views is not None:
+            return self.views(n_samples, n_views)
+        rows = self.test.take(np.random.default_rng(0).permutation(len(self.test.X))[:n_samples])
+        made = [
+            augmented_rows(rows.X, self.augmentation, self.input_shape, random_state=[7, view])
+            for view in range(n_views)
+        ]
+        return Part(np.stack([x for x, _ in made], axis=1), rows.y, made[0][1])
+
+
+@cache
+def grey(fetch, augmentation):
+    train, test = fetch(), fetch(subset="test")
+    return Data(
+        Part(train.data, train.target), Part(test.data, test.target), (28, 28), augmentation
+    )
+
+
+def fashion_mnist():
+    return grey(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
+
+
+def mnist():
+    # A digit that is flipped is another digit, or none.
+    return grey(fetch_mnist, CROP)
+
+
+@cache
+def glyphs():
+    """Content on font families that the probe has not seen, style on characters it has not seen."""
+    bunch = fetch_glyphs()
+    rows = Part(bunch.data, bunch.target, {"family": bunch.family_names[bunch.family]})
+    rng = np.random.default_rng(0)
+
+    def unseen(of):
+        names = rng.permutation(np.unique(of))
+        return np.isin(of, names[: round(0.3 * len(names))])
+
+    new_family, new_character = unseen(bunch.family), unseen(bunch.target)
+    by_family = replace(rows, groups=bunch.family)
+    by_character = replace(rows, groups=bunch.target)
+    return Data(
+        by_family.take(~new_family),
+        by_family.take(new_family),
+        (32, 32),
+        CROP,
+        style_train=by_character.take(~new_character),
+        style_test=by_character.take(new_character),
+        # Faces of all families, without labels: what varies between families has to be seen.
+        given_views=bunch.data,
+    )
+
+
+@cache
+def sprites():
+    """The model itself: views share the shape; position, size and shade are of each view."""
+
+    def draw(n_samples, n_views=1, seed=0):
+        bunch = make_sprites(n_samples, n_views=n_views, random_state=seed)
+        factors = bunch.factors if n_views == 1 else bunch.factors[:, 0]
+        # What a rotation is depends on the shape: a ring has none.
+        style = {
+            name: factors[:, column].astype(np.float32)
+            for column, name in enumerate(bunch.factor_names)
+            if name != "rotation"
+        }
+        return Part(bunch.data, bunch.target, style)
+
+    views = draw(10_000, 2, seed=0)
+    train = Part(views.X[:, 0], views.y, views.factors)
+    return Data(
+        train,
+        draw(5_000, seed=1),
+        (28, 28),
+        None,
+        views=lambda n_samples, n_views: draw(n_samples, n_views, seed=2),
+        given_views=views.X,
+    )
+
+
+@cache
+def cifar10():
+    train, test = fetch_cifar10(), fetch_cifar10(subset="test")
+    return Data(
+        Part(train.data, train.target),
+        Part(test.data, test.target),
+        (3, 32, 32),
+        COLOURED,
+        n_components=64,
+        encoder="conv",
+    )
+
+
+@cache
+def celeba():
+    """Hair colour is the content, gender and all other attributes the style."""
+
+    def part(subset):
+        bunch = fetch_celeba(subset=subset)
+        return Part(bunch.data, bunch.target, bunch.style)
+
+    return Data(part("train"), part("test"), (3, 64, 64), COLOURED, n_components=64, encoder="conv")
+
+
+DATA = {f.__name__: f for f in (mnist, fashion_mnist, glyphs, sprites, cifar10, celeba)}

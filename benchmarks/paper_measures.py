@@ -1,0 +1,169 @@
+"""What paper.py measures of a transformer that is fitted."""
+
+import copy
+import warnings
+
+import numpy as np
+from paper_data import N_SOME
+from sklearn.neural_network import MLPClassifier
+
+from sklearn_simvae.evaluation import (
+    collapse_report,
+    frechet_distance,
+    mutual_information,
+    probe,
+    reconstruction_error,
+    style_probe,
+)
+from sklearn_simvae.evaluation.representations import representations
+
+
+class After:
+    """A transformer that gives what another method of an estimator gives."""
+
+    def __init__(self, method):
+        self.transform = method
+
+
+def other_readings(fitted):
+    """What can be read beside the latents: name and transformer."""
+    if hasattr(fitted, "encoder_"):
+        yield "hidden", copy.copy(fitted).set_params(representation="hidden")
+    if hasattr(fitted, "project"):
+        yield "head", After(fitted.project)
+
+
+def content(transformer, data, probes):
+    train, test = data.train, data.test
+    return probe(
+        transformer,
+        train.X,
+        train.y,
+        X_test=test.X,
+        y_test=test.y,
+        groups=train.groups,
+        probes=probes,
+        n_repeats=1,
+        random_state=0,
+    )
+
+
+def style(transformer, data, probes):
+    train, test = data.style_train or data.train, data.style_test or data.test
+    given = {}
+    if train.factors is None:
+        given = {"augmentation": data.augmentation, "input_shape": data.input_shape}
+    # The first rows of a set in order of fonts would be some fonts alone.
+    which = np.random.default_rng(0).permutation(len(train.X))[:N_SOME]
+    train = train.take(which)
+    return style_probe(
+        transformer,
+        train.X,
+        train.factors,
+        X_test=test.X,
+        factors_test=test.factors,
+        groups=train.groups,
+        probes=probes,
+        n_repeats=1,
+        random_state=0,
+        **given,
+    )
+
+
+def rows_of(table, representation, **more):
+    """A table of the package as rows of the CSV file."""
+    names = ("factor", "probe", "metric", "value")
+    return [
+        {"representation": representation, "factor": "content", **more}
+        | {name: row[name] for name in names if name in row}
+        for row in table
+    ]
+
+
+def validate(fitted, data):
+    """What settings are chosen by."""
+    return rows_of(content(fitted, data, ("linear", "knn")), "latent")
+
+
+def few_labels(fitted, data, n_labels=10, n_draws=5):
+    """A linear probe that learns of so many rows of each class, over draws of them."""
+    Z, Z_test = fitted.transform(data.train.X), fitted.transform(data.test.X)
+    rng = np.random.default_rng(0)
+    table = []
+    for _ in range(n_draws):
+        order = rng.permutation(len(Z))
+        labels = data.train.y[order]
+        some = np.concatenate([order[labels == c][:n_labels] for c in np.unique(labels)])
+        table += probe(
+            None,
+            Z[some],
+            data.train.y[some],
+            X_test=Z_test,
+            y_test=data.test.y,
+            probes=("linear",),
+            n_repeats=1,
+            random_state=0,
+        ).select(metric="accuracy")
+    value = float(np.mean([row["value"] for row in table]))
+    return [{**table[0], "factor": "few labels", "value": value}]
+
+
+def content_and_style(fitted, data):
+    """All probes of the latents."""
+    rows = rows_of(content(fitted, data, ("linear", "mlp", "knn", "gmm")), "latent")
+    rows += rows_of(few_labels(fitted, data), "latent")
+    return rows + rows_of(style(fitted, data, ("linear", "mlp")), "latent")
+
+
+def measure(fitted, data):
+    """All that is known of a fit."""
+    rows = content_and_style(fitted, data)
+    # Wide layers are read by the probes that stay fast on them.
+    for name, transformer in other_readings(fitted):
+        rows += rows_of(content(transformer, data, ("linear", "knn")), name)
+        rows += rows_of(style(transformer, data, ("linear",)), name)
+    return rows + around_centre(fitted, data) + other(fitted, data)
+
+
+def around_centre(fitted, data):
+    """Content and style in the mean of a sample's views, and in what a view differs from it."""
+    views = data.some_views()
+    z = np.stack([representations(fitted, views.X[:, j]) for j in range(views.X.shape[1])], 1)
+    centre = z.mean(1)
+    rows = []
+    for name, part in (("centre", centre), ("around", z[:, 0] - centre)):
+        split = {"test_size": 0.5, "n_repeats": 1, "random_state": 0}
+        rows += rows_of(probe(None, part, views.y, probes=("linear", "mlp"), **split), name)
+        rows += rows_of(
+            style_probe(None, part, views.factors, probes=("linear", "mlp"), **split), name
+        )
+    return rows
+
+
+def other(fitted, data):
+    """Single numbers: mutual information, signs of collapse, reconstructions and samples."""
+    views = data.some_views(n_views=2).X
+    information = mutual_information(fitted, views, random_state=0)
+    report = collapse_report(fitted, views)
+    numbers = {
+        "mutual_information_infonce": information["infonce"],
+        "mutual_information_knn": information["knn"],
+        "effective_rank": report.effective_rank,
+        "alignment": report.alignment,
+        "uniformity": report.uniformity,
+    }
+    if hasattr(fitted, "inverse_transform"):
+        numbers["reconstruction_error"] = reconstruction_error(fitted, data.test.X[:N_SOME])
+    if hasattr(fitted, "sample"):
+        some = np.random.default_rng(0).permutation(len(data.train.X))[:N_SOME]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            classifier = MLPClassifier((128,), batch_size=500, max_iter=10, random_state=0)
+            classifier.fit(data.train.X[some] / np.float32(255), data.train.y[some])
+        samples = fitted.sample(5_000, random_state=0).reshape(5_000, -1)
+        test = data.test.X[:5_000] / np.float32(255)
+        numbers["frechet_distance"] = frechet_distance(test, samples, classifier)
+    return [
+        {"representation": "latent", "metric": name, "value": value}
+        for name, value in numbers.items()
+    ]

@@ -1,0 +1,180 @@
+"""Tables of the documentation, and the paper's claims as paired differences, from paper.py's files.
+
+    python benchmarks/paper_tables.py [--results benchmarks/results] [--output docs/tables]
+
+A file for each data set, ready to be included, and `claims.inc`: for each claim the mean over the
+seeds of the difference between two methods that had the same seed, with its 95 % interval by
+Student's t.
+"""
+
+import argparse
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from paper_methods import METHODS
+from scipy import stats
+
+# What the tables show: title, representation, factor, probe and metric.
+CONTENT = [
+    ("linear", "latent", "content", "linear", "accuracy"),
+    ("MLP", "latent", "content", "mlp", "accuracy"),
+    ("kNN", "latent", "content", "knn", "accuracy"),
+    ("GMM acc.", "latent", "content", "gmm", "accuracy"),
+    ("GMM NMI", "latent", "content", "gmm", "nmi"),
+]
+STYLE = ("style R2", "latent", "mean", "mlp", "r2")
+FAMILY = ("family", "latent", "family", "mlp", "balanced_accuracy")
+LAYERS = [
+    ("latent, linear", "latent", "content", "linear", "accuracy"),
+    ("hidden, linear", "hidden", "content", "linear", "accuracy"),
+    ("head, linear", "head", "content", "linear", "accuracy"),
+    ("latent, kNN", "latent", "content", "knn", "accuracy"),
+    ("hidden, kNN", "hidden", "content", "knn", "accuracy"),
+    ("head, kNN", "head", "content", "knn", "accuracy"),
+    ("latent, style", "latent", "mean", "linear", "r2"),
+    ("hidden, style", "hidden", "mean", "linear", "r2"),
+    ("head, style", "head", "mean", "linear", "r2"),
+]
+CENTRE = [
+    ("content, centre", "centre", "content", "mlp", "accuracy"),
+    ("content, around", "around", "content", "mlp", "accuracy"),
+    ("style, centre", "centre", "mean", "mlp", "r2"),
+    ("style, around", "around", "mean", "mlp", "r2"),
+]
+NUMBERS = [
+    ("MI, InfoNCE", "latent", "", "", "mutual_information_infonce"),
+    ("MI, kNN", "latent", "", "", "mutual_information_knn"),
+    ("effective rank", "latent", "", "", "effective_rank"),
+    ("alignment", "latent", "", "", "alignment"),
+    ("uniformity", "latent", "", "", "uniformity"),
+    ("squared error", "latent", "", "", "reconstruction_error"),
+    ("Frechet distance", "latent", "", "", "frechet_distance"),
+]
+
+
+class Runs:
+    """Values by method and seed of one data set, at the settings of each that were run last."""
+
+    def __init__(self, path):
+        self.values = defaultdict(dict)
+        self.settings, self.epochs = {}, {}
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                method = row["method"]
+                self.settings[method], self.epochs[method] = row["settings"], row["epochs"]
+                what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
+                run = (row["settings"], row["epochs"])
+                self.values[method, *what, run][int(row["seed"])] = float(row["value"])
+        self.methods = [m for m in METHODS if m in self.settings]
+
+    def of(self, method, what):
+        """Value by seed."""
+        run = (self.settings.get(method), self.epochs.get(method))
+        return self.values.get((method, *what, run), {})
+
+    def difference(self, a, b, what):
+        """Mean of a - b over the common seeds, half its 95 % interval, and their number."""
+        of_a, of_b = self.of(a, what), self.of(b, what)
+        differences = [of_a[seed] - of_b[seed] for seed in sorted(of_a.keys() & of_b.keys())]
+        n = len(differences)
+        if n < 2:
+            return (np.mean(differences) if n else np.nan), np.nan, n
+        half = stats.t.ppf(0.975, n - 1) * stats.sem(differences)
+        return np.mean(differences), half, n
+
+
+def number(values):
+    values = list(values)
+    if not values:
+        return ""
+    digits = 3 if abs(np.mean(values)) < 10 else 1
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{spread}"
+
+
+def rst(head, lines):
+    """A simple table of reStructuredText."""
+    cells = [head, *lines]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
+    rule = "  ".join("=" * width for width in widths)
+    rows = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join([rule, rows[0], rule, *rows[1:], rule])
+
+
+def table(runs, columns, methods=None):
+    """A line for each method that has any of the columns."""
+    lines = []
+    for method in methods or runs.methods:
+        cells = [number(runs.of(method, what).values()) for _, *what in columns]
+        if any(cells):
+            n_seeds = max(len(runs.of(method, what)) for _, *what in columns)
+            lines.append([method, str(n_seeds), *cells])
+    used = [i for i in range(len(columns)) if any(line[i + 2] for line in lines)]
+    head = ["method", "seeds", *(columns[i][0] for i in used)]
+    return rst(head, [line[:2] + [line[i + 2] for i in used] for line in lines])
+
+
+def page(name, runs):
+    """All tables of a data set."""
+    style = [FAMILY] if name == "glyphs" else [STYLE]
+    parts = [
+        f"Content and style, {', '.join(sorted(set(runs.epochs.values())))} epochs:",
+        table(runs, CONTENT + style),
+        "Layers: what is read at the latents, at the hidden layer before them and after the "
+        "projection head:",
+        table(runs, LAYERS),
+        "The mean of eight views of a sample (centre), and what a view differs from it (around):",
+        table(runs, CENTRE),
+        "Information shared by two views in nats, signs of collapse, reconstructions and samples:",
+        table(runs, NUMBERS),
+        "Settings that validation chose:",
+        rst(
+            ["method", "settings"],
+            [[m, runs.settings[m] or "defaults"] for m in runs.methods if m != "PCA"],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def claims(runs_of):
+    """Paired differences: SimVAE less each other method, on content and on style."""
+    lines = []
+    for name, runs in runs_of.items():
+        style = FAMILY if name == "glyphs" else STYLE
+        for other in runs.methods:
+            if other == "SimVAE":
+                continue
+            cells = []
+            n_seeds = 0
+            for _, *what in [*CONTENT[:3], CONTENT[4], style]:
+                mean, half, n = runs.difference("SimVAE", other, tuple(what))
+                n_seeds = max(n_seeds, n)
+                interval = "" if np.isnan(half) else f" ± {half:.3f}"
+                cells.append(f"{mean:+.3f}{interval}" if n else "")
+            if n_seeds:
+                lines.append([name, other, str(n_seeds), *cells])
+    head = ["data", "SimVAE less", "seeds", "linear", "MLP", "kNN", "GMM NMI", "style"]
+    return rst(head, lines) + "\n"
+
+
+def main():
+    root = Path(__file__).parent
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--results", type=Path, default=root / "results")
+    parser.add_argument("--output", type=Path, default=root.parent / "docs" / "tables")
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    names = ("mnist", "fashion_mnist", "glyphs", "sprites", "cifar10", "celeba")
+    runs_of = {n: Runs(p) for n in names if (p := args.results / f"{n}.csv").exists()}
+    for name, runs in runs_of.items():
+        (args.output / f"{name}.inc").write_text(page(name, runs))
+    (args.output / "claims.inc").write_text(claims(runs_of))
+
+
+if __name__ == "__main__":
+    main()

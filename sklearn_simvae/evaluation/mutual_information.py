@@ -1,0 +1,223 @@
+"""How much the representations of two views of a sample tell about each other."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from numbers import Integral
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from scipy.special import digamma
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, validate_params
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sklearn_simvae._validation import seed_of
+from sklearn_simvae.evaluation.representations import view_representations
+from sklearn_simvae.networks.mlp import dense_layers
+from sklearn_simvae.training.hardware import isolated_random_state
+
+_MIN_SAMPLES = 32
+_K = 3
+_JITTER = 1e-10
+# Of the bound; the critic learns as much from smaller ones, in half the time.
+_BATCH, _TRAIN_BATCH = 512, 256
+_HIDDEN, _FEATURES = 128, 32
+_MAX_STEPS, _CHECK_EVERY, _PATIENCE = 1000, 25, 8
+
+
+@validate_params(
+    {"n_samples": [Interval(Integral, _MIN_SAMPLES, None, closed="left")]},
+    prefer_skip_nested_validation=False,
+)
+def mutual_information(
+    estimator,
+    X,
+    *,
+    augmentation: str | Callable | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    methods: Sequence[str] = ("infonce", "knn"),
+    n_samples: int = 10_000,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    r"""Mutual information of the representations of two views, estimated in nats.
+
+    What an objective that pulls views together is often said to maximise:
+
+    .. math:: I(z; z') = E \left[ \log \frac{p(z, z')}{p(z) \, p(z')} \right]
+
+    "infonce" is a lower bound. A critic :math:`f`, the inner product of two small networks, is
+    trained on half of the samples, of which a fifth tells it when to stop, and the bound is that of
+    the other half, in batches of :math:`K = 512` (or all, where there are fewer), averaged over
+    both directions:
+
+    .. math:: \log K + E \left[ \log
+        \frac{\exp f(z_i, z'_i)}{\sum_{j=1}^K \exp f(z_i, z'_j)} \right]
+
+    It is never above :math:`\log K`, and low where the critic learnt little, of few samples above
+    all. "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours
+    of each pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the
+    last of these in either view alone:
+
+    .. math:: \psi(k) + \psi(n) - E \left[ \psi(n_z + 1) + \psi(n_{z'} + 1) \right]
+
+    It is never above :math:`\psi(n) - \psi(k + 1)`, about :math:`\log n - 1.3`, and much too low for
+    strong dependence in more than a few dimensions; of few samples it is noisy, and may be below
+    0. Neither estimate compares with that of another number of samples near its ceiling.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        Makes the representations. None takes X as representations, of shape (n, n_views, d).
+    X : array-like of shape (n, n_views, ...) or (n, ...)
+        Samples of at least two views, of which the first two count; rows, of which two views are
+        made, where `augmentation` is given.
+    augmentation : callable, "auto" or None, default=None
+        Makes the views, as for the estimators. None takes them from the second axis of X.
+    input_shape : tuple of int, default=None
+        The shape of one row, where `augmentation` needs to know it.
+    methods : sequence of {"infonce", "knn"}, default=("infonce", "knn")
+        What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbours in
+        the hundreds of dimensions of a hidden layer take minutes, and are best left out.
+    n_samples : int, default=10_000
+        At most so many samples count, drawn at random; at least 32.
+    random_state : int, RandomState or None, default=None
+        Fixes the samples that count, the augmentation, the split and the critic.
+
+    Returns
+    -------
+    information : Bunch
+        By name of the method the estimate, and with "_ceiling" after it the most that it can be:
+        "infonce", "infonce_ceiling", "knn", "knn_ceiling"; float, in nats.
+
+    Raises
+    ------
+    ValueError
+        If a method is not known, there are fewer than 32 samples, X has no views and none are
+        made, or representations are not finite.
+
+    See Also
+    --------
+    sklearn.feature_selection.mutual_info_regression : Of single features and a target.
+
+    References
+    ----------
+    van den Oord, Li and Vinyals, "Representation Learning with Contrastive Predictive Coding",
+    2018, arXiv 1807.03748.
+
+    Poole et al., "On Variational Bounds of Mutual Information", ICML 2019.
+
+    Kraskov, Stögbauer and Grassberger, "Estimating mutual information", Physical Review E 69, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.evaluation.mutual_information import mutual_information
+    >>> Z = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=1000)
+    >>> found = mutual_information(None, Z[:, :, None], methods=["knn"], random_state=0)
+    >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")
+    0.9 of 0.8, at most 5.7
+    """
+    methods = [methods] if isinstance(methods, str) else list(methods)
+    unknown = [method for method in methods if method not in _METHODS]
+    if unknown or not methods:
+        raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
+    X = np.asarray(X)
+    if len(X) < _MIN_SAMPLES:
+        raise ValueError(
+            f"X has {len(X)} samples, too few to tell dependence from chance: give at least "
+            f"{_MIN_SAMPLES}, better thousands."
+        )
+    seed = seed_of(random_state)
+    rows = np.random.default_rng(seed).permutation(len(X))[:n_samples]
+    X = X[rows]
+    if augmentation is None and X.ndim > 2:
+        X = X[:, :2]
+    Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
+    Z = Z.astype(np.float64)
+    found = Bunch()
+    for method in methods:
+        found[method], found[f"{method}_ceiling"] = _METHODS[method](Z[:, 0], Z[:, 1], seed)
+    return found
+
+
+def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
+    """The estimate of Kraskov et al. from the neighbours of each row, and its ceiling."""
+    rng = np.random.default_rng(seed)
+    # Distances of zero, of rows that are the same, have no density; this much is no information.
+    a, b = (
+        StandardScaler().fit_transform(z) + _JITTER * rng.standard_normal(z.shape) for z in (a, b)
+    )
+    both = np.hstack([a, b])
+    # The row itself is the first.
+    radius = cKDTree(both).query(both, k=[_K + 1], p=np.inf)[0][:, 0]
+    nearer = np.nextafter(radius, 0)
+    # With the row itself, n + 1.
+    counts = [cKDTree(z).query_ball_point(z, nearer, p=np.inf, return_length=True) for z in (a, b)]
+    found = digamma(_K) + digamma(len(a)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
+    # Of the k neighbours the last is nearer in one of the views.
+    return float(found), float(digamma(len(a)) - digamma(_K + 1))
+
+
+def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
+    """The bound on rows that the critic has not seen, and its ceiling."""
+    n = len(a) // 2
+    n_fit = n - n // 5
+    # Rows come in random order.
+    a, b = (
+        torch.from_numpy(StandardScaler().fit(z[:n]).transform(z)).float().clamp(-10, 10)
+        for z in (a, b)
+    )
+    size = min(_BATCH, len(a) - n)
+    with torch.inference_mode(False), torch.enable_grad():
+        critic = _train_critic(a[:n_fit], b[:n_fit], a[n_fit:n], b[n_fit:n], seed)
+    if critic is None:
+        return 0.0, math.log(size)
+    return _bound(critic, a[n:], b[n:], size), math.log(size)
+
+
+def _train_critic(
+    a: Tensor, b: Tensor, a_valid: Tensor, b_valid: Tensor, seed: int
+) -> nn.ModuleList | None:
+    """The pair of networks that was best on the validation rows; None if no better than chance."""
+    with isolated_random_state(seed, torch.device("cpu")):
+        sizes = (a.shape[1], _HIDDEN, _HIDDEN, _FEATURES)
+        critic = nn.ModuleList(nn.Sequential(*dense_layers(sizes)) for _ in range(2))
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-3, weight_decay=1.0, fused=True)
+    size = min(_TRAIN_BATCH, len(a))
+    # A critic that is the same for all pairs gives a bound of 0.
+    best, best_bound, best_step = None, 0.0, 0
+    for step in range(1, _MAX_STEPS + 1):
+        rows = torch.randint(len(a), (size,), generator=generator)
+        optimizer.zero_grad()
+        _loss(critic, a[rows], b[rows]).backward()
+        optimizer.step()
+        if step % _CHECK_EVERY == 0:
+            bound = _bound(critic, a_valid, b_valid, min(_BATCH, len(a_valid)))
+            if bound > best_bound:
+                best, best_bound, best_step = copy.deepcopy(critic), bound, step
+            elif step - best_step >= _PATIENCE * _CHECK_EVERY:
+                break
+    return best
+
+
+def _loss(critic: nn.ModuleList, a: Tensor, b: Tensor) -> Tensor:
+    """Cross-entropy of finding the other view of each row in the batch, in either direction."""
+    scores = critic[0](a) @ critic[1](b).T / math.sqrt(_FEATURES)
+    own = torch.arange(len(a))
+    return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+
+
+@torch.no_grad()
+def _bound(critic: nn.ModuleList, a: Tensor, b: Tensor, size: int) -> float:
+    """The mean bound of batches of this size; the last one reaches back to fill up."""
+    starts = [min(start, len(a) - size) for start in range(0, len(a), size)]
+    losses = [_loss(critic, a[i : i + size], b[i : i + size]).item() for i in starts]
+    return math.log(size) - float(np.mean(losses))
+
+
+_METHODS = {"infonce": _infonce, "knn": _knn}

@@ -1,0 +1,679 @@
+"""How well content, the class labels, is read off a representation."""
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.base import clone, is_classifier
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    recall_score,
+)
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupShuffleSplit,
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+)
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+
+from sklearn_simvae._validation import seed_of
+from sklearn_simvae.evaluation.representations import representations
+from sklearn_simvae.evaluation.table import ResultTable
+
+PROBES = ("linear", "mlp", "knn", "gmm")
+
+_N_NEIGHBORS = (1, 5, 15, 50)
+_MLP_STEPS = 2000
+
+# Rows that the mixture is fitted on, and the widest representation with full covariances.
+_GMM_ROWS = 20_000
+_GMM_FULL = 32
+
+# train, validation and test rows, by number.
+Split = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def probe(
+    estimator,
+    X,
+    y,
+    *,
+    X_test=None,
+    y_test=None,
+    groups=None,
+    probes: str | Iterable[str] | Mapping[str, object] = PROBES,
+    test_size: float = 0.2,
+    validation_size: float = 0.2,
+    n_repeats: int = 3,
+    random_state=None,
+    n_jobs: int | None = None,
+) -> ResultTable:
+    """How well class labels are read off the representations of a fitted transformer.
+
+    The rows are transformed once. Each repeat splits them anew into train, validation and test
+    rows. The setting of a probe is the one that is most accurate on the validation rows when
+    fitted on the train rows; the probe is then fitted on both, and scored on the test rows, which
+    have no other use.
+
+    "linear" is a logistic regression, "mlp" a network with one hidden layer of 128, and "knn" the
+    vote of the nearest neighbours, all on standardised representations. "gmm" sees no labels: a
+    Gaussian mixture of as many components as there are classes, whose clusters of the test rows
+    are compared with the classes.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        Anything with `transform`, which is not fitted again. None and "passthrough" take X for
+        representations.
+    X : array-like of shape (n, ...)
+        What `estimator` transforms.
+    y : array-like of shape (n,)
+        The class of each row.
+    X_test : array-like of shape (n_test, ...), default=None
+        Test rows that stand for all repeats. None splits them off X.
+    y_test : array-like of shape (n_test,), default=None
+        Their classes.
+    groups : array-like of shape (n,), default=None
+        Rows of one group stay in one part of each split, e.g. the letters of a typeface. Such
+        splits are not stratified by class, as all others are.
+    probes : sequence of str, or dict of str to str or classifier, default=("linear", "mlp", \
+"knn", "gmm")
+        The probes by name. In a dict, a value is one of those names or a classifier of your own,
+        of which a clone is fitted, as it is, on train and validation rows together.
+    test_size : float, default=0.2
+        Share of the rows, or of the groups, to test on.
+    validation_size : float, default=0.2
+        Share of all others to choose settings on.
+    n_repeats : int, default=3
+        Number of splits.
+    random_state : int, RandomState or None, default=None
+        Fixes the splits and the probes.
+    n_jobs : int, default=None
+        Probes to fit at a time, as in scikit-learn; the numbers do not depend on it.
+
+    Returns
+    -------
+    table : ResultTable
+        Rows of "probe", "metric", "seed" (of the repeat), "value" and "setting" (what was chosen).
+        The metrics of classifiers are "accuracy" and "balanced_accuracy"; those of "gmm" are
+        "accuracy" of the best matching of clusters and classes, "nmi" and "ari". All are at most
+        1, higher being better.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, `y` is continuous or has one class, `y_test` has others, a class has too
+        few rows to be in every part, or a parameter is out of range.
+
+    See Also
+    --------
+    sklearn_simvae.evaluation.style.style_probe : How much else there is in a representation.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A probabilistic model behind self-supervised learning", TMLR
+    2024, section 6, which reads content by these four probes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_simvae.evaluation.probes import probe
+    >>> X, y = load_iris(return_X_y=True)
+    >>> table = probe(PCA(2).fit(X), X, y, probes=["linear", "knn"], random_state=0)
+    >>> bool(table.mean(probe="linear", metric="accuracy") > 0.9)
+    True
+    """
+    named = check_probes(probes, PROBES)
+    check_sizes(test_size=test_size, validation_size=validation_size)
+    if (X_test is None) != (y_test is None):
+        raise ValueError("X_test and y_test must be given together, or neither; got one of them.")
+    y = check_classes(y, "y")
+    check_consistent_length(X, y)
+    n = len(y)
+    if y_test is not None:
+        y_test = check_test_classes(y_test, y, "y")
+        check_consistent_length(X_test, y_test)
+    splits = make_splits(
+        n,
+        check_seeds(n_repeats, random_state),
+        test_size=test_size,
+        validation_size=validation_size,
+        classes=y,
+        groups=groups,
+        n_test=0 if y_test is None else len(y_test),
+    )
+    check_train_classes(y, splits, "y")
+
+    Z = features(estimator, X, X_test)
+    y = y if y_test is None else np.concatenate([y, y_test])
+    jobs = [(name, value, seed, split) for seed, split in splits for name, value in named.items()]
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_read)(value, Z, y, split, seed) for _, value, seed, split in jobs
+    )
+    return ResultTable(
+        {"probe": name, "metric": metric, "seed": seed, "value": value, "setting": setting}
+        for (name, _, seed, _), (values, setting) in zip(jobs, results, strict=True)
+        for metric, value in values.items()
+    )
+
+
+def hungarian_accuracy(y_true, clusters) -> float:
+    r"""Share of the rows that lie in the cluster of their class, clusters being matched at best.
+
+    .. math:: \max_\pi \frac{1}{n} \sum_{i=1}^n 1[y_i = \pi(c_i)]
+
+    over all ways :math:`\pi` to give each cluster a class of its own. Where there are more
+    clusters than classes, those without a class count as errors, and the other way round.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Classes, of any kind.
+    clusters : array-like of shape (n,)
+        Clusters, of any kind.
+
+    Returns
+    -------
+    accuracy : float
+        From above 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or there are no rows.
+
+    References
+    ----------
+    Kuhn, "The Hungarian method for the assignment problem", Naval Research Logistics Quarterly,
+    1955.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.evaluation.probes import hungarian_accuracy
+    >>> hungarian_accuracy(["a", "a", "b", "b"], [7, 7, 3, 7])
+    0.75
+    """
+    y_true, clusters = column_or_1d(y_true), column_or_1d(clusters)
+    check_consistent_length(y_true, clusters)
+    if len(y_true) == 0:
+        raise ValueError("y_true and clusters have no rows; there is nothing to match.")
+    counts = contingency_matrix(y_true, clusters)
+    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(y_true))
+
+
+def _read(probe, Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
+    """The metrics of a probe on the test rows, and its setting."""
+    if isinstance(probe, str) and probe == "gmm":
+        return _cluster(Z, y, split, seed)
+    model, setting = fit_probe(probe, Z, y, split, seed)
+    test = split[2]
+    return class_scores(y[test], model.predict(Z[test])), setting
+
+
+def _cluster(Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
+    """The clusters of a mixture that was fitted without labels, held against the classes."""
+    train, validation, test = split
+    rows = np.random.default_rng(seed).permutation(np.concatenate([train, validation]))[:_GMM_ROWS]
+    gmm = GaussianMixture(
+        min(len(np.unique(y)), len(rows)),
+        covariance_type="full" if Z.shape[1] <= _GMM_FULL else "diag",
+        # Of standardised features; it keeps constant and repeated ones from being singular.
+        reg_covar=1e-3,
+        n_init=10,
+        random_state=seed,
+    )
+    # Covariances of nearly dependent features take double precision.
+    model = make_pipeline(StandardScaler(), gmm).fit(Z[rows].astype(np.float64))
+    clusters = model.predict(Z[test].astype(np.float64))
+    values = {
+        "accuracy": hungarian_accuracy(y[test], clusters),
+        "nmi": float(normalized_mutual_info_score(y[test], clusters)),
+        "ari": float(adjusted_rand_score(y[test], clusters)),
+    }
+    return values, f"covariance_type={gmm.covariance_type}"
+
+
+def fit_probe(probe, Z: np.ndarray, y: np.ndarray, split: Split, seed: int) -> tuple[object, str]:
+    """Choose the setting of a probe on the validation rows, and fit it on those and the train rows.
+
+    Parameters
+    ----------
+    probe : {"linear", "mlp", "knn"}, classifier or regressor
+        One of the user's is cloned and fitted as it is.
+    Z : ndarray of shape (n, n_features)
+        Representations.
+    y : ndarray of shape (n,) or (n, n_targets)
+        Classes; or numbers in columns, which makes it a regression.
+    split : tuple of three ndarrays of int
+        Train, validation and test rows. Neither representations nor targets of the last are read.
+    seed : int
+        Of the probe.
+
+    Returns
+    -------
+    model : estimator
+        Fitted; its predictions have the shape of `y`, or (n,) for a single target.
+    setting : str
+        What was chosen, e.g. "n_neighbors=15"; empty for a probe of the user's.
+    """
+    train, validation, _ = split
+    rows = np.concatenate([train, validation])
+    regression = y.ndim == 2
+    # scikit-learn wants a single target as an array of one dimension.
+    y = y[:, 0] if regression and y.shape[1] == 1 else y
+    if not isinstance(probe, str):
+        model = _seeded(clone(probe), seed)
+        model = MultiOutputRegressor(model) if y.ndim == 2 else model
+        return model.fit(Z[rows], y[rows]), ""
+
+    model, grid = _built_in(probe, len(train), seed, regression)
+    prefix = "probe"
+    if regression:
+        model = TransformedTargetRegressor(model, transformer=StandardScaler())
+        prefix = "probe__regressor"
+    search = GridSearchCV(
+        Pipeline([("scale", StandardScaler()), ("probe", model)]),
+        {f"{prefix}__{name}": values for name, values in grid.items()},
+        scoring="r2" if regression else "accuracy",
+        cv=PredefinedSplit(np.repeat([-1, 0], [len(train), len(validation)])),
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        if probe == "mlp":
+            # It is cut short on purpose.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(Z[rows], y[rows])
+    chosen = search.best_params_.items()
+    return search, ", ".join(f"{name.rpartition('__')[2]}={value:g}" for name, value in chosen)
+
+
+def _built_in(name: str, n_train: int, seed: int, regression: bool) -> tuple[object, dict]:
+    """A probe, and the settings to choose from."""
+    if name == "linear":
+        if regression:
+            return Ridge(), {"alpha": (1e-2, 1, 100)}
+        return LogisticRegression(max_iter=1000), {"C": (1e-2, 1, 100)}
+    if name == "knn":
+        knn = KNeighborsRegressor() if regression else KNeighborsClassifier()
+        return knn, {"n_neighbors": [k for k in _N_NEIGHBORS if k <= n_train]}
+    batch_size = min(500, n_train)
+    mlp = (MLPRegressor if regression else MLPClassifier)(
+        hidden_layer_sizes=(128,),
+        batch_size=batch_size,
+        learning_rate_init=2e-3,
+        max_iter=max(30 if regression else 20, math.ceil(_MLP_STEPS * batch_size / n_train)),
+        random_state=seed,
+    )
+    return mlp, {"alpha": (1e-4, 1e-2)}
+
+
+def _seeded(model, seed: int):
+    """The model, with a seed wherever it would draw one."""
+    unset = [
+        name
+        for name, value in model.get_params().items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    ]
+    return model.set_params(**dict.fromkeys(unset, seed))
+
+
+def class_scores(y_true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Accuracy, over rows and over classes.
+
+    Parameters
+    ----------
+    y_true : ndarray of shape (n,)
+        Classes.
+    predicted : ndarray of shape (n,)
+        What a classifier took them for.
+
+    Returns
+    -------
+    scores : dict of str to float
+        "accuracy", and "balanced_accuracy", the mean over the classes in `y_true`.
+    """
+    # balanced_accuracy_score is the same but warns of predictions that are no class of y_true.
+    balanced = recall_score(y_true, predicted, labels=np.unique(y_true), average="macro")
+    return {
+        "accuracy": float(accuracy_score(y_true, predicted)),
+        "balanced_accuracy": float(balanced),
+    }
+
+
+def features(estimator, X, X_test=None) -> np.ndarray:
+    """Representations of the rows of X, and below them those of X_test.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        As for :func:`~sklearn_simvae.evaluation.representations.representations`.
+    X : array-like of shape (n, ...)
+        Rows.
+    X_test : array-like of shape (n_test, ...), default=None
+        More rows.
+
+    Returns
+    -------
+    Z : ndarray of float32 of shape (n + n_test, n_features)
+        The representations.
+
+    Raises
+    ------
+    ValueError
+        If they are not a finite number of float32 each, or not one row for each row.
+    """
+    parts = [representations(estimator, rows) for rows in (X, X_test) if rows is not None]
+    for rows, Z in zip((X, X_test), parts, strict=False):
+        check_consistent_length(rows, Z)
+    if len({Z.shape[1] for Z in parts}) > 1:
+        raise ValueError(
+            f"X gives representations of {parts[0].shape[1]} features and X_test of "
+            f"{parts[1].shape[1]}. Give rows of the same kind."
+        )
+    return check_array(np.concatenate(parts), dtype=np.float32, input_name="representations")
+
+
+def check_probes(probes, known: Sequence[str], is_probe=is_classifier) -> dict[str, object]:
+    """The probes by name.
+
+    Parameters
+    ----------
+    probes : str, iterable of str, or dict of str to str or estimator
+        As the user gives them.
+    known : sequence of str
+        The names of the built-in probes.
+    is_probe : callable, default=is_classifier
+        Tells whether an estimator will do.
+
+    Returns
+    -------
+    named : dict of str to str or estimator
+        A built-in's name, or an estimator, for each probe.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is neither.
+    """
+    probes = [probes] if isinstance(probes, str) else probes
+    pairs = list(probes.items() if isinstance(probes, Mapping) else ((p, p) for p in probes))
+    if not pairs:
+        raise ValueError(f"probes is empty. Name at least one of {list(known)}.")
+    for name, value in pairs:
+        built_in = isinstance(value, str) and value in known
+        own = not isinstance(value, str | type) and is_probe(value)
+        if not (isinstance(name, str) and (built_in or own)):
+            raise ValueError(
+                f"probes has {value!r}, which is no probe here. Name some of {list(known)}, or "
+                "give a dict from names to those or to scikit-learn estimators of your own."
+            )
+    return dict(pairs)
+
+
+def check_sizes(**sizes: float) -> None:
+    """Raise where a size is no share of the rows.
+
+    Parameters
+    ----------
+    **sizes : float
+        By the names of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If one is not in (0, 1).
+    """
+    for name, size in sizes.items():
+        if not (isinstance(size, Real) and 0 < size < 1):
+            raise ValueError(
+                f"{name} must be a share of the rows between 0 and 1, both excluded; got {size!r}."
+            )
+
+
+def check_seeds(n_repeats: int, random_state) -> list[int]:
+    """A seed for each repeat.
+
+    Parameters
+    ----------
+    n_repeats : int
+        Their number.
+    random_state : int, RandomState or None
+        What they derive from.
+
+    Returns
+    -------
+    seeds : list of int
+        Anything that takes a `random_state` takes them.
+
+    Raises
+    ------
+    ValueError
+        If `n_repeats` is no positive integer.
+    """
+    if not isinstance(n_repeats, Integral) or n_repeats < 1:
+        raise ValueError(f"n_repeats must be an integer of at least 1; got {n_repeats!r}.")
+    rng = np.random.RandomState(seed_of(random_state))
+    return rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
+
+
+def check_labels(labels, name: str) -> np.ndarray:
+    """Labels as an array without missing values.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Numbers, booleans or strings, or a column of pandas.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,)
+        Strings in place of objects, all else as it was.
+
+    Raises
+    ------
+    ValueError
+        If it is not one column, values are missing, or are of another kind.
+    """
+    labels = column_or_1d(labels)
+    kind = labels.dtype.kind
+    if kind not in "biufUSO":
+        raise ValueError(
+            f"{name} has the type {labels.dtype}, which is not for labels. Give numbers, booleans "
+            "or strings."
+        )
+    if kind == "O":
+        # NaN differs from itself; pandas' NA does not say.
+        n_missing = sum(v is None or type(v).__name__ == "NAType" or v != v for v in labels)
+    else:
+        n_missing = int(np.sum(~np.isfinite(labels))) if kind == "f" else 0
+    if n_missing:
+        raise ValueError(
+            f"{name} has {n_missing} missing or infinite values. Leave those rows out."
+        )
+    return labels.astype(str) if kind == "O" else labels
+
+
+def check_classes(y, name: str) -> np.ndarray:
+    """Classes as an array of at least two.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Classes.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    y : ndarray of shape (n,)
+        As :func:`check_labels` makes them.
+
+    Raises
+    ------
+    ValueError
+        If they are continuous, or all the same.
+    """
+    y = check_labels(y, name)
+    if y.dtype.kind == "f" and np.any(y != np.floor(y)):
+        raise ValueError(
+            f"{name} is continuous, where classes are expected. Read it by style_probe, as a "
+            "factor, or cut it into classes."
+        )
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"{name} has one class, {y[:1]}; a probe needs at least 2.")
+    return y
+
+
+def check_test_classes(y_test, y: np.ndarray, name: str) -> np.ndarray:
+    """Classes of test rows as an array.
+
+    Parameters
+    ----------
+    y_test : array-like of shape (n_test,)
+        Classes.
+    y : ndarray of shape (n,)
+        Those of the other rows.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    y_test : ndarray of shape (n_test,)
+        As :func:`check_labels` makes them.
+
+    Raises
+    ------
+    ValueError
+        If there are others than in `y`.
+    """
+    y_test = check_labels(y_test, f"{name} of the test rows")
+    others = sorted(set(y_test.tolist()) - set(y.tolist()), key=str)
+    if others:
+        raise ValueError(
+            f"{name} of the test rows has classes that {name} does not have: {others[:5]}. No "
+            "probe can learn them; leave those test rows out, or give rows of these classes."
+        )
+    return y_test
+
+
+def check_train_classes(y: np.ndarray, splits, name: str) -> None:
+    """Raise where a split leaves one class to learn from.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Classes.
+    splits : list of (int, split)
+        As :func:`make_splits` gives them.
+    name : str
+        What the classes are, for the message.
+
+    Raises
+    ------
+    ValueError
+        If there is one class in the train rows of a split.
+    """
+    if any(len(np.unique(y[train])) < 2 for _, (train, _, _) in splits):
+        raise ValueError(
+            f"{name} has rows of one class only left to train on in one of the splits. Give more "
+            "rows of the other classes, or groups that hold several classes."
+        )
+
+
+def make_splits(
+    n: int,
+    seeds: Sequence[int],
+    *,
+    test_size: float,
+    validation_size: float,
+    classes: np.ndarray | None = None,
+    groups=None,
+    n_test: int = 0,
+) -> list[tuple[int, Split]]:
+    """Train, validation and test rows for each seed.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows to split.
+    seeds : sequence of int
+        One for each split.
+    test_size : float
+        Share of the rows to test on.
+    validation_size : float
+        Share of all others to choose settings on.
+    classes : ndarray of shape (n,), default=None
+        Stratifies the splits, unless there are groups.
+    groups : array-like of shape (n,), default=None
+        Rows of one group stay together.
+    n_test : int, default=0
+        Number of test rows that follow the n rows; 0 splits them off.
+
+    Returns
+    -------
+    splits : list of (int, (ndarray, ndarray, ndarray))
+        Each seed with the numbers of the train, validation and test rows.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, groups, or rows of a class.
+    """
+    if groups is not None:
+        groups = check_labels(groups, "groups")
+        if len(groups) != n:
+            raise ValueError(f"groups has {len(groups)} rows and X {n}. Give each row its group.")
+        splitter, n_units = GroupShuffleSplit, len(np.unique(groups))
+    else:
+        splitter, n_units = (ShuffleSplit if classes is None else StratifiedShuffleSplit), n
+
+    def split(rows, size, seed):
+        by = [None if labels is None else labels[rows] for labels in (classes, groups)]
+        kept, held = next(splitter(1, test_size=size, random_state=seed).split(rows, *by))
+        return rows[kept], rows[held]
+
+    splits = []
+    try:
+        for seed in seeds:
+            rest, test = np.arange(n), np.arange(n, n + n_test)
+            if n_test == 0:
+                rest, test = split(rest, test_size, seed)
+            splits.append((seed, (*split(rest, validation_size, seed), test)))
+    except ValueError as error:
+        held = 0 if n_test else test_size
+        smallest = min(held or 1, (1 - held) * validation_size, (1 - held) * (1 - validation_size))
+        # One more than the smallest part needs, for what rounding may take from it.
+        needed = math.ceil(1 / smallest) + 1
+        if splitter is StratifiedShuffleSplit:
+            found, counts = np.unique(classes, return_counts=True)
+            what = f"the class {found[counts.argmin()]} has {counts.min()} row(s)"
+            advice = f"{needed} rows of each class are enough. Leave rarer classes out"
+        else:
+            what = f"there are {n_units} {'rows' if groups is None else 'groups'}"
+            advice = f"{needed} are enough. Give more"
+        raise ValueError(
+            f"The rows cannot be split into train, validation and test rows, as {what}; {advice}, "
+            "or change test_size or validation_size."
+        ) from error
+    return splits

@@ -1,0 +1,159 @@
+"""From any transformer and any data to the arrays that the evaluation looks at."""
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_array
+
+from sklearn_simvae.views import Layout, default_augmentation, make_views
+from sklearn_simvae.views.augmentation import Augmentation
+
+_ROWS = 1024
+
+
+def representations(estimator, X) -> np.ndarray:
+    """What a transformer makes of rows, or the rows themselves.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        Anything with `transform`. None and "passthrough" take X as it is.
+    X : array-like of shape (n, ...)
+        What `estimator` transforms, or representations of shape (n, n_features).
+
+    Returns
+    -------
+    Z : ndarray of float32 or float64 of shape (n, n_features)
+        The representations.
+
+    Raises
+    ------
+    ValueError
+        If `estimator` has no `transform`, or the representations are not a finite 2-D array.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.evaluation.representations import representations
+    >>> representations(None, [[0.0, 1.0], [2.0, 3.0]]).shape
+    (2, 2)
+    """
+    if not is_passthrough(estimator):
+        if not hasattr(estimator, "transform"):
+            raise ValueError(
+                f"estimator must be a fitted transformer, or None where X holds representations; "
+                f"got {type(estimator).__name__}, which has no transform."
+            )
+        X = estimator.transform(X)
+    return check_array(
+        X.toarray() if hasattr(X, "toarray") else X,
+        dtype=[np.float32, np.float64],
+        input_name="representations",
+    )
+
+
+def is_passthrough(estimator) -> bool:
+    """Whether rows are representations as they come."""
+    return estimator is None or (isinstance(estimator, str) and estimator == "passthrough")
+
+
+def view_representations(
+    estimator, X, augmentation=None, input_shape=None, n_views=2, random_state=0
+) -> np.ndarray:
+    """Representations of several views of each sample.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        As for :func:`representations`.
+    X : array-like of shape (n, n_views, ...) or (n, ...)
+        Samples of views; rows of which views are to be made where `augmentation` is given.
+    augmentation : callable, "auto" or None, default=None
+        Makes the views, as for the estimators. None takes them from the second axis of X.
+    input_shape : tuple of int, default=None
+        The shape of one row, where `augmentation` needs to know it.
+    n_views : int, default=2
+        Views to make.
+    random_state : int, default=0
+        Seed of the augmentation.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, n_views, n_features)
+        The representation of each view by itself.
+
+    Raises
+    ------
+    ValueError
+        If X has no views and none are made, or as :func:`representations` raises.
+    """
+    if augmentation is None:
+        X = np.asarray(X)
+        if X.ndim < 3 or X.shape[1] < 2:
+            raise ValueError(
+                f"X of shape {X.shape} has no axis of at least two views. Give samples of views, "
+                "(n, n_views, ...), or an augmentation that makes views of rows."
+            )
+        views = [X[:, view] for view in range(X.shape[1])]
+    else:
+        views = (
+            augmented_rows(X, augmentation, input_shape, random_state=[random_state, view])[0]
+            for view in range(n_views)
+        )
+    return np.stack([representations(estimator, view) for view in views], axis=1)
+
+
+def augmented_rows(
+    X, augmentation="auto", input_shape=None, random_state=0
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """An augmented copy of each row, and what was done to it.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+        Rows, without views.
+    augmentation : callable or "auto", default="auto"
+        From a batch of tensors to a batch of tensors.
+    input_shape : tuple of int, default=None
+        The shape of one row, where X alone does not tell.
+    random_state : int or sequence of int, default=0
+        Seed.
+
+    Returns
+    -------
+    rows : ndarray of the shape, dtype and scale of X
+        Any transformer that takes X takes them.
+    factors : dict of str to ndarray of shape (n,)
+        The parameters that the package's own augmentations drew, by name; empty for others.
+
+    Raises
+    ------
+    ValueError
+        If X has views already, or the augmentation does not fit it.
+    """
+    X = np.asarray(X)
+    if X.dtype not in (np.uint8, np.float32, np.float64):
+        X = X.astype(np.float32)
+    layout, has_views = Layout.infer(X, input_shape)
+    if has_views:
+        raise ValueError(
+            f"X of shape {X.shape} has a views axis already. Give rows as they are, or "
+            "input_shape, the shape of one row, if it was read wrongly."
+        )
+    if isinstance(augmentation, str):
+        augmentation = default_augmentation(layout.kind, layout.network_shape[0])
+    seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
+    generator = torch.Generator().manual_seed(seed)
+    out, noted = np.empty_like(X), []
+    for start in range(0, len(X), _ROWS):
+        rows = torch.from_numpy(np.array(X[start : start + _ROWS]))
+        if isinstance(augmentation, Augmentation):
+            x, factors = augmentation.augment_with_factors(layout.to_network(rows), generator)
+            noted.append({name: value.numpy() for name, value in factors.items()})
+        else:
+            x = make_views(rows, layout, 1, augmentation, generator).flatten(0, 1)
+        # A transformer that was fitted on pixels of 0 to 255 has to see such pixels again.
+        x = x.mul(255).round().clamp(0, 255) if layout.pixels else x
+        out[start : start + _ROWS] = layout.from_network(x).numpy()
+    factors = (
+        {name: np.concatenate([part[name] for part in noted]) for name in noted[0]} if noted else {}
+    )
+    return out, factors

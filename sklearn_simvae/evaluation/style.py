@@ -1,0 +1,324 @@
+"""How much style, all that is not content, a representation holds."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics import r2_score
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_consistent_length
+
+from sklearn_simvae.evaluation.probes import (
+    Split,
+    check_classes,
+    check_labels,
+    check_probes,
+    check_seeds,
+    check_sizes,
+    check_test_classes,
+    check_train_classes,
+    class_scores,
+    features,
+    fit_probe,
+    make_splits,
+)
+from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.table import ResultTable
+from sklearn_simvae.views.augmentation import Augmentation
+
+PROBES = ("linear", "mlp", "knn")
+
+
+def style_probe(
+    estimator,
+    X,
+    factors=None,
+    *,
+    augmentation=None,
+    input_shape: tuple[int, ...] | None = None,
+    X_test=None,
+    factors_test=None,
+    groups=None,
+    probes: str | Iterable[str] | Mapping[str, object] = ("linear", "mlp"),
+    test_size: float = 0.2,
+    validation_size: float = 0.2,
+    n_repeats: int = 3,
+    random_state=None,
+    n_jobs: int | None = None,
+) -> ResultTable:
+    r"""How well factors of style are read off the representations of a fitted transformer.
+
+    The factors are what is known of each row: position, size, colour. Or each row is augmented,
+    and the factors are what the augmentation drew, e.g. where it cropped: style of which a
+    representation that is made to ignore the augmentation should know nothing.
+
+    Rows are split, settings chosen and probes scored as in
+    :func:`~sklearn_simvae.evaluation.probes.probe`. A factor of floats is read by regression,
+    whose metric on the test rows is
+
+    .. math:: R^2 = 1 - \frac{\sum_i (s_i - \hat s_i)^2}{\sum_i (s_i - \bar s)^2}
+
+    which is 1 for a factor that is read without error and about 0 or below for one that is not
+    there. All such factors are read at once, with one setting, which is best on the average of
+    their :math:`R^2`. A factor of strings, booleans, integers or categories is read by
+    classification.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        Anything with `transform`, which is not fitted again. None and "passthrough" take X for
+        representations.
+    X : array-like of shape (n, ...)
+        What `estimator` transforms; without views, where it is augmented.
+    factors : dict of str to array-like of shape (n,), DataFrame, or array-like, default=None
+        The factors by name; or one of shape (n,), named "style"; or those in the columns of shape
+        (n, n_factors), named "0", "1", and so on. None takes those of an augmentation.
+    augmentation : augmentation of the package or "auto", default=None
+        Makes one augmented copy of each row, and factors of what it drew. None is "auto", that of
+        the estimators, where there are no factors.
+    input_shape : tuple of int, default=None
+        The shape of one row, where the augmentation needs to know it.
+    X_test : array-like of shape (n_test, ...), default=None
+        Test rows that stand for all repeats. None splits them off X.
+    factors_test : as `factors`, default=None
+        Theirs, in the same form.
+    groups : array-like of shape (n,), default=None
+        Rows of one group stay in one part of each split.
+    probes : sequence of str, or dict of str to str or estimator, default=("linear", "mlp")
+        Some of "linear" (ridge or logistic regression), "mlp" and "knn". In a dict, a value is one
+        of those names or an estimator of your own: a classifier for classes, a regressor for
+        numbers, of which clones are fitted, as they are, on train and validation rows together.
+    test_size : float, default=0.2
+        Share of the rows, or of the groups, to test on.
+    validation_size : float, default=0.2
+        Share of all others to choose settings on.
+    n_repeats : int, default=3
+        Number of splits.
+    random_state : int, RandomState or None, default=None
+        Fixes the augmentation, the splits and the probes.
+    n_jobs : int, default=None
+        Probes to fit at a time, as in scikit-learn; the numbers do not depend on it.
+
+    Returns
+    -------
+    table : ResultTable
+        Rows of "factor", "probe", "metric", "seed" (of the repeat), "value" and "setting" (what
+        was chosen). The metric of regressions is "r2", for which there is also a factor "mean",
+        the mean over all of them. Those of classifications are "accuracy", "balanced_accuracy" and
+        "chance_accuracy", that of always guessing the class that is most frequent in training.
+
+    Raises
+    ------
+    ValueError
+        If lengths or names of factors differ, an augmentation does not tell what it drew, a factor
+        is read by no probe, there are too few rows, or a parameter is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If a factor is left out because it is the same for all rows.
+
+    See Also
+    --------
+    sklearn_simvae.evaluation.probes.probe : How well classes are read.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A probabilistic model behind self-supervised learning", TMLR
+    2024, which defines content and style so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.evaluation.style import style_probe
+    >>> rng = np.random.default_rng(0)
+    >>> angle, weight = rng.uniform(size=(2, 200))
+    >>> Z = np.column_stack([np.cos(angle), np.sin(angle)])
+    >>> factors = {"angle": angle, "weight": weight}
+    >>> table = style_probe(None, Z, factors, probes=["linear"], random_state=0)
+    >>> bool(table.mean(factor="angle") > 0.9), bool(table.mean(factor="weight") < 0.1)
+    (True, True)
+    """
+    named = check_probes(probes, PROBES, lambda model: is_classifier(model) or is_regressor(model))
+    check_sizes(test_size=test_size, validation_size=validation_size)
+    seeds = check_seeds(n_repeats, random_state)
+    augment = factors is None
+    if augment:
+        _check_augmentation(augmentation, factors_test)
+        augmentation = "auto" if augmentation is None else augmentation
+        X, factors = augmented_rows(X, augmentation, input_shape, random_state=[seeds[0], 0])
+        if X_test is not None:
+            X_test, factors_test = augmented_rows(
+                X_test, augmentation, input_shape, random_state=[seeds[0], 1]
+            )
+    elif augmentation is not None:
+        raise ValueError(
+            "factors and augmentation were both given, but the factors of augmented rows are what "
+            "the augmentation drew. Give one of them."
+        )
+    elif (X_test is None) != (factors_test is None):
+        raise ValueError(
+            "X_test and factors_test must be given together, or neither; got one of them."
+        )
+    factors = _check_factors(factors, X)
+    tested = None if X_test is None else _check_test_factors(factors_test, X_test, factors)
+    n = len(next(iter(factors.values())))
+    splits = make_splits(
+        n,
+        seeds,
+        test_size=test_size,
+        validation_size=validation_size,
+        groups=groups,
+        n_test=0 if tested is None else len(next(iter(tested.values()))),
+    )
+    for name, values in factors.items():
+        if not _is_numeric(values):
+            check_train_classes(values, splits, f"the factor {name!r}")
+    if tested is not None:
+        factors = {name: np.concatenate([values, tested[name]]) for name, values in factors.items()}
+    targets = _targets(factors)
+    jobs = [
+        (names, y, name, value, seed, split)
+        for seed, split in splits
+        for names, y in targets
+        for name, value in named.items()
+        if _reads(value, y)
+    ]
+    unread = [names for names, y in targets if not any(_reads(v, y) for v in named.values())]
+    if unread:
+        raise ValueError(
+            f"No probe reads the factors {unread[0]}. Numbers need a regressor and classes a "
+            f"classifier among probes, or one of {list(PROBES)}, which do both."
+        )
+
+    Z = features(estimator, X, X_test)
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_read)(value, Z, names, y, split, seed) for names, y, _, value, seed, split in jobs
+    )
+    return ResultTable(
+        {
+            "factor": factor,
+            "probe": name,
+            "metric": metric,
+            "seed": seed,
+            "value": value,
+            "setting": setting,
+        }
+        for (_, _, name, _, seed, _), (values, setting) in zip(jobs, results, strict=True)
+        for factor, metric, value in values
+    )
+
+
+def _read(probe, Z, names: list[str], y, split: Split, seed: int) -> tuple[list[tuple], str]:
+    """Factor, metric and value on the test rows of each of the targets, and the setting."""
+    model, setting = fit_probe(probe, Z, y, split, seed)
+    train, validation, test = split
+    predicted = model.predict(Z[test])
+    if y.ndim == 2:
+        scores = r2_score(y[test], predicted.reshape(len(test), -1), multioutput="raw_values")
+        values = [(name, "r2", float(r2)) for name, r2 in zip(names, scores, strict=True)]
+        return [*values, ("mean", "r2", float(np.mean(scores)))], setting
+    seen, counts = np.unique(y[np.concatenate([train, validation])], return_counts=True)
+    scores = class_scores(y[test], predicted)
+    scores["chance_accuracy"] = float(np.mean(y[test] == seen[counts.argmax()]))
+    return [(names[0], metric, value) for metric, value in scores.items()], setting
+
+
+def _reads(probe, y: np.ndarray) -> bool:
+    """Whether a probe is of the kind that a target needs."""
+    return isinstance(probe, str) or (is_regressor(probe) if y.ndim == 2 else is_classifier(probe))
+
+
+def _is_numeric(values: np.ndarray) -> bool:
+    return values.dtype.kind == "f"
+
+
+def _targets(factors: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+    """All numeric factors in the columns of one array, and each of the others."""
+    numeric = [name for name, values in factors.items() if _is_numeric(values)]
+    targets = [([name], values) for name, values in factors.items() if name not in numeric]
+    if numeric:
+        targets.insert(0, (numeric, np.column_stack([factors[name] for name in numeric])))
+    return targets
+
+
+def _check_augmentation(augmentation, factors_test) -> None:
+    """Raise where an augmentation will not tell what it draws."""
+    if factors_test is not None:
+        raise ValueError("factors_test was given without factors. Give both, or neither.")
+    automatic = isinstance(augmentation, str) and augmentation == "auto"
+    if not (augmentation is None or automatic or isinstance(augmentation, Augmentation)):
+        raise ValueError(
+            f"augmentation must be 'auto' or one of sklearn_simvae.views.augmentation, which tell "
+            f"what they drew; got {augmentation!r}. Augment the rows yourself, and give what was "
+            "done to them as factors."
+        )
+
+
+def _named(factors) -> dict[str, object]:
+    """The factors by name, in whatever form they come."""
+    if isinstance(factors, Mapping) or hasattr(factors, "columns"):
+        names = factors if isinstance(factors, Mapping) else factors.columns
+        return {str(name): factors[name] for name in names}
+    # A column of pandas keeps its type, which may be categorical.
+    if np.ndim(factors) == 1:
+        return {"style": factors}
+    factors = np.asarray(factors)
+    if factors.ndim != 2:
+        raise ValueError(
+            f"factors has the shape {factors.shape}. Give an array of shape (n,) or (n, "
+            "n_factors), a dict of arrays of shape (n,), or a DataFrame."
+        )
+    return {str(i): column for i, column in enumerate(factors.T)}
+
+
+def _check_factors(factors, X) -> dict[str, np.ndarray]:
+    """The factors that differ between rows: float64 to regress, all others to classify."""
+    factors = _named(factors)
+    if not factors:
+        raise ValueError(
+            "There are no factors to read. Give some, or an augmentation of "
+            "sklearn_simvae.views.augmentation, which tells what it drew."
+        )
+    if "mean" in factors:
+        raise ValueError("A factor is named 'mean', as is the mean over all. Name it otherwise.")
+    checked = {}
+    for name, values in factors.items():
+        labels = check_labels(values, f"the factor {name!r}")
+        check_consistent_length(X, labels)
+        if str(getattr(values, "dtype", "")) == "category":
+            labels = labels.astype(str)
+        if np.all(labels == labels[:1]):
+            warnings.warn(
+                f"The factor {name!r} is the same for all rows, and is left out.", stacklevel=3
+            )
+        elif _is_numeric(labels):
+            checked[name] = labels.astype(np.float64)
+        else:
+            checked[name] = check_classes(labels, f"the factor {name!r}")
+    if not checked:
+        raise ValueError(
+            f"All factors, {list(factors)}, are the same for all rows. Give factors that vary."
+        )
+    return checked
+
+
+def _check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.ndarray]:
+    """The same factors of the test rows."""
+    named, checked = _named(factors_test), {}
+    missing = [name for name in factors if name not in named]
+    if missing:
+        raise ValueError(
+            f"factors_test has {list(named)} and lacks {missing}. Give all that factors has."
+        )
+    for name, values in factors.items():
+        what = f"the factor {name!r}"
+        if _is_numeric(values):
+            checked[name] = check_labels(named[name], f"{what} of the test rows").astype(np.float64)
+        else:
+            labels = check_labels(named[name], f"{what} of the test rows")
+            labels = labels.astype(str) if values.dtype.kind == "U" else labels
+            checked[name] = check_test_classes(labels, values, what)
+        check_consistent_length(X_test, checked[name])
+    return checked

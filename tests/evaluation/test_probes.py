@@ -1,0 +1,638 @@
+"""How well classes are read, on representations of which it is known what they hold."""
+
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_simvae.evaluation import probes
+from sklearn_simvae.evaluation.probes import (
+    PROBES,
+    check_seeds,
+    class_scores,
+    fit_probe,
+    hungarian_accuracy,
+    make_splits,
+    probe,
+)
+from tests.conftest import tiny
+
+RNG = np.random.default_rng(0)
+N, N_CLASSES = 240, 4
+
+CONTENT = np.repeat(np.arange(N_CLASSES), N // N_CLASSES)
+ONE_HOT = np.eye(N_CLASSES)[CONTENT]
+NOISE = RNG.standard_normal((N, 6))
+
+
+class SpyTransformer(BaseEstimator):
+    """Gives rows back, and keeps those that it was given."""
+
+    def __init__(self):
+        self.seen = []
+
+    def transform(self, X):
+        self.seen.append(np.array(X))
+        return X
+
+
+class SpyClassifier(ClassifierMixin, BaseEstimator):
+    """Guesses, and keeps for all its clones what each is fitted on and asked."""
+
+    calls = []
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.calls.append(("fit", X, y, self.random_state))
+        return self
+
+    def predict(self, X):
+        self.calls.append(("predict", X, None, self.random_state))
+        return np.full(len(X), self.classes_[0])
+
+
+@pytest.fixture
+def spied():
+    SpyClassifier.calls.clear()
+    yield SpyClassifier.calls
+    SpyClassifier.calls.clear()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Networks that are cut short, for what does not depend on how well they do."""
+    monkeypatch.setattr(probes, "_MLP_STEPS", 20)
+
+
+def global_states():
+    """What numpy and torch would draw next, if they were asked."""
+    return str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
+
+
+# What probes tell of known representations
+
+
+@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_content_is_read_without_error_where_nothing_else_is_there(name, scale):
+    table = probe(None, scale * ONE_HOT, CONTENT, probes=[name], n_repeats=2, random_state=0)
+    assert [row["value"] for row in table] == pytest.approx([1.0] * len(table))
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_nothing_is_read_off_noise(name):
+    n_repeats = 1 if name == "mlp" else 3
+    table = probe(None, NOISE, CONTENT, probes=[name], n_repeats=n_repeats, random_state=0)
+    for metric in {row["metric"] for row in table}:
+        # The best matching of clusters is a little above chance.
+        chance = 1 / N_CLASSES if "accuracy" in metric else 0.0
+        assert abs(table.mean(metric=metric) - chance) < 0.15
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "knn"])
+def test_content_is_read_beside_as_much_style(name):
+    Z = np.hstack([10 * ONE_HOT, NOISE[:, :2]])
+    table = probe(None, Z, CONTENT, probes=[name], n_repeats=2, random_state=0)
+    assert table.mean(metric="accuracy") > 0.97
+
+
+def test_probes_tell_content_on_a_line_from_content_that_is_bent(rng):
+    """Which is what there is more than one probe for."""
+    angle = rng.uniform(0, 2 * np.pi, 400)
+    y = (np.sin(3 * angle) > 0).astype(int)
+    Z = np.column_stack([np.cos(angle), np.sin(angle)])
+    table = probe(None, Z, y, probes=("linear", "knn", "mlp"), n_repeats=1, random_state=0)
+    assert table.mean(probe="linear", metric="accuracy") < 0.8
+    assert table.mean(probe="knn", metric="accuracy") > 0.9
+    assert table.mean(probe="mlp", metric="accuracy") > 0.9
+
+
+def test_balanced_accuracy_counts_classes_alike():
+    y = np.repeat([0, 1], [190, 10])
+    table = probe(None, NOISE[:200], y, probes=["linear"], random_state=0)
+    assert table.mean(metric="accuracy") > 0.9
+    assert table.mean(metric="balanced_accuracy") == pytest.approx(0.5, abs=0.1)
+
+
+def test_class_scores_are_scikit_learns_without_its_warning():
+    y = np.array(["a", "a", "b", "c", "c", "c"])
+    predicted = np.array(["a", "b", "b", "c", "a", "c"])
+    assert class_scores(y, predicted)["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(y, predicted)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = class_scores(np.array([0, 0, 1]), np.array([0, 2, 1]))
+    assert scores == {
+        "accuracy": pytest.approx(2 / 3),
+        "balanced_accuracy": pytest.approx(0.75),
+    }
+
+
+# Clusters
+
+
+@pytest.mark.parametrize(
+    "y, clusters, expected",
+    [
+        ([0, 0, 1, 1], [1, 1, 0, 0], 1.0),
+        (["cat", "cat", "dog", "dog"], [5, 5, 9, 5], 0.75),
+        # More clusters than classes, and fewer.
+        ([0, 0, 0, 1], [0, 1, 2, 3], 0.5),
+        ([0, 1, 2, 3], [0, 0, 0, 0], 0.25),
+        # Matched one by one: each cluster's most frequent class would give 3/4.
+        ([0, 0, 0, 1], [0, 0, 1, 1], 0.75),
+        ([0, 0, 0, 0, 1], [0, 0, 1, 1, 1], 0.6),
+        ([True, False], ["x", "y"], 1.0),
+    ],
+)
+def test_clusters_are_matched_to_classes_one_by_one(y, clusters, expected):
+    assert hungarian_accuracy(y, clusters) == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
+def test_matching_ignores_names_and_order_and_is_bounded(pairs):
+    y, clusters = np.array(pairs).T
+    accuracy = hungarian_accuracy(y, clusters)
+    largest = np.bincount(clusters).max()
+    assert 1 / len(y) <= accuracy <= 1
+    # One cluster alone gets at least its share of one class.
+    assert accuracy >= largest / len(y) / 5
+    assert hungarian_accuracy(clusters, y) == pytest.approx(accuracy)
+    order = np.random.default_rng(0).permutation(len(y))
+    names = np.array(list("vwxyz"))
+    assert hungarian_accuracy(names[y][order], 7 - clusters[order]) == pytest.approx(accuracy)
+    assert hungarian_accuracy(y, y) == 1.0
+
+
+@pytest.mark.parametrize("y, clusters", [([0, 1], [0]), ([], []), ([[0, 1], [1, 0]], [0, 1])])
+def test_matching_refuses_what_cannot_be_matched(y, clusters):
+    with pytest.raises(ValueError):
+        hungarian_accuracy(y, clusters)
+
+
+def test_mixture_sees_no_labels(rng):
+    """Its clusters are the same whatever the labels, and so is their agreement with one another."""
+    Z = ONE_HOT + 0.1 * rng.standard_normal(ONE_HOT.shape)
+    shuffled = rng.permutation(CONTENT)
+    right = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
+    wrong = probe(None, Z, shuffled, probes=["gmm"], n_repeats=1, random_state=0)
+    assert right.mean(metric="nmi") == pytest.approx(1.0)
+    assert wrong.mean(metric="ari") == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize("d", [1, 8, 40])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_no_probe_fails_on_a_collapsed_representation(d):
+    Z = np.full((N, d), 0.3, dtype=np.float32)
+    table = probe(None, Z, CONTENT, n_repeats=1, random_state=0)
+    for name in PROBES:
+        assert table.mean(probe=name, metric="accuracy") == pytest.approx(1 / N_CLASSES, abs=0.01)
+    assert table.mean(metric="nmi") == pytest.approx(0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("rank", [1, 3])
+def test_mixture_does_not_fail_on_repeated_features(rank):
+    Z = np.tile(NOISE[:, :rank], 20 // rank)
+    table = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
+    assert np.isfinite([row["value"] for row in table]).all()
+
+
+@pytest.mark.parametrize("d, expected", [(32, "full"), (33, "diag")])
+def test_mixture_of_wide_representations_is_diagonal(d, expected, rng):
+    Z = np.hstack([ONE_HOT, rng.standard_normal((N, d - N_CLASSES))])
+    table = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
+    assert {row["setting"] for row in table} == {f"covariance_type={expected}"}
+
+
+# Train, validation and test rows
+
+
+@pytest.mark.parametrize("with_groups", [False, True])
+def test_parts_are_apart_together_all_rows_and_of_the_size_asked_for(with_groups):
+    groups = np.arange(N) % 40 if with_groups else None
+    splits = make_splits(
+        N, [3, 4], test_size=0.25, validation_size=0.4, classes=CONTENT, groups=groups
+    )
+    for _, (train, validation, test) in splits:
+        np.testing.assert_array_equal(
+            np.sort(np.concatenate([train, validation, test])), np.arange(N)
+        )
+        assert [len(train), len(validation), len(test)] == [108, 72, 60]
+        if not with_groups:
+            for part in (train, validation, test):
+                assert np.ptp(np.bincount(CONTENT[part])) == 0
+    assert [seed for seed, _ in splits] == [3, 4]
+    assert set(splits[0][1][2]) != set(splits[1][1][2])
+
+
+def test_groups_do_not_cross_into_another_part(rng):
+    groups = rng.integers(0, 30, N)
+    for _, parts in make_splits(N, range(5), test_size=0.2, validation_size=0.2, groups=groups):
+        train, validation, test = (set(groups[part]) for part in parts)
+        assert not train & validation
+        assert not train & test
+        assert not validation & test
+
+
+def test_a_probe_that_knows_groups_by_heart_reads_nothing_of_new_ones(rng):
+    """Each group has a class and a place of its own, which do not go together."""
+    groups = np.repeat(np.arange(60), 4)
+    y = rng.permutation(np.repeat([0, 1], 30))[groups]
+    Z = rng.standard_normal((60, 5))[groups]
+    across = probe(None, Z, y, probes=["knn"], n_repeats=2, random_state=0)
+    apart = probe(None, Z, y, groups=groups, probes=["knn"], n_repeats=5, random_state=0)
+    assert across.mean(metric="accuracy") > 0.95
+    assert apart.mean(metric="accuracy") < 0.75
+
+
+def test_given_test_rows_are_all_tested_and_none_of_the_others(spied):
+    X_test = NOISE[:30] + 100
+    groups = np.arange(N) % 20
+    probe(
+        None,
+        NOISE,
+        CONTENT,
+        X_test=X_test,
+        y_test=CONTENT[:30] * 0,
+        groups=groups,
+        probes={"spy": SpyClassifier()},
+        n_repeats=2,
+        random_state=0,
+    )
+    assert [call[0] for call in spied] == ["fit", "predict"] * 2
+    for _, X, _, _ in spied[1::2]:
+        np.testing.assert_array_equal(X, X_test.astype(np.float32))
+    for _, X, _, _ in spied[::2]:
+        np.testing.assert_array_equal(np.sort(X, 0), np.sort(NOISE.astype(np.float32), 0))
+
+
+def best_by_hand(Z, y, grid, make):
+    """The setting that is best on the validation rows of the only split."""
+    seed = check_seeds(1, 0)[0]
+    [(_, (train, validation, test))] = make_splits(
+        len(y), [seed], test_size=0.2, validation_size=0.2, classes=y
+    )
+    scores = [
+        make_pipeline(StandardScaler(), make(value))
+        .fit(Z[train], y[train])
+        .score(Z[validation], y[validation])
+        for value in grid
+    ]
+    best = make_pipeline(StandardScaler(), make(grid[np.argmax(scores)]))
+    both = np.concatenate([train, validation])
+    return grid[np.argmax(scores)], best.fit(Z[both], y[both]).score(Z[test], y[test])
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.7, 1.5])
+def test_k_is_chosen_on_validation_rows_and_the_probe_refitted_with_them(noise, rng):
+    Z = (ONE_HOT + noise * rng.standard_normal(ONE_HOT.shape)).astype(np.float32)
+    k, accuracy = best_by_hand(Z, CONTENT, [1, 5, 15, 50], KNeighborsClassifier)
+    table = probe(None, Z, CONTENT, probes=["knn"], n_repeats=1, random_state=0)
+    assert {row["setting"] for row in table} == {f"n_neighbors={k}"}
+    assert table.mean(metric="accuracy") == pytest.approx(accuracy)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "knn"])
+def test_neither_test_rows_nor_their_classes_change_a_probe(name, rng, short):
+    Z = (ONE_HOT + 0.3 * rng.standard_normal(ONE_HOT.shape)).astype(np.float32)
+    [(seed, split)] = make_splits(N, [0], test_size=0.3, validation_size=0.3, classes=CONTENT)
+    other_Z, other_y = Z.copy(), CONTENT.copy()
+    other_Z[split[2]] = 1e6
+    other_y[split[2]] = 99
+    model, setting = fit_probe(name, Z, CONTENT, split, seed)
+    other, other_setting = fit_probe(name, other_Z, other_y, split, seed)
+    assert setting == other_setting
+    np.testing.assert_array_equal(model.predict(Z), other.predict(Z))
+
+
+def test_settings_do_not_follow_the_classes_of_test_rows(rng):
+    Z = ONE_HOT + rng.standard_normal(ONE_HOT.shape)
+    X_test, wrong = Z[::2], np.roll(CONTENT[::2], 40)
+    kwargs = {"X_test": X_test, "probes": ["linear", "knn"], "random_state": 0}
+    right = probe(None, Z, CONTENT, y_test=CONTENT[::2], **kwargs)
+    other = probe(None, Z, CONTENT, y_test=wrong, **kwargs)
+    assert [row["setting"] for row in right] == [row["setting"] for row in other]
+    assert right.mean(metric="accuracy") > other.mean(metric="accuracy") + 0.2
+
+
+def test_neighbours_are_never_more_than_train_rows():
+    y = np.arange(24) % 2
+    table = probe(None, NOISE[:24], y, probes=["knn"], n_repeats=8, random_state=0)
+    # 15 train rows.
+    assert {row["setting"] for row in table} <= {f"n_neighbors={k}" for k in (1, 5, 15)}
+    tiny_table = probe(
+        None, NOISE[:12], y[:12], probes=["knn"], n_repeats=4, test_size=0.5, validation_size=0.5
+    )
+    assert {row["setting"] for row in tiny_table} == {"n_neighbors=1"}
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.integers(0, 30), min_size=2, max_size=5),
+    st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.7]),
+    st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.7]),
+)
+def test_as_many_rows_of_each_class_as_the_message_asks_for_are_enough(more, test, validation):
+    def split(y):
+        return make_splits(len(y), [0], test_size=test, validation_size=validation, classes=y)
+
+    y = np.repeat([0, 1], [40, 1])
+    with pytest.raises(ValueError, match="class 1 has 1 row") as info:
+        split(y)
+    needed = int(str(info.value).split("; ")[1].split()[0])
+    y = np.repeat(np.arange(len(more)), np.add(more, needed))
+    for _, parts in split(y):
+        for part in parts:
+            assert len(part) >= len(more)
+
+
+# The ways of use
+
+
+def test_features_are_computed_once_whatever_the_probes_and_repeats():
+    spy = SpyTransformer()
+    probe(spy, NOISE, CONTENT, probes=["linear", "knn", "gmm"], n_repeats=2, random_state=0)
+    assert len(spy.seen) == 1
+    spy.seen.clear()
+    probe(
+        spy,
+        NOISE,
+        CONTENT,
+        X_test=NOISE[:9],
+        y_test=CONTENT[:9],
+        probes=["linear", "knn"],
+        random_state=0,
+    )
+    assert [len(X) for X in spy.seen] == [N, 9]
+
+
+def test_rows_name_probe_metric_seed_value_and_setting():
+    table = probe(None, NOISE, CONTENT, probes=["linear", "gmm"], n_repeats=2, random_state=0)
+    assert all(list(row) == ["probe", "metric", "seed", "value", "setting"] for row in table)
+    assert table.labels() == [
+        {"probe": "linear", "metric": "accuracy"},
+        {"probe": "linear", "metric": "balanced_accuracy"},
+        {"probe": "gmm", "metric": "accuracy"},
+        {"probe": "gmm", "metric": "nmi"},
+        {"probe": "gmm", "metric": "ari"},
+    ]
+    assert [row["n"] for row in table.summary()] == [2] * 5
+    assert len({row["seed"] for row in table}) == 2
+    assert all(type(row["value"]) is float and type(row["seed"]) is int for row in table)
+    assert all(row["setting"].startswith("C=") for row in table.select(probe="linear"))
+
+
+def test_random_state_fixes_the_table_and_global_states_are_left_alone(short):
+    built_in = {name: name for name in ("linear", "mlp", "gmm")}
+    kwargs = {"probes": {**built_in, "forest": RandomForestClassifier(3)}, "n_repeats": 1}
+    X, y = ONE_HOT[::4] + NOISE[::4, :4] / 2, CONTENT[::4]
+    states = global_states()
+    first = probe(None, X, y, random_state=0, **kwargs)
+    assert first == probe(None, X, y, random_state=0, **kwargs)
+    assert first == probe(None, X, y, random_state=np.random.RandomState(0), **kwargs)
+    assert first != probe(None, X, y, random_state=1, **kwargs)
+    assert probe(None, X, y, **kwargs) != probe(None, X, y, **kwargs)
+    assert global_states() == states
+
+
+def test_numbers_do_not_depend_on_n_jobs():
+    kwargs = {"probes": ["linear", "knn"], "n_repeats": 2, "random_state": 0}
+    alone = probe(None, NOISE, CONTENT, **kwargs)
+    # Threads start sooner than processes.
+    with joblib.parallel_config(backend="threading"):
+        assert alone == probe(None, NOISE, CONTENT, n_jobs=2, **kwargs)
+
+
+def test_own_classifiers_are_cloned_and_fitted_as_they_are(spied):
+    own = SpyClassifier()
+    svc = SVC(C=0.5)
+    table = probe(
+        None,
+        100 * NOISE,
+        CONTENT,
+        probes={"own": own, "svm": svc, "mine": "linear"},
+        n_repeats=1,
+        random_state=0,
+    )
+    assert [row["probe"] for row in table[::2]] == ["own", "svm", "mine"]
+    assert not hasattr(own, "classes_")
+    assert not hasattr(svc, "classes_")
+    (_, X, y, seed), _ = spied
+    # Neither scaled, nor seeded twice alike, and of train and validation rows together.
+    assert len(X) == len(y) == 0.8 * N
+    assert X.std() > 50
+    assert X.dtype == np.float32
+    assert type(seed) is int
+    assert table.select(probe="own")[0]["setting"] == ""
+    assert table.select(probe="mine")[0]["setting"].startswith("C=")
+
+
+def test_a_random_state_of_ones_own_stands(spied):
+    probe(None, NOISE, CONTENT, probes={"own": SpyClassifier(random_state=7)}, n_repeats=1)
+    assert {call[3] for call in spied} == {7}
+
+
+def test_only_the_network_is_cut_short_in_silence(rng):
+    Z = 1e3 * rng.standard_normal((N, 30))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        probe(None, Z, CONTENT, probes=["mlp"], n_repeats=1, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        probe(None, np.zeros((N, 2)), CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
+
+
+def make_simvae(X):
+    return tiny("SimVAE").fit(X)
+
+
+def make_pca(X):
+    return PCA(5).fit(X)
+
+
+def make_pipe(X):
+    return make_pipeline(StandardScaler(), PCA(5)).fit(X)
+
+
+@pytest.mark.parametrize("make", [make_simvae, make_pca, make_pipe])
+def test_any_fitted_transformer_will_do(make, digits):
+    X, y = digits
+    keep = y < 4
+    X, y = np.array(X[keep]), y[keep]
+    estimator = make(X)
+    through = probe(estimator, X, y, probes=["linear", "knn"], n_repeats=1, random_state=0)
+    Z = estimator.transform(X)
+    assert through == probe(None, Z, y, probes=["linear", "knn"], n_repeats=1, random_state=0)
+    assert through == probe(
+        "passthrough", Z, y, probes=["linear", "knn"], n_repeats=1, random_state=0
+    )
+    if make is not make_simvae:
+        assert through.mean(metric="accuracy") > 0.9
+
+
+@pytest.mark.parametrize(
+    "as_labels",
+    [
+        list,
+        lambda y: np.array(list("abcd"))[y],
+        lambda y: np.array(list("abcd"), dtype=object)[y],
+        lambda y: pd.Series(np.array(list("abcd"))[y]),
+        lambda y: pd.Series(y, dtype="category"),
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: y.astype(float),
+        lambda y: y[:, None],
+    ],
+)
+def test_labels_of_any_kind_give_the_same_numbers(as_labels, rng):
+    Z = ONE_HOT + rng.standard_normal(ONE_HOT.shape) / 2
+    kwargs = {"X_test": Z[:50], "probes": ["linear", "knn", "gmm"], "n_repeats": 1}
+    y_test = CONTENT[np.r_[:25, -25:0]]
+    kwargs["random_state"] = 0
+    expected = probe(None, Z, CONTENT, y_test=y_test, **kwargs)
+    table = probe(None, pd.DataFrame(Z), as_labels(CONTENT), y_test=as_labels(y_test), **kwargs)
+    for row, other in zip(table, expected, strict=True):
+        assert row["value"] == pytest.approx(other["value"])
+
+
+def test_truth_values_are_classes():
+    Z = NOISE[:, :2]
+    table = probe(None, Z, Z[:, 0] > 0, probes=["linear", "mlp", "knn"], n_repeats=1)
+    assert table.mean(metric="balanced_accuracy") > 0.85
+
+
+def test_rows_of_views_make_one_representation_each(sprites):
+    model = tiny("SimVAE", encoder="mlp").fit(sprites)
+    y = np.arange(40) % 2
+    table = probe(model, sprites, y, probes=["linear"], n_repeats=1, random_state=0)
+    assert len(table) == 2
+
+
+def test_nothing_given_is_modified():
+    X, y, groups = NOISE.copy(), CONTENT.copy(), np.arange(N) // 3
+    probe(None, X, y, groups=groups, probes=["linear", "gmm"], n_repeats=1, random_state=0)
+    np.testing.assert_array_equal(X, NOISE)
+    np.testing.assert_array_equal(y, CONTENT)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"y": CONTENT[:-1]}, "inconsistent numbers of samples"),
+        ({"y": np.zeros(N)}, "one class"),
+        ({"y": NOISE[:, 0]}, "continuous.*style_probe"),
+        ({"y": np.where(CONTENT == 0, np.nan, CONTENT)}, "60 missing"),
+        ({"y": np.where(CONTENT == 0, None, CONTENT)}, "60 missing"),
+        ({"y": pd.array(CONTENT, "Int64").take([-1, *range(1, N)], allow_fill=True)}, "1 missing"),
+        ({"y": np.full(N, np.datetime64("2020-01-01"))}, "datetime64"),
+        ({"y": ONE_HOT}, "1d array"),
+        ({"y": np.r_[CONTENT[:-1], 9]}, "class 9 has 1 row.*8 rows of each class"),
+        ({"X_test": NOISE}, "y_test must be given together"),
+        ({"y_test": CONTENT}, "y_test must be given together"),
+        ({"X_test": NOISE[:2], "y_test": [0, 9]}, r"does not have: \[9\]"),
+        ({"X_test": NOISE[:2], "y_test": [0, 1, 2]}, "inconsistent numbers of samples"),
+        ({"groups": np.arange(N - 1)}, "groups has 239 rows"),
+        ({"groups": np.zeros(N)}, "there are 1 groups"),
+        ({"groups": CONTENT == 0}, "there are 2 groups"),
+        ({"y": np.arange(N) >= 80, "groups": np.arange(N) // 80}, "one class only left"),
+        ({"groups": np.where(CONTENT == 0, np.nan, 1.0)}, "groups has 60 missing"),
+        ({"probes": ["linear", "svm"]}, "'svm', which is no probe.*'linear', 'mlp', 'knn', 'gmm'"),
+        ({"probes": [SVC()]}, "give a dict"),
+        ({"probes": {"svm": SVC}}, "no probe"),
+        ({"probes": {"pca": PCA()}}, "no probe"),
+        ({"probes": {0: "linear"}}, "no probe"),
+        ({"probes": []}, "empty"),
+        ({"n_repeats": 0}, "n_repeats must be"),
+        ({"n_repeats": 1.5}, "n_repeats must be"),
+        ({"test_size": 0}, "test_size must be"),
+        ({"test_size": 1.0}, "test_size must be"),
+        ({"test_size": "a"}, "test_size must be"),
+        ({"validation_size": -0.1}, "validation_size must be"),
+        ({"validation_size": 20}, "validation_size must be"),
+        ({"random_state": "a"}, "seed"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_transformed(change, message):
+    spy = SpyTransformer()
+    with pytest.raises(ValueError, match=message):
+        probe(spy, **{"X": NOISE, "y": CONTENT, **change})
+    assert not spy.seen
+
+
+@pytest.mark.parametrize(
+    "estimator, X, message",
+    [
+        (SVC(), NOISE, "has no transform"),
+        (None, np.where(NOISE > 3, np.nan, NOISE).clip(-1, None) * np.inf, "representations"),
+        (None, np.full((N, 2), 1e300), "too large for dtype\\('float32'\\)"),
+        (None, NOISE.reshape(N, 3, 2), "dim 3"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*(overflow|invalid value)")
+def test_representations_must_be_finite_rows(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        probe(estimator, X, CONTENT)
+
+
+def test_transformer_must_give_a_row_for_each_row():
+    class Halves(BaseEstimator):
+        def transform(self, X):
+            return X[::2]
+
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        probe(Halves(), NOISE, CONTENT)
+
+
+def test_test_rows_must_be_of_the_same_kind():
+    with pytest.raises(ValueError, match="6 features and X_test of 2"):
+        probe(None, NOISE, CONTENT, X_test=NOISE[:4, :2], y_test=[0, 1, 2, 3])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.integers(2, 5),
+    st.integers(8, 30),
+    st.integers(1, 4),
+    st.integers(0, 2**31 - 1),
+)
+def test_any_representation_of_enough_rows_is_read(n_classes, n_each, d, seed):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(n_classes), n_each)
+    Z = rng.standard_normal((len(y), d)) * 10.0 ** rng.integers(-20, 20, d)
+    assume(np.isfinite(Z).all())
+    table = probe(
+        None,
+        Z,
+        y,
+        probes={"knn": "knn", "tree": DecisionTreeClassifier(max_depth=2)},
+        n_repeats=1,
+        random_state=seed,
+    )
+    assert all(0 <= row["value"] <= 1 for row in table)
