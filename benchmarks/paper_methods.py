@@ -2,6 +2,8 @@
 
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import sklearn_simvae
 
@@ -110,7 +112,9 @@ METHODS = tuple(CANDIDATES)
 def make_method(method, data, settings, epochs, seed):
     """An estimator that is not fitted."""
     if method == "PCA":
-        return PCA(data.n_components, random_state=seed)
+        # It knows no views: each row is a sample.
+        rows = FunctionTransformer(lambda X: X.reshape(-1, data.train.X.shape[1]))
+        return make_pipeline(rows, PCA(data.n_components, random_state=seed))
     settings = dict(settings)
     n_components = settings.pop("n_components", data.n_components)
     augmentation = data.augmentation

@@ -11,7 +11,7 @@ from sklearn_simvae.evaluation.collapse import (
     uniformity,
 )
 from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
-from sklearn_simvae.evaluation.mutual_information import mutual_information
+from sklearn_simvae.evaluation.information import mutual_information
 from sklearn_simvae.evaluation.probes import hungarian_accuracy, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.evaluation.table import ResultTable

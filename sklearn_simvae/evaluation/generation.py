@@ -212,7 +212,8 @@ def _reads_pixels(estimator) -> bool:
 def _check_scale(X, X_generated, classifier) -> None:
     """Raise where one is pixels from 0 to 255 and the other from 0 to 1, as decoders give them."""
     pixels = [getattr(x, "dtype", None) == np.uint8 for x in (X, X_generated)]
-    if pixels[0] == pixels[1] or not hasattr(classifier, "predict") or _reads_pixels(classifier):
+    first = classifier[0] if isinstance(classifier, Pipeline) else classifier
+    if pixels[0] == pixels[1] or not hasattr(classifier, "predict") or _reads_pixels(first):
         return
     bytes_, others = (X, X_generated) if pixels[0] else (X_generated, X)
     if np.max(bytes_) > 1 and np.max(others) <= 1:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
+from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
 
@@ -103,13 +105,13 @@ def view_representations(
 
 def augmented_rows(
     X, augmentation="auto", input_shape=None, random_state=0
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[ArrayLike, dict[str, np.ndarray]]:
     """An augmented copy of each row, and what was done to it.
 
     Parameters
     ----------
     X : array-like of shape (n, ...)
-        Rows, without views.
+        Rows, without views; numbers.
     augmentation : callable or "auto", default="auto"
         From a batch of tensors to a batch of tensors.
     input_shape : tuple of int, default=None
@@ -119,7 +121,7 @@ def augmented_rows(
 
     Returns
     -------
-    rows : ndarray of the shape, dtype and scale of X
+    rows : ndarray, or DataFrame, of the shape, dtype and scale of X
         Any transformer that takes X takes them.
     factors : dict of str to ndarray of shape (n,)
         The parameters that the package's own augmentations drew, by name; empty for others.
@@ -129,6 +131,7 @@ def augmented_rows(
     ValueError
         If X has views already, or the augmentation does not fit it.
     """
+    frame = X if hasattr(X, "iloc") else None
     X = np.asarray(X)
     if X.dtype not in (np.uint8, np.float32, np.float64):
         X = X.astype(np.float32)
@@ -143,17 +146,20 @@ def augmented_rows(
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)
     out, noted = np.empty_like(X), []
-    for start in range(0, len(X), _ROWS):
-        rows = torch.from_numpy(np.array(X[start : start + _ROWS]))
-        if isinstance(augmentation, Augmentation):
-            x, factors = augmentation.augment_with_factors(layout.to_network(rows), generator)
-            noted.append({name: value.numpy() for name, value in factors.items()})
-        else:
-            x = make_views(rows, layout, 1, augmentation, generator).flatten(0, 1)
-        # A transformer that was fitted on pixels of 0 to 255 has to see such pixels again.
-        x = x.mul(255).round().clamp(0, 255) if layout.pixels else x
-        out[start : start + _ROWS] = layout.from_network(x).numpy()
-    factors = (
-        {name: np.concatenate([part[name] for part in noted]) for name in noted[0]} if noted else {}
-    )
+    # Augmentations from elsewhere draw from the global states.
+    with isolated_random_state(seed, generator.device):
+        for start in range(0, len(X), _ROWS):
+            rows = torch.from_numpy(np.array(X[start : start + _ROWS]))
+            if isinstance(augmentation, Augmentation):
+                x, factors = augmentation.augment_with_factors(layout.to_network(rows), generator)
+                noted.append({name: value.numpy() for name, value in factors.items()})
+            else:
+                x = make_views(rows, layout, 1, augmentation, generator).flatten(0, 1)
+            # A transformer that was fitted on pixels of 0 to 255 has to see such pixels again.
+            x = x.mul(255).round().clamp(0, 255) if layout.pixels else x
+            out[start : start + _ROWS] = layout.from_network(x).numpy()
+    names = noted[0] if noted else ()
+    factors = {name: np.concatenate([part[name] for part in noted]) for name in names}
+    if frame is not None:
+        out = type(frame)(out, index=frame.index, columns=frame.columns)
     return out, factors

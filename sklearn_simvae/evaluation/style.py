@@ -9,7 +9,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_simvae.evaluation.probes import (
+from sklearn_simvae.evaluation.probes import class_scores, features, fit_probe
+from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.splits import (
     Split,
     check_classes,
     check_labels,
@@ -18,12 +20,8 @@ from sklearn_simvae.evaluation.probes import (
     check_sizes,
     check_test_classes,
     check_train_classes,
-    class_scores,
-    features,
-    fit_probe,
     make_splits,
 )
-from sklearn_simvae.evaluation.representations import augmented_rows
 from sklearn_simvae.evaluation.table import ResultTable
 from sklearn_simvae.views.augmentation import Augmentation
 
@@ -54,7 +52,7 @@ def style_probe(
     representation that is made to ignore the augmentation should know nothing.
 
     Rows are split, settings chosen and probes scored as in
-    :func:`~sklearn_simvae.evaluation.probes.probe`. A factor of floats is read by regression,
+    :func:`probe`. A factor of floats is read by regression,
     whose metric on the test rows is
 
     .. math:: R^2 = 1 - \frac{\sum_i (s_i - \hat s_i)^2}{\sum_i (s_i - \bar s)^2}
@@ -121,7 +119,7 @@ def style_probe(
 
     See Also
     --------
-    sklearn_simvae.evaluation.probes.probe : How well classes are read.
+    probe : How well classes are read.
 
     References
     ----------
@@ -131,7 +129,7 @@ def style_probe(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.evaluation.style import style_probe
+    >>> from sklearn_simvae.evaluation import style_probe
     >>> rng = np.random.default_rng(0)
     >>> angle, weight = rng.uniform(size=(2, 200))
     >>> Z = np.column_stack([np.cos(angle), np.sin(angle)])

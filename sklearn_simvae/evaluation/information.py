@@ -57,16 +57,20 @@ def mutual_information(
     .. math:: \log K + E \left[ \log
         \frac{\exp f(z_i, z'_i)}{\sum_{j=1}^K \exp f(z_i, z'_j)} \right]
 
-    It is never above :math:`\log K`, and low where the critic learnt little, of few samples above
-    all. "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours
-    of each pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the
-    last of these in either view alone:
+    It is never above :math:`\log K`, and low where the critic learnt little: of few samples, and
+    where few dimensions among many are what the views share. Of independent views it is 0, give or
+    take some hundredths.
+
+    "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours of each
+    pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the last of
+    these in either view alone:
 
     .. math:: \psi(k) + \psi(n) - E \left[ \psi(n_z + 1) + \psi(n_{z'} + 1) \right]
 
-    It is never above :math:`\psi(n) - \psi(k + 1)`, about :math:`\log n - 1.3`, and much too low for
-    strong dependence in more than a few dimensions; of few samples it is noisy, and may be below
-    0. Neither estimate compares with that of another number of samples near its ceiling.
+    It is never above :math:`\psi(n) - \psi(k + 1)`, about :math:`\log n - 1.3`, and much too low
+    for strong dependence in more than a few dimensions; of few samples it is noisy, and may be
+    below 0. Both look at standardised representations. Neither compares near its ceiling with that
+    of another number of samples.
 
     Parameters
     ----------
@@ -115,7 +119,7 @@ def mutual_information(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.evaluation.mutual_information import mutual_information
+    >>> from sklearn_simvae.evaluation.information import mutual_information
     >>> Z = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=1000)
     >>> found = mutual_information(None, Z[:, :, None], methods=["knn"], random_state=0)
     >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")
@@ -186,10 +190,11 @@ def _train_critic(
     with isolated_random_state(seed, torch.device("cpu")):
         sizes = (a.shape[1], _HIDDEN, _HIDDEN, _FEATURES)
         critic = nn.ModuleList(nn.Sequential(*dense_layers(sizes)) for _ in range(2))
+    # It starts as the same for all pairs, which gives a bound of 0, and must get better than that.
+    nn.init.zeros_(critic[1][-1].weight)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-3, weight_decay=1.0, fused=True)
+    optimizer = torch.optim.AdamW(critic.parameters(), lr=1e-3, weight_decay=1.0, fused=True)
     size = min(_TRAIN_BATCH, len(a))
-    # A critic that is the same for all pairs gives a bound of 0.
     best, best_bound, best_step = None, 0.0, 0
     for step in range(1, _MAX_STEPS + 1):
         rows = torch.randint(len(a), (size,), generator=generator)

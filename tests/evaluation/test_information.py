@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from sklearn_simvae import SimVAE
-from sklearn_simvae.evaluation.mutual_information import mutual_information
+from sklearn_simvae.evaluation.information import mutual_information
 
 
 def gaussian_views(n, d, correlation, seed=0):
@@ -66,7 +66,7 @@ def test_neighbours_are_those_of_the_definition(n, d):
 )
 def test_bound_is_just_below_the_information_of_gaussians(d, correlation, low, high):
     found = infonce(gaussian_views(3000, d, correlation))
-    assert low * known(d, correlation) - 0.02 < found < known(d, correlation) + high
+    assert low * known(d, correlation) - 0.05 < found < known(d, correlation) + high
 
 
 def test_bound_sees_what_no_correlation_shows():
@@ -121,14 +121,10 @@ def test_ties_are_no_obstacle():
     assert found > 0.8 * np.log(4)
 
 
-@pytest.mark.parametrize("held_out", [True, False])
-def test_pairs_are_held_out_from_the_critic(held_out):
-    """Noise in as many dimensions as rows is learnt by heart, which shows only on seen rows."""
-    Z = gaussian_views(200, 100, 0.0)
-    if not held_out:
-        # Each pair twice: about half of those that the bound is of were seen.
-        Z = np.concatenate([Z, Z])
-    assert (infonce(Z) < 0.2) == held_out
+def test_critic_is_judged_by_pairs_that_it_has_not_seen():
+    # By those that it has seen, it would be as good as the truth: it knows some by heart.
+    found = infonce(gaussian_views(400, 8, 0.6))
+    assert 0.3 * known(8, 0.6) < found < 0.75 * known(8, 0.6)
 
 
 def test_only_the_first_two_views_count():
@@ -146,9 +142,9 @@ def test_random_state_fixes_all_and_global_states_stay():
     torch.rand(3)
     assert mutual_information(None, Z, random_state=0) == found
     assert mutual_information(None, Z, random_state=1).infonce != found.infonce
-    state = np.random.RandomState(0)
-    assert mutual_information(None, Z, random_state=state).infonce != 0
-    assert np.isfinite(knn(Z, random_state=None))
+    states = np.random.RandomState(0), np.random.RandomState(0)
+    assert infonce(Z, random_state=states[0]) == infonce(Z, random_state=states[1])
+    assert infonce(Z, random_state=None) != infonce(Z, random_state=None)
 
 
 def test_works_where_gradients_are_off():

@@ -1,0 +1,302 @@
+"""Which rows teach, choose and test, and what may be given to be read."""
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_simvae._validation import seed_of
+
+# train, validation and test rows, by number.
+Split = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def check_probes(probes, known: Sequence[str], is_probe=is_classifier) -> dict[str, object]:
+    """The probes by name.
+
+    Parameters
+    ----------
+    probes : str, iterable of str, or dict of str to str or estimator
+        As the user gives them.
+    known : sequence of str
+        The names of the built-in probes.
+    is_probe : callable, default=is_classifier
+        Tells whether an estimator will do.
+
+    Returns
+    -------
+    named : dict of str to str or estimator
+        A built-in's name, or an estimator, for each probe.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is neither.
+    """
+    probes = [probes] if isinstance(probes, str) else probes
+    pairs = list(probes.items() if isinstance(probes, Mapping) else ((p, p) for p in probes))
+    if not pairs:
+        raise ValueError(f"probes is empty. Name at least one of {list(known)}.")
+    for name, value in pairs:
+        built_in = isinstance(value, str) and value in known
+        own = not isinstance(value, str | type) and is_probe(value)
+        if not (isinstance(name, str) and (built_in or own)):
+            raise ValueError(
+                f"probes has {value!r}, which is no probe here. Name some of {list(known)}, or "
+                "give a dict from names to those or to scikit-learn estimators of your own."
+            )
+    return dict(pairs)
+
+
+def check_sizes(**sizes: float) -> None:
+    """Raise where a size is no share of the rows.
+
+    Parameters
+    ----------
+    **sizes : float
+        By the names of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If one is not in (0, 1).
+    """
+    for name, size in sizes.items():
+        if not (isinstance(size, Real) and 0 < size < 1):
+            raise ValueError(
+                f"{name} must be a share of the rows between 0 and 1, both excluded; got {size!r}."
+            )
+
+
+def check_seeds(n_repeats: int, random_state) -> list[int]:
+    """A seed for each repeat.
+
+    Parameters
+    ----------
+    n_repeats : int
+        Their number.
+    random_state : int, RandomState or None
+        What they derive from.
+
+    Returns
+    -------
+    seeds : list of int
+        Anything that takes a `random_state` takes them.
+
+    Raises
+    ------
+    ValueError
+        If `n_repeats` is no positive integer.
+    """
+    if not isinstance(n_repeats, Integral) or n_repeats < 1:
+        raise ValueError(f"n_repeats must be an integer of at least 1; got {n_repeats!r}.")
+    rng = np.random.RandomState(seed_of(random_state))
+    return rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
+
+
+def check_labels(labels, name: str) -> np.ndarray:
+    """Labels as an array without missing values.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Numbers, booleans or strings, or a column of pandas.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,)
+        Strings in place of objects, all else as it was.
+
+    Raises
+    ------
+    ValueError
+        If it is not one column, values are missing, or are of another kind.
+    """
+    labels = column_or_1d(labels)
+    kind = labels.dtype.kind
+    if kind not in "biufUSO":
+        raise ValueError(
+            f"{name} has the type {labels.dtype}, which is not for labels. Give numbers, booleans "
+            "or strings."
+        )
+    if kind == "O":
+        # NaN differs from itself; pandas' NA does not say.
+        n_missing = sum(v is None or type(v).__name__ == "NAType" or v != v for v in labels)
+    else:
+        n_missing = int(np.sum(~np.isfinite(labels))) if kind == "f" else 0
+    if n_missing:
+        raise ValueError(
+            f"{name} has {n_missing} missing or infinite values. Leave those rows out."
+        )
+    return labels.astype(str) if kind == "O" else labels
+
+
+def check_classes(y, name: str) -> np.ndarray:
+    """Classes as an array of at least two.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Classes.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    y : ndarray of shape (n,)
+        As :func:`check_labels` makes them.
+
+    Raises
+    ------
+    ValueError
+        If they are continuous, or all the same.
+    """
+    y = check_labels(y, name)
+    if y.dtype.kind == "f" and np.any(y != np.floor(y)):
+        raise ValueError(
+            f"{name} is continuous, where classes are expected. Read it by style_probe, as a "
+            "factor, or cut it into classes."
+        )
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"{name} has one class, {y[:1]}; a probe needs at least 2.")
+    return y
+
+
+def check_test_classes(y_test, y: np.ndarray, name: str) -> np.ndarray:
+    """Classes of test rows as an array.
+
+    Parameters
+    ----------
+    y_test : array-like of shape (n_test,)
+        Classes.
+    y : ndarray of shape (n,)
+        Those of the other rows.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    y_test : ndarray of shape (n_test,)
+        As :func:`check_labels` makes them.
+
+    Raises
+    ------
+    ValueError
+        If there are others than in `y`.
+    """
+    y_test = check_labels(y_test, f"{name} of the test rows")
+    others = sorted(set(y_test.tolist()) - set(y.tolist()), key=str)
+    if others:
+        raise ValueError(
+            f"{name} of the test rows has classes that {name} does not have: {others[:5]}. No "
+            "probe can learn them; leave those test rows out, or give rows of these classes."
+        )
+    return y_test
+
+
+def check_train_classes(y: np.ndarray, splits, name: str) -> None:
+    """Raise where a split leaves one class to learn from.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Classes.
+    splits : list of (int, split)
+        As :func:`make_splits` gives them.
+    name : str
+        What the classes are, for the message.
+
+    Raises
+    ------
+    ValueError
+        If there is one class in the train rows of a split.
+    """
+    if any(len(np.unique(y[train])) < 2 for _, (train, _, _) in splits):
+        raise ValueError(
+            f"{name} has rows of one class only left to train on in one of the splits. Give more "
+            "rows of the other classes, or groups that hold several classes."
+        )
+
+
+def make_splits(
+    n: int,
+    seeds: Sequence[int],
+    *,
+    test_size: float,
+    validation_size: float,
+    classes: np.ndarray | None = None,
+    groups=None,
+    n_test: int = 0,
+) -> list[tuple[int, Split]]:
+    """Train, validation and test rows for each seed.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows to split.
+    seeds : sequence of int
+        One for each split.
+    test_size : float
+        Share of the rows to test on.
+    validation_size : float
+        Share of all others to choose settings on.
+    classes : ndarray of shape (n,), default=None
+        Stratifies the splits, unless there are groups.
+    groups : array-like of shape (n,), default=None
+        Rows of one group stay together.
+    n_test : int, default=0
+        Number of test rows that follow the n rows; 0 splits them off.
+
+    Returns
+    -------
+    splits : list of (int, (ndarray, ndarray, ndarray))
+        Each seed with the numbers of the train, validation and test rows.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, groups, or rows of a class.
+    """
+    if groups is not None:
+        groups = check_labels(groups, "groups")
+        if len(groups) != n:
+            raise ValueError(f"groups has {len(groups)} rows and X {n}. Give each row its group.")
+        splitter, n_units = GroupShuffleSplit, len(np.unique(groups))
+    else:
+        splitter, n_units = (ShuffleSplit if classes is None else StratifiedShuffleSplit), n
+
+    def split(rows, size, seed):
+        by = [None if labels is None else labels[rows] for labels in (classes, groups)]
+        kept, held = next(splitter(1, test_size=size, random_state=seed).split(rows, *by))
+        return rows[kept], rows[held]
+
+    splits = []
+    try:
+        for seed in seeds:
+            rest, test = np.arange(n), np.arange(n, n + n_test)
+            if n_test == 0:
+                rest, test = split(rest, test_size, seed)
+            splits.append((seed, (*split(rest, validation_size, seed), test)))
+    except ValueError as error:
+        held = 0 if n_test else test_size
+        smallest = min(held or 1, (1 - held) * validation_size, (1 - held) * (1 - validation_size))
+        # One more than the smallest part needs, for what rounding may take from it.
+        needed = math.ceil(1 / smallest) + 1
+        if splitter is StratifiedShuffleSplit:
+            found, counts = np.unique(classes, return_counts=True)
+            what = f"the class {found[counts.argmin()]} has {counts.min()} row(s)"
+            advice = f"{needed} rows of each class are enough. Leave rarer classes out"
+        else:
+            what = f"there are {n_units} {'rows' if groups is None else 'groups'}"
+            advice = f"{needed} are enough. Give more"
+        raise ValueError(
+            f"The rows cannot be split into train, validation and test rows, as {what}; {advice}, "
+            "or change test_size or validation_size."
+        ) from error
+    return splits
