@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from paper_data import DATA, EPOCHS
-from paper_measures import content_and_style, measure, validate
-from paper_methods import CANDIDATES, METHODS, make_method
+from paper_measures import content_and_information, content_and_style, measure, validate
+from paper_methods import CANDIDATES, METHODS, candidates, make_method
 from sklearn.exceptions import ConvergenceWarning
 
 COLUMNS = [
@@ -44,7 +44,12 @@ def label(settings):
 
 
 # What is measured of a fit, and whether the validation part takes the place of the test set.
-PURPOSES = {"search": (validate, True), "map": (content_and_style, True), "fit": (measure, False)}
+PURPOSES = {
+    "search": (validate, True),
+    "map": (content_and_style, True),
+    "information": (content_and_information, True),
+    "fit": (measure, False),
+}
 
 
 def run(name, method, settings, epochs, seed, purpose):
@@ -127,7 +132,7 @@ def choose(name, method, search):
         scores = [float(r["value"]) for r in rows if r["metric"] == "accuracy"]
         return np.mean(scores) if scores else -np.inf
 
-    return max(CANDIDATES[method], key=judged)
+    return max(candidates(method, name), key=judged)
 
 
 def search_epochs(name):
@@ -152,7 +157,7 @@ def main():
         tried = [
             (name, method, settings, search_epochs(name), 0)
             for method in args.methods
-            for settings in CANDIDATES[method]
+            for settings in candidates(method, name)
             if len(CANDIDATES[method]) > 1
         ]
         do(tried, search, "search", pool)

@@ -61,7 +61,8 @@ class Data:
 
     train, test : rows whose content is read; the transformer learns on those of train.
     style_train, style_test : rows whose style is read, where these are others.
-    fit_on : what the transformer learns on, where that is not train.X.
+    fit_rows : what the transformer learns on, where that is not train.X; without labels.
+    transductive : whether these are all rows there are, those of the test among them.
     views : (n_samples, n_views) -> Part of views, where no augmentation makes them.
     """
 
@@ -72,13 +73,14 @@ class Data:
     style_train: Part | None = None
     style_test: Part | None = None
     views: Callable | None = None
-    given_views: np.ndarray | None = None
+    fit_rows: np.ndarray | None = None
+    transductive: bool = False
     n_components: int = 10
     encoder: str = "auto"
 
     @property
     def fit_on(self):
-        return self.train.X if self.given_views is None else self.given_views
+        return self.train.X if self.fit_rows is None else self.fit_rows
 
     def validation_split(self):
         """The same with a sixth of the training rows, or groups, in the place of the test."""
@@ -86,9 +88,11 @@ class Data:
         groups = np.arange(len(self.train.X)) if self.train.groups is None else self.train.groups
         names = rng.permutation(np.unique(groups))
         held_out = np.isin(groups, names[: len(names) // 6])
-        given = None if self.given_views is None else self.given_views[~held_out]
         train, test = self.train.take(~held_out), self.train.take(held_out)
-        return replace(self, train=train, test=test, given_views=given)
+        fit_rows = self.fit_rows
+        if fit_rows is not None and not self.transductive:
+            fit_rows = fit_rows[~held_out]
+        return replace(self, train=train, test=test, fit_rows=fit_rows)
 
     def some_views(self, n_samples=5_000, n_views=8):
         """Views of some test rows, (n, n_views, ...), their classes and the style of the first."""
@@ -140,8 +144,9 @@ def glyphs():
         CROP,
         style_train=by_character.take(~new_character),
         style_test=by_character.take(new_character),
-        # Faces of all families, without labels: what varies between families has to be seen.
-        given_views=bunch.data,
+        # Neither all families nor all characters could be learned of otherwise.
+        fit_rows=bunch.data,
+        transductive=True,
     )
 
 
@@ -168,7 +173,7 @@ def sprites():
         (28, 28),
         None,
         views=lambda n_samples, n_views: draw(n_samples, n_views, seed=2),
-        given_views=views.X,
+        fit_rows=views.X,
     )
 
 

@@ -141,19 +141,18 @@ def around_centre(fitted, data):
 
 
 def other(fitted, data):
-    """Single numbers: mutual information, signs of collapse, reconstructions and samples."""
+    """Single numbers: information of views, signs of collapse, reconstructions and samples."""
     views = data.some_views(n_views=2).X
-    information = mutual_information(fitted, views, random_state=0)
     report = collapse_report(fitted, views)
     numbers = {
-        "mutual_information_infonce": information["infonce"],
-        "mutual_information_knn": information["knn"],
         "effective_rank": report.effective_rank,
         "alignment": report.alignment,
         "uniformity": report.uniformity,
     }
     if hasattr(fitted, "inverse_transform"):
-        numbers["reconstruction_error"] = reconstruction_error(fitted, data.test.X[:N_SOME])
+        error = reconstruction_error(fitted, data.test.X[:N_SOME])
+        # PCA works on pixels of 0 to 255.
+        numbers["reconstruction_error"] = error if hasattr(fitted, "layout_") else error / 255**2
     if hasattr(fitted, "sample"):
         some = np.random.default_rng(0).permutation(len(data.train.X))[:N_SOME]
         with warnings.catch_warnings():
@@ -163,7 +162,18 @@ def other(fitted, data):
         samples = fitted.sample(5_000, random_state=0).reshape(5_000, -1)
         test = data.test.X[:5_000] / np.float32(255)
         numbers["frechet_distance"] = frechet_distance(test, samples, classifier)
-    return [
-        {"representation": "latent", "metric": name, "value": value}
-        for name, value in numbers.items()
-    ]
+    return information(fitted, views) + numbers_of(numbers)
+
+
+def content_and_information(fitted, data):
+    """What the validation part says of content, and what views tell of each other."""
+    return validate(fitted, data) + information(fitted, data.some_views(n_views=2).X)
+
+
+def information(fitted, views):
+    found = mutual_information(fitted, views, random_state=0)
+    return numbers_of({f"mutual_information_{name}": found[name] for name in ("infonce", "knn")})
+
+
+def numbers_of(numbers):
+    return [{"representation": "latent", "metric": k, "value": v} for k, v in numbers.items()]

@@ -1,9 +1,12 @@
 """The methods of paper.py, and the settings that each may choose from."""
 
+import math
+
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from torch import nn
 
 import sklearn_simvae
 
@@ -15,9 +18,9 @@ CANDIDATES = {
         {},
         {"noise_variance": 0.003},
         {"noise_variance": 0.03},
-        {"noise_variance": "learned"},
-        {"beta": 0.3},
+        {"lr": 1e-3},
         {"likelihood": "bernoulli"},
+        {"likelihood": "bernoulli", "beta": 0.3},
     ],
     "CRVAE": [
         {},
@@ -29,10 +32,10 @@ CANDIDATES = {
     ],
     "SimVAE": [
         {},
-        {"noise_variance": 0.003},
         {"noise_variance": 0.03},
         {"style_variance": 0.03},
         {"style_variance": 0.5},
+        {"n_views": 4, "batch_size": 128},
         {"likelihood": "bernoulli", "style_variance": 0.03},
     ],
     "InstanceDiscrimination": [
@@ -109,8 +112,24 @@ CANDIDATES["SimCLR" + NO_HEAD] = [
 METHODS = tuple(CANDIDATES)
 
 
+def candidates(method, data):
+    """Settings to choose from; where the data hold the views, their number is no choice."""
+    for settings in CANDIDATES[method]:
+        fixed_views = data == "sprites" and "n_views" in settings
+        yield {"noise_variance": 0.003} if fixed_views else settings
+
+
+def plain_mlp(input_shape, n_outputs):
+    """The paper's encoder as torch initialises it; a factory's first weights are left alone."""
+    return nn.Sequential(
+        *(nn.Flatten(), nn.Linear(math.prod(input_shape), 2000), nn.ReLU()),
+        *(nn.Linear(2000, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU()),
+        nn.Linear(500, n_outputs),
+    )
+
+
 def make_method(method, data, settings, epochs, seed):
-    """An estimator that is not fitted."""
+    """An estimator that is not fitted; an epoch is one of two views of each row."""
     if method == "PCA":
         # It knows no views: each row is a sample.
         rows = FunctionTransformer(lambda X: X.reshape(-1, data.train.X.shape[1]))
@@ -118,15 +137,16 @@ def make_method(method, data, settings, epochs, seed):
     settings = dict(settings)
     n_components = settings.pop("n_components", data.n_components)
     augmentation = data.augmentation
+    encoder = plain_mlp if settings.pop("start", "fitted") == "plain" else data.encoder
     if "crop" in settings:
         augmentation = clone(augmentation)
         augmentation.set_params(randomresizedcrop__scale=(settings.pop("crop"), 1.0))
     return getattr(sklearn_simvae, method.removesuffix(NO_HEAD))(
         n_components,
-        encoder=data.encoder,
+        encoder=encoder,
         input_shape=data.input_shape,
         augmentation=augmentation,
-        max_epochs=epochs,
+        max_epochs=max(1, epochs * 2 // settings.get("n_views", 2)),
         random_state=seed,
         **settings,
     )

@@ -46,9 +46,16 @@ class GenerativeTransformer(SSLTransformer):
     _structure = (*SSLTransformer._structure, "decoder", "noise_variance", "likelihood")
 
     def __init__(
-        self, n_components=10, *, decoder="auto", noise_variance=0.01, likelihood="auto", **shared
+        self,
+        n_components=10,
+        *,
+        decoder="auto",
+        noise_variance=0.01,
+        likelihood="auto",
+        lr=2e-3,
+        **shared,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(n_components, lr=lr, **shared)
         self.decoder = decoder
         self.noise_variance = noise_variance
         self.likelihood = likelihood

@@ -1,0 +1,32 @@
+"""Does mutual information of views go with content? Methods trained longer and longer.
+
+    python benchmarks/information.py [--n-jobs 2] [--results benchmarks/results]
+
+Each method is fitted for 1, 2, 4, 8 and 16 epochs at its defaults, and both estimates of the mutual
+information of two views are put beside the linear and the kNN probe of the validation part.
+`paper.py` says how it runs.
+"""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from paper import Results, do
+
+METHODS = ("VAE", "SimVAE", "SimCLR", "VICReg", "InstanceDiscrimination", "BYOL")
+EPOCHS = (1, 2, 4, 8, 16)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    runs = [("fashion_mnist", method, {}, epochs, 0) for epochs in EPOCHS for method in METHODS]
+    with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
+        do(runs, Results(args.results / "information.csv"), "information", pool)
+
+
+if __name__ == "__main__":
+    main()
