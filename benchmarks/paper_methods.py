@@ -1,5 +1,6 @@
 """The methods of paper.py, and the settings that each may choose from."""
 
+import itertools
 import math
 
 from sklearn.base import clone
@@ -119,13 +120,21 @@ def candidates(method, data):
         yield {"noise_variance": 0.003} if fixed_views else settings
 
 
-def plain_mlp(input_shape, n_outputs):
+def plain_encoder(input_shape, n_outputs):
     """The paper's encoder as torch initialises it; a factory's first weights are left alone."""
-    return nn.Sequential(
-        *(nn.Flatten(), nn.Linear(math.prod(input_shape), 2000), nn.ReLU()),
-        *(nn.Linear(2000, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU()),
-        nn.Linear(500, n_outputs),
-    )
+    return nn.Sequential(nn.Flatten(), plain_mlp(math.prod(input_shape), 2000, 500, 500, n_outputs))
+
+
+def plain_decoder(n_components, output_shape):
+    """Its mirror image."""
+    mlp = plain_mlp(n_components, 500, 500, 2000, math.prod(output_shape))
+    return nn.Sequential(mlp, nn.Unflatten(1, tuple(output_shape)))
+
+
+def plain_mlp(*sizes):
+    layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+    between = [module for layer in layers[:-1] for module in (layer, nn.ReLU())]
+    return nn.Sequential(*between, layers[-1])
 
 
 def make_method(method, data, settings, epochs, seed):
@@ -137,16 +146,16 @@ def make_method(method, data, settings, epochs, seed):
     settings = dict(settings)
     n_components = settings.pop("n_components", data.n_components)
     augmentation = data.augmentation
-    encoder = plain_mlp if settings.pop("start", "fitted") == "plain" else data.encoder
+    if settings.pop("start", "fitted") == "plain":
+        settings |= {"encoder": plain_encoder, "decoder": plain_decoder}
     if "crop" in settings:
         augmentation = clone(augmentation)
         augmentation.set_params(randomresizedcrop__scale=(settings.pop("crop"), 1.0))
     return getattr(sklearn_simvae, method.removesuffix(NO_HEAD))(
         n_components,
-        encoder=encoder,
         input_shape=data.input_shape,
         augmentation=augmentation,
         max_epochs=max(1, epochs * 2 // settings.get("n_views", 2)),
         random_state=seed,
-        **settings,
+        **{"encoder": data.encoder, **settings},
     )

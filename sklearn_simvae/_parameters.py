@@ -58,8 +58,24 @@ GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
     noise_variance : float or "learned", default=0.01
         Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
         "learned" is that of maximum likelihood: what reconstructions leave of the data.
-    likelihood : {"auto", "gaussian", "bernoulli"}, default="auto"
-        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1]."""
+    likelihood : {"auto", "gaussian", "bernoulli", "multinomial"}, default="auto"
+        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
+        "multinomial" is of counts, e.g. of words."""
+
+MODALITIES_DOC = """modalities : list of (str, encoder, columns), default=None
+        The kinds of data in a row, at least two: a name, an encoder ("auto", "mlp", "conv",
+        "resnet18", "conv1d", a factory or a module) and columns of X as in
+        :class:`~sklearn.compose.ColumnTransformer`, by name, place, slice, mask or selector; a
+        single name gives its preprocessor a one-dimensional column. Where X is a dict of arrays,
+        its keys are the names, and `(name, encoder)` will do. None is each entry of a dict, or
+        either half of the columns.
+    preprocessing : list of (str, transformer), default=()
+        What makes numbers of a modality, e.g. `("text", TfidfVectorizer())`: a transformer of
+        scikit-learn, of which `fit` trains a copy on the rows that have the modality. What it gives
+        may be sparse, and stays so until a batch is read.
+    input_shapes : dict of str to tuple of int, default=None
+        The shape of one row of a modality, as the `input_shape` of the other estimators, where its
+        values alone do not tell."""
 
 DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64, 64)
         Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
@@ -180,7 +196,7 @@ def share_parameters(cls: type, base_init) -> None:
         keyword += [
             p.replace(kind=p.KEYWORD_ONLY)
             for p in shared
-            if p.name not in names and p.kind is not p.VAR_KEYWORD
+            if p.name not in names | set(cls._not_shared) and p.kind is not p.VAR_KEYWORD
         ]
         init.__signature__ = inspect.Signature(keyword)
     if cls.__doc__:
@@ -188,14 +204,22 @@ def share_parameters(cls: type, base_init) -> None:
             "{discriminative_parameters}": DISCRIMINATIVE_DOC,
             "{example}": EXAMPLE.replace("{name}", cls.__name__),
             "{generative_parameters}": GENERATIVE_DOC,
+            "{modalities}": MODALITIES_DOC,
             "{shared_parameters}": SHARED_DOC,
             "{shared_attributes}": SHARED_ATTRIBUTES,
         }
         # Whether the compiler has taken the indentation away already depends on Python's version.
         cls.__doc__ = inspect.cleandoc(cls.__doc__)
         for placeholder, text in shared.items():
-            cls.__doc__ = cls.__doc__.replace(placeholder, inspect.cleandoc(text))
+            text = _without(inspect.cleandoc(text), cls._not_shared)
+            cls.__doc__ = cls.__doc__.replace(placeholder, text)
         cls.__doc__ = _with_own_defaults(cls.__doc__, inspect.signature(cls))
+
+
+def _without(doc: str, names: tuple[str, ...]) -> str:
+    """Documentation of parameters, without those of these names."""
+    entries = re.split(r"(?m)^(?=\w+ : )", doc)
+    return "".join(e for e in entries if e.partition(" : ")[0] not in names).rstrip()
 
 
 def _with_own_defaults(doc: str, signature: inspect.Signature) -> str:

@@ -60,6 +60,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _parameter_constraints = SHARED_CONSTRAINTS
     # Parameters that are built into a net once, and cannot change while training goes on.
     _structure = SHARED_STRUCTURE
+    # Shared parameters that a method does not have; they stay at what its `__init__` passes on.
+    _not_shared = ()
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
     # What batch_size="auto" is on a large set.
@@ -409,14 +411,17 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "representation_variance": float(z.var(0, correction=0).mean()),
         }
 
+    def _unit_interval(self, samples: Samples) -> bool:
+        """Whether all of X lies in [0, 1], once pixels are scaled."""
+        return samples.layout.pixels or in_unit_interval(samples.X)
+
     # ---------------------------------------------------------------- net
 
     def _make_net(self, samples: Samples, callbacks: list) -> SSLNet:
         device = resolve_device(self.device)
         layout = samples.layout
-        unit_interval = layout.pixels or in_unit_interval(samples.X)
         net = SSLNet(
-            functools.partial(self._build_module, layout, unit_interval),
+            functools.partial(self._build_module, layout, self._unit_interval(samples)),
             make_views=self._view_maker(samples),
             objective=self._objective,
             begin_epoch=self._begin_epoch,

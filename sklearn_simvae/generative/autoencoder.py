@@ -5,7 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sklearn_simvae.losses import bernoulli_log_likelihood, gaussian_log_likelihood
+from sklearn_simvae.losses import (
+    bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    multinomial_log_likelihood,
+)
 
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0
@@ -25,7 +29,7 @@ class AutoEncoder(nn.Module):
         `(N, n_components) -> (N, *shape)`.
     n_components : int
         Number of latent dimensions.
-    likelihood : {"gaussian", "bernoulli"}
+    likelihood : {"gaussian", "bernoulli", "multinomial"}
         What the decoder's output parametrises.
     noise_variance : float or "learned"
         Of the Gaussian likelihood; learned, it is one more weight.
@@ -94,13 +98,15 @@ class AutoEncoder(nn.Module):
         x = views.flatten(0, 1).flatten(1)
         if self.likelihood == "bernoulli":
             value = bernoulli_log_likelihood(x, output)
+        elif self.likelihood == "multinomial":
+            value = multinomial_log_likelihood(x, output)
         else:
             mean = output.sigmoid() if self.squash else output
             value = gaussian_log_likelihood(x, mean, self.noise_variance)
         return value.unflatten(0, views.shape[:2])
 
     def mean(self, z: Tensor) -> Tensor:
-        """E[x | z].
+        """E[x | z]; of counts, their shares.
 
         Parameters
         ----------
@@ -113,7 +119,26 @@ class AutoEncoder(nn.Module):
             What the decoder expects.
         """
         output = self.decoder(z).float()
+        if self.likelihood == "multinomial":
+            return output.flatten(1).softmax(1).view_as(output)
         return output.sigmoid() if self.squash else output
+
+    def prepare(self, x: Tensor, encoder: bool, decoder: bool) -> None:
+        """Fit the first weights to the data.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+        encoder, decoder : bool
+            Whether theirs may be changed: those that a user gives are the user's.
+        """
+        if encoder:
+            self.spread_latents(x)
+        if decoder:
+            self.start_from_mean(x)
+        if self.fixed_noise_variance == "learned":
+            self.start_noise(x)
 
     @torch.no_grad()
     def spread_latents(self, x: Tensor) -> None:
@@ -151,6 +176,8 @@ class AutoEncoder(nn.Module):
         mean = x.mean(0) if isinstance(last, nn.Linear) else x.transpose(0, 1).flatten(1).mean(1)
         if self.squash:
             mean = mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit()
+        elif self.likelihood == "multinomial":
+            mean = mean.clamp(min=_SMALLEST_MEAN * mean.mean()).log()
         last.weight.mul_(_SMALL)
         last.bias.copy_(mean.flatten())
 
@@ -184,6 +211,8 @@ class AutoEncoder(nn.Module):
             At most 1; NaN for constant data.
         """
         z = self.encoder(x)[:, : self.n_components]
+        if self.likelihood == "multinomial":
+            x = x / x.flatten(1).sum(1).clamp(min=1e-12).view(-1, *[1] * (x.ndim - 1))
         residual = (x - self.mean(z)).square().mean()
         return float(1 - residual / (x - x.mean(0)).square().mean())
 

@@ -19,11 +19,11 @@ from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
 
 _ELBO_DRAWS = 8
-_MAX_ROWS = 1024
+MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 
 
-def _density(estimator) -> bool:
+def has_density(estimator) -> bool:
     """Whether the model has a proper prior, to sample from and to score by."""
     if not estimator._has_density:
         raise AttributeError(
@@ -40,7 +40,7 @@ class GenerativeTransformer(SSLTransformer):
         **SSLTransformer._parameter_constraints,
         "decoder": [str, callable],
         "noise_variance": [POSITIVE, StrOptions({"learned"})],
-        "likelihood": [StrOptions({"auto", "gaussian", "bernoulli"})],
+        "likelihood": [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
     }
 
     _structure = (*SSLTransformer._structure, "decoder", "noise_variance", "likelihood")
@@ -91,37 +91,42 @@ class GenerativeTransformer(SSLTransformer):
         return {"log_noise_variance": 10.0} if self.noise_variance == "learned" else {}
 
     def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
+        return self._autoencoder(
+            layout, unit_interval, self.encoder, self.likelihood, self.noise_variance
+        )
+
+    def _autoencoder(
+        self, layout: Layout, unit_interval: bool, encoder, likelihood, noise_variance
+    ) -> AutoEncoder:
+        """The module of one kind of data."""
         shape, hidden = layout.network_shape, self.hidden_layer_sizes
-        encoder = make_encoder(
-            self.encoder,
+        encoder_module = make_encoder(
+            encoder,
             kind=layout.kind,
             input_shape=shape,
             n_outputs=2 * self.n_components,
             hidden_layer_sizes=hidden,
         )
-        decoder = make_decoder(
+        decoder_module = make_decoder(
             self.decoder,
-            encoder=self.encoder,
+            encoder=encoder,
             kind=layout.kind,
             n_components=self.n_components,
             output_shape=shape,
             hidden_layer_sizes=hidden,
         )
-        likelihood = "gaussian" if self.likelihood == "auto" else self.likelihood
-        squash = self.likelihood == "auto" and unit_interval
         return AutoEncoder(
-            encoder, decoder, self.n_components, likelihood, self.noise_variance, squash
+            encoder_module,
+            decoder_module,
+            self.n_components,
+            "gaussian" if likelihood == "auto" else likelihood,
+            noise_variance,
+            squash=likelihood == "auto" and unit_interval,
         )
 
     def _prepare(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
-        # Weights that a user gives, by a module or a factory, are the user's.
-        if isinstance(self.encoder, str):
-            module.spread_latents(x)
-        if isinstance(self.decoder, str):
-            module.start_from_mean(x)
-        if self.noise_variance == "learned":
-            module.start_noise(x)
+        module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
     def _warn_if_collapsed(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
@@ -150,6 +155,11 @@ class GenerativeTransformer(SSLTransformer):
             raise ValueError(
                 f"likelihood='bernoulli' needs values in [0, 1]; got values from {X.min():.3g} to "
                 f"{X.max():.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
+                "likelihood='gaussian'."
+            )
+        if likelihood == "multinomial" and X.min() < 0:
+            raise ValueError(
+                f"likelihood='multinomial' needs counts of at least 0; got {X.min():.3g}. Use "
                 "likelihood='gaussian'."
             )
         return X, layout, has_views
@@ -226,13 +236,13 @@ class GenerativeTransformer(SSLTransformer):
         layout = self.layout_
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(z), _MAX_ROWS):
-                part = slice(start, start + _MAX_ROWS)
+            for start in range(0, len(z), MAX_ROWS):
+                part = slice(start, start + MAX_ROWS)
                 x = self.module_.mean(z[part].to(self.net_.device))
                 X[part] = layout.from_network(x).cpu().numpy()
         return X
 
-    @available_if(_density)
+    @available_if(has_density)
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
         """Draw new data: latents from the prior, decoded to the mean of p(x | z).
 
@@ -267,7 +277,7 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- scores
 
-    @available_if(_density)
+    @available_if(has_density)
     def score(self, X, y=None, groups=None) -> float:
         """Mean evidence lower bound of a sample, in nats; higher is better.
 
@@ -293,7 +303,7 @@ class GenerativeTransformer(SSLTransformer):
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
 
-    @available_if(_density)
+    @available_if(has_density)
     def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
         """Evidence lower bound of each row, in nats: low for what the model finds strange.
 
@@ -339,7 +349,7 @@ class GenerativeTransformer(SSLTransformer):
 
     def _group_batches(self, samples: Samples):
         """Batches of whole groups: the rows of X, which of them count, the views and their mask."""
-        for which in samples.groups.batches(_MAX_ROWS):
+        for which in samples.groups.batches(MAX_ROWS):
             rows, mask = samples.groups.draw(which, int(samples.groups.sizes[which].max()))
             batch = torch.from_numpy(Samples(samples.X, samples.layout, False).take(rows)[0])
             views = make_views(batch.to(self.net_.device), samples.layout, None)
@@ -352,12 +362,14 @@ class GenerativeTransformer(SSLTransformer):
         """The bound of each sample, under noise that is common to all."""
         module = self.module_
         mean, log_variance = module.encode(views)
+        # By numpy, whose last digit does not depend on a row's place in the batch.
+        std = torch.from_numpy(np.exp(0.5 * log_variance.cpu().double().numpy())).to(mean)
         weighted = n_importance_samples > 1
         n_draws = n_importance_samples if weighted else _ELBO_DRAWS
         noise = fixed_noise(n_draws, *mean.shape[1:], antithetic=not weighted).to(mean.device)
         values = []
         for draw in noise:
-            z = mean + draw * torch.exp(0.5 * log_variance)
+            z = mean + draw * std
             log_likelihood = module.log_likelihood(views, z)
             if weighted:
                 values.append(self._log_weights(log_likelihood, z, mean, log_variance, mask))
@@ -366,4 +378,8 @@ class GenerativeTransformer(SSLTransformer):
         values = torch.stack(values)
         if weighted:
             return torch.logsumexp(values, 0) - np.log(n_draws)
-        return self._elbo(values.mean(0), mean, log_variance, mask=mask, reduction="none")["elbo"]
+        # Sums of many digits, lest a row's score depend on the rows around it.
+        values, mean, log_variance = (v.cpu().double() for v in (values, mean, log_variance))
+        mask = None if mask is None else mask.cpu()
+        values = values.mean(0)
+        return self._elbo(values, mean, log_variance, mask=mask, reduction="none")["elbo"]

@@ -5,13 +5,18 @@ Latents have the shape (batch, views, d). Nothing here knows of networks, estima
 
 from sklearn_simvae.losses.barlow_twins import barlow_twins, barlow_twins_terms
 from sklearn_simvae.losses.byol import byol
+from sklearn_simvae.losses.clip import clip, clip_terms
 from sklearn_simvae.losses.crvae import crvae_elbo
 from sklearn_simvae.losses.deep_cluster import deep_cluster, deep_cluster_terms
 from sklearn_simvae.losses.instance_discrimination import (
     instance_discrimination,
     instance_discrimination_terms,
 )
-from sklearn_simvae.losses.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
+from sklearn_simvae.losses.likelihood import (
+    bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    multinomial_log_likelihood,
+)
 from sklearn_simvae.losses.nt_xent import nt_xent, nt_xent_terms
 from sklearn_simvae.losses.simsiam import simsiam
 from sklearn_simvae.losses.simvae import (
@@ -30,6 +35,8 @@ __all__ = [
     "barlow_twins_terms",
     "bernoulli_log_likelihood",
     "byol",
+    "clip",
+    "clip_terms",
     "crvae_elbo",
     "deep_cluster",
     "deep_cluster_terms",
@@ -40,6 +47,7 @@ __all__ = [
     "instance_discrimination",
     "instance_discrimination_terms",
     "log_joint_prior",
+    "multinomial_log_likelihood",
     "nt_xent",
     "nt_xent_terms",
     "simsiam",

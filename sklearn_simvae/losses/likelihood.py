@@ -37,6 +37,35 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Ten
     return -0.5 * (squared_error / noise_variance + constant)
 
 
+def multinomial_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Log-probability of the counts `x`, given how many there are in all.
+
+    .. math:: \log \Gamma(1 + \textstyle\sum_i x_i) - \sum_i \log \Gamma(1 + x_i)
+        + \sum_i x_i \log p_i, \quad p = \mathrm{softmax}(\mathrm{logits})
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n_features)
+        Counts, at least 0; they need not be whole.
+    logits : Tensor of shape (..., n_features)
+        Logarithms of their shares, up to a constant.
+
+    Returns
+    -------
+    log_likelihood : Tensor of shape (...,)
+        In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import multinomial_log_likelihood
+    >>> multinomial_log_likelihood(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2))
+    tensor([-0.6931])
+    """
+    orders = torch.lgamma(1 + x.sum(-1)) - torch.lgamma(1 + x).sum(-1)
+    return orders + (x * F.log_softmax(logits, dim=-1)).sum(-1)
+
+
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     r"""Log-probability of `x` in [0, 1] under independent Bernoulli variables.
 

@@ -1,0 +1,60 @@
+"""The contrastive objective of CLIP: two modalities, each told among those of the batch."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
+
+
+def clip_terms(
+    za: Tensor, zb: Tensor, logit_scale: float | Tensor, mask: Tensor | None = None
+) -> dict[str, Tensor]:
+    r"""Symmetric cross-entropy of finding each sample's other modality, and its two sides.
+
+    With :math:`s_{ij}` the cosine similarity of `za[i]` and `zb[j]` times the logit scale,
+
+    .. math:: \mathrm{mean}_i \; -s_{ii} + \tfrac{1}{2} \left[
+        \log \sum_j \exp s_{ij} + \log \sum_j \exp s_{ji} \right]
+
+    The first pulls the modalities of a sample together, the others are what stands against
+    collapse.
+
+    Parameters
+    ----------
+    za, zb : Tensor of shape (batch, d)
+        Projections of either modality; they need not be normalised.
+    logit_scale : float or scalar Tensor
+        The inverse of the temperature.
+    mask : Tensor of bool of shape (batch,), default=None
+        False where a sample lacks one of the two; it is then no negative either. None: all are
+        there.
+
+    Returns
+    -------
+    terms : dict of scalar Tensor
+        "loss" and its parts "alignment" and "log_partition".
+
+    References
+    ----------
+    Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML
+    2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import clip_terms
+    >>> clip_terms(torch.eye(2), torch.eye(2), logit_scale=1.0)
+    {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
+    """
+    logits = logit_scale * (F.normalize(za, dim=-1) @ F.normalize(zb, dim=-1).T)
+    by_row, by_column = logits, logits.T
+    if mask is not None:
+        # A sample is always there for itself, so that no sum is empty.
+        absent = ~mask & ~torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        by_row, by_column = (side.masked_fill(absent, -torch.inf) for side in (by_row, by_column))
+    log_partition = (by_row.logsumexp(1) + by_column.logsumexp(1)) / 2
+    return softmax_terms(logits.diagonal(), log_partition, mask)
+
+
+clip = loss_alone(clip_terms)

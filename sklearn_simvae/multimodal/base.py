@@ -1,0 +1,235 @@
+"""What the multimodal estimators share: rows whose parts are of several kinds.
+
+The modalities of a row are its views. Travelling, they stand one after the other in a row of
+numbers, NaN where one is missing, so that everything between X and the networks is that of the
+other estimators.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.multimodal.modalities import (
+    ModalLayout,
+    declare,
+    fit_modalities,
+    read_modalities,
+)
+from sklearn_simvae.views import Samples
+
+
+class MultimodalTransformer(SSLTransformer, _BaseComposition):
+    """Base of the estimators whose views are modalities.
+
+    Their module has `encoders`, and `latents`, which gives one latent for each modality.
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in SSLTransformer._parameter_constraints.items()
+            if name not in ("encoder", "representation", "n_views", "augmentation", "input_shape")
+        },
+        "modalities": [list, tuple, None],
+        "preprocessing": [list, tuple],
+        "input_shapes": [dict, None],
+    }
+    _not_shared = ("encoder", "representation", "n_views", "augmentation", "input_shape")
+    _structure = (
+        *(name for name in SSLTransformer._structure if name not in ("encoder", "input_shape")),
+        *("modalities", "preprocessing", "input_shapes"),
+    )
+
+    def __init__(
+        self, n_components=10, *, modalities=None, preprocessing=(), input_shapes=None, **shared
+    ):
+        super().__init__(n_components, n_views=1, augmentation=None, **shared)
+        self.modalities = modalities
+        self.preprocessing = preprocessing
+        self.input_shapes = input_shapes
+
+    def get_params(self, deep=True) -> dict:
+        """The parameters, and with `deep` the preprocessors by name and their parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the preprocessors.
+
+        Returns
+        -------
+        params : dict of str to object
+            By name; of a preprocessor `name__parameter`.
+        """
+        return self._get_params("preprocessing", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, a preprocessor by its name, or one of its parameters.
+
+        Parameters
+        ----------
+        **params : object
+            By name; of a preprocessor `name__parameter`.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        return self._set_params("preprocessing", **params)
+
+    # ---------------------------------------------------------------- fit
+
+    def _fit(self, X, groups, partial=False):
+        if groups is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes no groups: the views of a row are its modalities."
+            )
+        return super()._fit(X, groups, partial)
+
+    def _keep(self, net, layout, feature_names):
+        super()._keep(net, layout, feature_names)
+        self.n_features_in_ = layout.n_columns
+
+    def _check_X(self, X, reset):
+        X = self._check_table(X)
+        if reset:
+            declared = declare(X, self.modalities, self.preprocessing)
+            blocks, layout = fit_modalities(X, declared, self.input_shapes)
+            return blocks, layout, False
+        return self._read_blocks(X), self.layout_, False
+
+    def _check_table(self, X):
+        """X as a dict, a table of mixed columns, or an array of numbers."""
+        if isinstance(X, Mapping):
+            return X
+        if hasattr(X, "columns") or (self.preprocessing and hasattr(X, "shape")):
+            if len(X.shape) != 2 or not X.shape[0]:
+                raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
+            return X
+        return check_array(
+            X,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_all_finite="allow-nan",
+            estimator=self,
+            input_name="X",
+        )
+
+    def _read_blocks(self, X, only=None):
+        """The blocks of an X that is like what was fitted."""
+        layout, name = self.layout_, type(self).__name__
+        if isinstance(X, Mapping) != layout.from_dict:
+            kind = "a dict of arrays" if layout.from_dict else "a table"
+            raise ValueError(f"{name} was fitted on {kind}, and expects one; got {type(X)}.")
+        if not layout.from_dict and X.shape[1] != layout.n_columns:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {name} is expecting {layout.n_columns} features "
+                "as input."
+            )
+        return read_modalities(X, layout, only)
+
+    def _unit_interval(self, samples):
+        """For each modality, whether all of it lies in [0, 1]."""
+        return [
+            m.layout.pixels or bool(block.values.min() >= 0 and block.values.max() <= 1)
+            for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
+        ]
+
+    # ---------------------------------------------------------------- representation
+
+    def transform(self, X, modality=None) -> np.ndarray:
+        """Represent each row of X.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As in :meth:`fit`; missing modalities are NaN or None, or no entry of a dict. Where
+            `modality` is given and `fit` saw a dict, its values alone will do.
+        modality : str, default=None
+            The one to represent. None is the mean over those that a row has.
+
+        Returns
+        -------
+        Z : ndarray of float32 of shape (n, n_components)
+            One row for each row of X.
+
+        Raises
+        ------
+        ValueError
+            If X is not like what was fitted, there is no such modality, or a row lacks it.
+        """
+        samples = self._samples_of(X, modality)
+        Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
+        with torch.inference_mode():
+            for part, views, _ in self._batches(samples, self.net_.device):
+                Z[part] = self._latent(self.module_, views[:, 0]).cpu().numpy()
+        return Z
+
+    def _samples_of(self, X, modality: str | None) -> Samples:
+        """The samples of X, with one modality or with all that they have."""
+        if modality is None:
+            return self._read(X)
+        check_is_fitted(self, "net_")
+        self.layout_.index(modality)
+        if self.layout_.from_dict and not isinstance(X, Mapping):
+            X = {modality: X}
+        X = self._check_table(X)
+        return Samples(self._read_blocks(X, modality), self.layout_, False)
+
+    def _latent(self, module, x):
+        mask, z = module.latents(x)
+        return mean_over_views(z, mask).float()
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.module_.n_components
+
+    @property
+    def encoders_(self) -> dict[str, nn.Module]:
+        """The encoder of each modality, by name."""
+        return dict(zip(self.layout_.names, self.module_.encoders, strict=True))
+
+    @property
+    def encoder_(self) -> nn.Module:
+        """The encoders in a list, in the order of the modalities."""
+        return self.module_.encoders
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = False
+        tags.input_tags.sparse = True
+        return tags
+
+
+def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:
+    """Take rows apart into their modalities.
+
+    Parameters
+    ----------
+    x : Tensor of shape (N, n_values)
+        Rows as they travel, NaN where a modality is missing.
+    layout : ModalLayout
+        How they are laid out.
+
+    Returns
+    -------
+    mask : Tensor of bool of shape (N, n_modalities)
+        True where a modality is there.
+    parts : list of Tensor of shape (N, *shape)
+        Each in the layout of its networks, zeros where it is missing.
+    """
+    parts, masks = [], []
+    for modality in layout.modalities:
+        part = x[:, modality.start : modality.stop]
+        present = ~part[:, 0].isnan()
+        masks.append(present)
+        part = part.masked_fill(~present.unsqueeze(1), 0.0)
+        parts.append(modality.layout.to_network(part))
+    return torch.stack(masks, dim=1), parts

@@ -1,0 +1,294 @@
+"""CLIP: the modalities of a sample told among those of all others."""
+
+import math
+from itertools import combinations
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.preprocessing import normalize
+from sklearn.utils._param_validation import Interval
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.losses import clip_terms
+from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.multimodal.base import MultimodalTransformer, split_modalities
+from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
+from sklearn_simvae.networks import make_encoder, projection_head
+
+
+class ClipNetwork(nn.Module):
+    """An encoder and a projection head for each modality, and the scale of their similarities.
+
+    Parameters
+    ----------
+    layout : ModalLayout
+        How rows are taken apart.
+    encoders, heads : list of Module
+        One for each modality.
+    n_components : int
+        What encoders give.
+    temperature : float
+        To begin with.
+    """
+
+    def __init__(self, layout, encoders, heads, n_components, temperature):
+        super().__init__()
+        self.layout = layout
+        self.encoders = nn.ModuleList(encoders)
+        self.heads = nn.ModuleList(heads)
+        self.n_components = n_components
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoders make of rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, n_values)
+            Rows.
+
+        Returns
+        -------
+        mask : Tensor of bool of shape (N, n_modalities)
+            True where a modality is there.
+        z : Tensor of float32 of shape (N, n_modalities, n_components)
+            Of length 1.
+        """
+        mask, parts = split_modalities(x, self.layout)
+        z = [encoder(part).float() for encoder, part in zip(self.encoders, parts, strict=True)]
+        return mask, F.normalize(torch.stack(z, dim=1), dim=-1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Project rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, n_values)
+            Rows.
+
+        Returns
+        -------
+        mask : Tensor of bool of shape (N, n_modalities)
+            True where a modality is there.
+        z : Tensor of float32 of shape (N, n_modalities, d)
+            Of length 1.
+        """
+        mask, parts = split_modalities(x, self.layout)
+        z = [
+            head(encoder(part)).float()
+            for encoder, head, part in zip(self.encoders, self.heads, parts, strict=True)
+        ]
+        return mask, F.normalize(torch.stack(z, dim=1), dim=-1)
+
+
+class CLIP(MultimodalTransformer, DiscriminativeTransformer):
+    """One representation of several modalities: those of a sample alike, of different ones not.
+
+    `fit` minimises :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
+    of modalities, with a learned scale of the similarities. Samples that lack a modality count in
+    the pairs that they have.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of features.
+    {modalities}
+    temperature : float, default=0.07
+        The inverse of the scale of the similarities, to begin with; it is learned.
+    max_logit_scale : float, default=100.0
+        The largest that the scale may become.
+    projection_sizes : int or array-like of int, default=()
+        Widths of a projection head on each encoder, which `transform` leaves out and `project` goes
+        through. `()` is none but the last layer of the encoder: both are then the same.
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    MultimodalSimVAE : Generates one modality from another.
+    SimCLR : Where the views are augmentations.
+    sklearn.cross_decomposition.CCA : The linear relative.
+
+    References
+    ----------
+    Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML
+    2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import CLIP
+    >>> X = load_digits().data / 16
+    >>> halves = [("upper", "auto", slice(0, 32)), ("lower", "auto", slice(32, 64))]
+    >>> clip = CLIP(modalities=halves, hidden_layer_sizes=(64,), max_epochs=5, random_state=0)
+    >>> clip.fit_transform(X).shape
+    (1797, 10)
+    >>> clip.transform(X, modality="upper").shape
+    (1797, 10)
+    """
+
+    _parameter_constraints = {
+        **DiscriminativeTransformer._parameter_constraints,
+        **MultimodalTransformer._parameter_constraints,
+        "temperature": [POSITIVE],
+        "max_logit_scale": [Interval(Real, 1.0, None, closed="left")],
+    }
+    _not_shared = (*MultimodalTransformer._not_shared, "chunk_size")
+    _structure = (*MultimodalTransformer._structure, "projection_sizes")
+    _min_views = 1
+    # Negatives come of the batch.
+    _largest_auto_batch = 512
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        modalities=None,
+        preprocessing=(),
+        input_shapes=None,
+        temperature=0.07,
+        max_logit_scale=100.0,
+        projection_sizes=(),
+        **shared,
+    ):
+        super().__init__(
+            n_components,
+            modalities=modalities,
+            preprocessing=preprocessing,
+            input_shapes=input_shapes,
+            projection_sizes=projection_sizes,
+            **shared,
+        )
+        self.temperature = temperature
+        self.max_logit_scale = max_logit_scale
+
+    def _build_module(self, layout, unit_interval):
+        encoders = [
+            make_encoder(
+                modality.encoder,
+                kind=modality.layout.kind,
+                input_shape=modality.layout.network_shape,
+                n_outputs=self.n_components,
+                hidden_layer_sizes=self.hidden_layer_sizes,
+            )
+            for modality in layout.modalities
+        ]
+        heads = [
+            projection_head(self.n_components, self.projection_sizes, batch_norm=True)
+            for _ in encoders
+        ]
+        return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
+
+    def _begin_fit(self, net, samples):
+        """No chunks: all modalities of a batch are encoded at once."""
+
+    def _objective(self, module, batch, generator):
+        mask, z = module(batch.views[:, 0])
+        with torch.autocast(z.device.type, enabled=False):
+            return self._loss(z, batch._replace(mask=mask), module)
+
+    def _loss(self, z, batch, module):
+        scale = module.log_scale.clamp(max=math.log(self.max_logit_scale)).exp()
+        pairs = [
+            clip_terms(z[:, a], z[:, b], scale, batch.mask[:, a] & batch.mask[:, b])
+            for a, b in combinations(range(z.shape[1]), 2)
+        ]
+        terms = {name: torch.stack([p[name] for p in pairs]).mean() for name in pairs[0]}
+        return {**terms, "logit_scale": scale}
+
+    # ---------------------------------------------------------------- use
+
+    def project(self, X, modality=None) -> np.ndarray:
+        """What the objective sees: representations after the projection heads, of length 1.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`, which gives what goes into the heads.
+        modality : str, default=None
+            As for :meth:`transform`.
+
+        Returns
+        -------
+        P : ndarray of float32 of shape (n, projection_sizes[-1])
+            Averaged over the modalities that a row has.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`transform`.
+        """
+        samples = self._samples_of(X, modality)
+        parts = []
+        with torch.inference_mode():
+            for _, views, _ in self._batches(samples, self.net_.device):
+                mask, z = self.module_(views[:, 0])
+                parts.append(mean_over_views(z, mask))
+        return torch.cat(parts).cpu().numpy()
+
+    def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
+        """Cosine similarity of each row of one modality with each of another.
+
+        The whole matrix is made: see :func:`~sklearn_simvae.multimodal.retrieve` for what it is
+        too large for.
+
+        Parameters
+        ----------
+        Xa, Xb : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`.
+        modalities : (str, str), default=None
+            The modality to take of each. None is the first and the second.
+
+        Returns
+        -------
+        similarity : ndarray of float32 of shape (n_a, n_b)
+            From -1 to 1.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`transform`.
+        """
+        a, b = self._two(modalities)
+        Pa, Pb = self.project(Xa, a), self.project(Xb, b)
+        return normalize(Pa) @ normalize(Pb).T
+
+    def zero_shot_classifier(self, prompts, classes=None, *, modalities=None) -> ZeroShotClassifier:
+        """A classifier that knows its classes by their descriptions alone.
+
+        Parameters
+        ----------
+        prompts : array-like or dict
+            One description of each class, or several, in the second of the `modalities`.
+        classes : array-like of shape (n_prompts,), default=None
+            The class of each; classes of several are known by the mean of theirs. None is the
+            prompts themselves.
+        modalities : (str, str), default=None
+            What is to be classified, and what the prompts are. None is the first and the second.
+
+        Returns
+        -------
+        classifier : ZeroShotClassifier
+            Ready to predict.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many classes as prompts, or as for :meth:`transform`.
+        """
+        a, b = self._two(modalities)
+        return ZeroShotClassifier(self, a, b).fit(prompts, prompts if classes is None else classes)
+
+    def _two(self, modalities) -> tuple[str, str]:
+        names = self._fitted("layout_").names
+        a, b = names[:2] if modalities is None else modalities
+        for name in (a, b):
+            self.layout_.index(name)
+        return a, b

@@ -1,0 +1,468 @@
+"""SimVAE of modalities: one content behind a picture, its caption and what else there is."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._validation import seed_of
+from sklearn_simvae.base import PROBE_ROWS
+from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.generative.base import MAX_ROWS, has_density
+from sklearn_simvae.generative.simvae import SimVAE
+from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.multimodal.base import MultimodalTransformer, split_modalities
+from sklearn_simvae.multimodal.modalities import Modality
+
+LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
+
+
+class JointAutoEncoder(nn.Module):
+    """An autoencoder for each modality, which meet in the prior of their latents alone.
+
+    Parameters
+    ----------
+    layout : ModalLayout
+        How rows are taken apart.
+    parts : list of AutoEncoder
+        One for each modality.
+    """
+
+    def __init__(self, layout, parts: list[AutoEncoder]):
+        super().__init__()
+        self.layout = layout
+        self.parts = nn.ModuleList(parts)
+        self.n_components = parts[0].n_components
+
+    @property
+    def encoders(self) -> list[nn.Module]:
+        """The encoder of each modality."""
+        return [part.encoder for part in self.parts]
+
+    def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Parameters of q(z | x) of each modality.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, 1, n_values)
+            Rows.
+
+        Returns
+        -------
+        mean, log_variance : Tensor of float32 of shape (batch, n_modalities, n_components)
+            Without meaning where a modality is missing.
+        """
+        _, rows = split_modalities(views[:, 0], self.layout)
+        both = [part.encode(x.unsqueeze(1)) for part, x in zip(self.parts, rows, strict=True)]
+        mean, log_variance = zip(*both, strict=True)
+        return torch.cat(mean, dim=1), torch.cat(log_variance, dim=1)
+
+    def mask(self, views: Tensor) -> Tensor:
+        """Which modalities are there.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, 1, n_values)
+            Rows.
+
+        Returns
+        -------
+        mask : Tensor of bool of shape (batch, n_modalities)
+            False where one is missing.
+        """
+        return split_modalities(views[:, 0], self.layout)[0]
+
+    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Means of the latents of rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, n_values)
+            Rows.
+
+        Returns
+        -------
+        mask : Tensor of bool of shape (N, n_modalities)
+            True where a modality is there.
+        z : Tensor of float32 of shape (N, n_modalities, n_components)
+            The means.
+        """
+        return self.mask(x.unsqueeze(1)), self.encode(x.unsqueeze(1))[0]
+
+    def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z) of each modality, in nats.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, 1, n_values)
+            What is to be explained.
+        z : Tensor of shape (batch, n_modalities, n_components)
+            Latents.
+
+        Returns
+        -------
+        log_likelihood : Tensor of float32 of shape (batch, n_modalities)
+            Without meaning where a modality is missing.
+        """
+        _, rows = split_modalities(views[:, 0], self.layout)
+        values = [
+            part.log_likelihood(x.unsqueeze(1), z[:, j : j + 1])
+            for j, (part, x) in enumerate(zip(self.parts, rows, strict=True))
+        ]
+        return torch.cat(values, dim=1)
+
+    def explained_variance(self, x: Tensor) -> float:
+        """Fraction of the variance that reconstructions explain, of the modality that has most.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, n_values)
+            Rows.
+
+        Returns
+        -------
+        r2 : float
+            At most 1; 0 for the mean of the data.
+        """
+        mask, rows = split_modalities(x, self.layout)
+        parts = zip(self.parts, rows, mask.T, strict=True)
+        return max(part.explained_variance(x[there]) for part, x, there in parts if there.any())
+
+
+class MultimodalSimVAE(MultimodalTransformer, SimVAE):
+    r"""A generative model of several modalities, with the content that they share.
+
+    The modalities of a sample are its views: each has a latent scattered around the content by
+    what is its own, and is generated from that latent by a decoder of its own.
+
+    .. math::
+        \psi \sim N(0, \gamma^2 I), \quad z_m | \psi \sim N(\psi, \sigma^2 I), \quad
+        x_m | z_m \sim p_m(x | z_m)
+
+    A modality that is missing is left out of the sums.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of latent dimensions.
+    {modalities}
+    style_variance : float, default=0.15
+        :math:`\sigma^2`, how far the latents of one sample's modalities scatter around its content.
+    prior_variance : float or None, default=1.0
+        :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: there is then
+        nothing to sample from or to score by.
+    decoder : str, callable or torch.nn.Module, default="auto"
+        Of every modality. "auto" mirrors its encoder.
+    noise_variance : float, "learned", or dict of str to either, default="learned"
+        Of the Gaussian likelihoods, for all modalities or for each by name. What is learned weighs
+        modalities of different sizes and scales against each other by itself.
+    likelihood : str, or dict of str to str, default="auto"
+        "gaussian", "bernoulli", "multinomial" (of counts, e.g. of words) or "auto": Gaussian, with
+        means that pass a sigmoid where a modality lies in [0, 1]. For all or for each by name.
+    {shared_parameters}
+
+    Attributes
+    ----------
+    {shared_attributes}
+
+    See Also
+    --------
+    CLIP : Tells the modalities of different samples apart.
+    SimVAE : Where the views are augmentations.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A Probabilistic Model behind Self-Supervised Learning", TMLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import MultimodalSimVAE
+    >>> X = load_digits().data / 16
+    >>> halves = [("upper", "auto", slice(0, 32)), ("lower", "auto", slice(32, 64))]
+    >>> vae = MultimodalSimVAE(modalities=halves, hidden_layer_sizes=(64,), random_state=0)
+    >>> vae.set_params(max_epochs=5).fit_transform(X).shape
+    (1797, 10)
+    >>> vae.generate(X[:3], source="upper", target="lower").shape
+    (3, 32)
+    """
+
+    _parameter_constraints = {
+        **SimVAE._parameter_constraints,
+        **MultimodalTransformer._parameter_constraints,
+        "noise_variance": [POSITIVE, StrOptions({"learned"}), dict],
+        "likelihood": [StrOptions(set(LIKELIHOODS)), dict],
+    }
+    _structure = (*MultimodalTransformer._structure, "decoder", "noise_variance", "likelihood")
+    _min_views = 1
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        modalities=None,
+        preprocessing=(),
+        input_shapes=None,
+        style_variance=0.15,
+        prior_variance=1.0,
+        decoder="auto",
+        noise_variance="learned",
+        likelihood="auto",
+        lr=2e-3,
+        **shared,
+    ):
+        super().__init__(
+            n_components,
+            modalities=modalities,
+            preprocessing=preprocessing,
+            input_shapes=input_shapes,
+            style_variance=style_variance,
+            prior_variance=prior_variance,
+            decoder=decoder,
+            noise_variance=noise_variance,
+            likelihood=likelihood,
+            lr=lr,
+            **shared,
+        )
+
+    # ---------------------------------------------------------------- training
+
+    @property
+    def _lr_multiples(self):
+        noise = self.noise_variance
+        learned = "learned" in (noise.values() if isinstance(noise, dict) else [noise])
+        return {"*log_noise_variance": 10.0} if learned else {}
+
+    def _check_X(self, X, reset):
+        blocks, layout, has_views = super()._check_X(X, reset)
+        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
+        _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        for modality, block in zip(layout.modalities, blocks.blocks, strict=True):
+            _check_likelihood(likelihoods[modality.name], modality, block.values)
+        return blocks, layout, has_views
+
+    def _build_module(self, layout, unit_interval):
+        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
+        noise = _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        parts = [
+            self._autoencoder(m.layout, bounded, m.encoder, likelihoods[m.name], noise[m.name])
+            for m, bounded in zip(layout.modalities, unit_interval, strict=True)
+        ]
+        return JointAutoEncoder(layout, parts)
+
+    def _prepare(self, module, samples):
+        # More rows than are looked at, since some lack a modality.
+        x = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
+        mask, rows = split_modalities(x, module.layout)
+        for j, modality in enumerate(module.layout.modalities):
+            present = rows[j][mask[:, j]][:PROBE_ROWS]
+            own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
+            if len(present):
+                module.parts[j].prepare(present, *own)
+
+    def _objective(self, module, batch, generator):
+        return super()._objective(module, batch._replace(mask=module.mask(batch.views)), generator)
+
+    def _bound(self, views, mask, n_importance_samples):
+        return super()._bound(views, self.module_.mask(views), n_importance_samples)
+
+    # ---------------------------------------------------------------- latents
+
+    @property
+    def noise_variance_(self) -> dict[str, float]:
+        """Noise variance of each Gaussian likelihood by name, as given or as learned."""
+        parts = zip(self._fitted("layout_").names, self.module_.parts, strict=True)
+        with torch.no_grad():
+            return {n: float(p.noise_variance) for n, p in parts if p.likelihood == "gaussian"}
+
+    def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior q(z | x) of each modality.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`.
+
+        Returns
+        -------
+        mean, variance : ndarray of float32 of shape (n, n_modalities, n_components)
+            NaN where a modality is missing.
+        """
+        samples = self._read(X)
+        shape = (len(samples), len(self.layout_.modalities), self.n_components_)
+        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        with torch.inference_mode():
+            for part, views, _ in self._batches(samples, self.net_.device):
+                missing = ~self.module_.mask(views).unsqueeze(2)
+                m, log_v = self.module_.encode(views)
+                mean[part] = m.masked_fill(missing, torch.nan).cpu().numpy()
+                variance[part] = log_v.exp().masked_fill(missing, torch.nan).cpu().numpy()
+        return mean, variance
+
+    def content(self, X, modality=None) -> tuple[np.ndarray, np.ndarray]:
+        r"""The posterior of the content given the modalities that a row has.
+
+        .. math::
+            E[\psi | x] = \frac{\bar\mu}{1 + \sigma^2 / (J \gamma^2)}, \quad
+            V[\psi | x] = \left( \frac{J}{\sigma^2} + \frac{1}{\gamma^2} \right)^{-1}
+            + \frac{\sum_j v_j / J^2}{(1 + \sigma^2 / (J \gamma^2))^2}
+
+        with :math:`\bar\mu` the mean of the J latents' means and :math:`v_j` their variances.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`.
+        modality : str, default=None
+            The one that counts. None is all that a row has.
+
+        Returns
+        -------
+        mean, variance : ndarray of float32 of shape (n, n_components)
+            Of each row.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`transform`.
+        """
+        samples = self._samples_of(X, modality)
+        shape = (len(samples), self.n_components_)
+        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        style, prior = self.style_variance, self.prior_variance
+        with torch.inference_mode():
+            for part, views, _ in self._batches(samples, self.net_.device):
+                mask = self.module_.mask(views)
+                n_views = mask.sum(1, keepdim=True)
+                m, log_v = self.module_.encode(views)
+                v = log_v.exp().masked_fill(~mask.unsqueeze(2), 0.0).sum(1) / n_views**2
+                shrink = 1.0 if prior is None else 1 / (1 + style / (n_views * prior))
+                precision = n_views / style + (0.0 if prior is None else 1 / prior)
+                mean[part] = (shrink * mean_over_views(m, mask)).cpu().numpy()
+                variance[part] = (1 / precision + shrink**2 * v).cpu().numpy()
+        return mean, variance
+
+    # ---------------------------------------------------------------- data from latents
+
+    def generate(self, X, source=None, target=None):
+        """What one modality is expected to be, given others: decoded from the mean of the content.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`.
+        source : str, default=None
+            The modality to go by. None is all that a row has.
+        target : str, default=None
+            The modality to make. None is all of them.
+
+        Returns
+        -------
+        made : ndarray of float32 of shape (n, ...), or dict of such by name
+            As the networks see it: pixels in [0, 1], what a preprocessor gave, shares of counts.
+
+        Raises
+        ------
+        ValueError
+            If there is no such modality, or as for :meth:`transform`.
+        """
+        if target is not None:
+            self._fitted("layout_").index(target)
+        made = self._decode_each(torch.from_numpy(self.content(X, source)[0]).unsqueeze(1))
+        return made if target is None else made[target]
+
+    def _decode_each(self, z: Tensor) -> dict[str, np.ndarray]:
+        """Latents (n, n_modalities or 1, n_components) to rows of each modality."""
+        made = {}
+        for j, (modality, part) in enumerate(
+            zip(self.layout_.modalities, self.module_.parts, strict=True)
+        ):
+            layout = modality.layout
+            own = z[:, min(j, z.shape[1] - 1)]
+            rows = np.empty((len(z), *layout.row_shape), dtype=np.float32)
+            with torch.inference_mode():
+                for start in range(0, len(z), MAX_ROWS):
+                    some = slice(start, start + MAX_ROWS)
+                    x = part.mean(own[some].to(self.net_.device))
+                    rows[some] = layout.from_network(x).cpu().numpy()
+            made[modality.name] = rows
+        return made
+
+    def _decode(self, z):
+        return self._as_table(self._decode_each(z.unsqueeze(1)))
+
+    def _as_table(self, made: dict[str, np.ndarray]):
+        """Rows of the modalities in the columns that they had, where they had some."""
+        layout = self.layout_
+        if layout.from_dict or any(m.preprocessor is not None for m in layout.modalities):
+            return made
+        n = len(next(iter(made.values())))
+        # Columns of no modality are not known.
+        X = np.full((n, layout.n_columns), np.nan, dtype=np.float32)
+        for modality in layout.modalities:
+            X[:, list(modality.columns)] = made[modality.name]
+        return X
+
+    @available_if(has_density)
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new data: latents of all modalities from the prior, decoded to their means.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState or None, default=None
+            None takes that of the estimator.
+
+        Returns
+        -------
+        X : ndarray of float32 of shape (n_samples, n_features), or dict of arrays by name
+            As `fit` saw it; a dict also where a modality has a preprocessor.
+
+        Raises
+        ------
+        ValueError
+            If the number is not positive.
+        """
+        check_is_fitted(self, "net_")
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be a positive int, got {n_samples!r}.")
+        seed = seed_of(self.random_state if random_state is None else random_state)
+        generator = torch.Generator().manual_seed(seed)
+        shape = (n_samples, len(self.layout_.modalities), self.n_components_)
+        return self._as_table(self._decode_each(self._sample_prior(shape, generator)))
+
+
+def _by_name(value, names: list[str], parameter: str, default) -> dict:
+    """A parameter for each modality, from one for all or from a dict."""
+    if not isinstance(value, dict):
+        return dict.fromkeys(names, value)
+    unknown = [name for name in value if name not in names]
+    if unknown:
+        raise ValueError(f"{parameter} names {unknown}, but the modalities are {names}.")
+    for name, one in value.items():
+        valid, expected = one in LIKELIHOODS, f"one of {LIKELIHOODS}"
+        if parameter == "noise_variance":
+            valid = one == "learned" or (isinstance(one, Real) and one > 0)
+            expected = "a positive number or 'learned'"
+        if not valid:
+            raise ValueError(f"{parameter}[{name!r}] must be {expected}, got {one!r}.")
+    return {name: value.get(name, default) for name in names}
+
+
+def _check_likelihood(likelihood: str, modality: Modality, values) -> None:
+    """Raise where values are not what their likelihood is of."""
+    if likelihood not in ("bernoulli", "multinomial") or not values.shape[0]:
+        return
+    low, high = values.min(), values.max()
+    wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
+    if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
+        raise ValueError(
+            f"likelihood={likelihood!r} of the modality {modality.name!r} needs values {wanted}; "
+            f"got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
+        )

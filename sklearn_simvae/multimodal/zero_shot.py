@@ -1,0 +1,125 @@
+"""Classes that are known by their descriptions."""
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+
+class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
+    """The class whose description is most similar, in the space of a fitted CLIP.
+
+    Parameters
+    ----------
+    clip : CLIP
+        Fitted; it is not fitted again.
+    source : str
+        The modality of what is to be classified.
+    target : str
+        The modality of the descriptions.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    embeddings_ : ndarray of float32 of shape (n_classes, d)
+        Where they lie.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_simvae import CLIP
+    >>> from sklearn_simvae.multimodal import ZeroShotClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> halves = [("upper", "auto", slice(0, 32)), ("lower", "auto", slice(32, 64))]
+    >>> clip = CLIP(modalities=halves, hidden_layer_sizes=(64,), max_epochs=5, random_state=0)
+    >>> classifier = ZeroShotClassifier(clip.fit(X / 16), "upper", "lower")
+    >>> classifier.fit(X[:500] / 16, y[:500]).predict(X[500:] / 16).shape
+    (1297,)
+    """
+
+    def __init__(self, clip, source, target):
+        self.clip = clip
+        self.source = source
+        self.target = target
+
+    def fit(self, X, y):
+        """Remember where the descriptions of each class lie.
+
+        Parameters
+        ----------
+        X : array-like or dict of n descriptions
+            As `clip.transform` takes the modality `target`.
+        y : array-like of shape (n,)
+            The class that each describes.
+
+        Returns
+        -------
+        self : ZeroShotClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If their numbers differ.
+        """
+        y = column_or_1d(y)
+        embeddings = normalize(self.clip.project(X, self.target))
+        check_consistent_length(embeddings, y)
+        self.classes_, which = np.unique(y, return_inverse=True)
+        means = [embeddings[which == c].mean(0) for c in range(len(self.classes_))]
+        self.embeddings_ = normalize(np.stack(means))
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Logits of the classes: cosine similarities times the learned scale.
+
+        Parameters
+        ----------
+        X : array-like or dict
+            As `clip.transform` takes the modality `source`.
+
+        Returns
+        -------
+        logits : ndarray of float32 of shape (n, n_classes)
+            Higher for the more similar. Of two classes the second less the first, of shape (n,).
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def _logits(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        similarity = normalize(self.clip.project(X, self.source)) @ self.embeddings_.T
+        scale = min(float(self.clip.module_.log_scale.exp()), self.clip.max_logit_scale)
+        return similarity * np.float32(scale)
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or dict
+            As for :meth:`decision_function`.
+
+        Returns
+        -------
+        probabilities : ndarray of float32 of shape (n, n_classes)
+            Each row sums to 1.
+        """
+        return softmax(self._logits(X), axis=1)
+
+    def predict(self, X) -> np.ndarray:
+        """The most similar class.
+
+        Parameters
+        ----------
+        X : array-like or dict
+            As for :meth:`decision_function`.
+
+        Returns
+        -------
+        classes : ndarray of shape (n,)
+            Of `classes_`.
+        """
+        return self.classes_[self._logits(X).argmax(1)]
