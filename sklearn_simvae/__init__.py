@@ -11,16 +11,19 @@ from sklearn_simvae.discriminative import (
     VICReg,
 )
 from sklearn_simvae.generative import CRVAE, VAE, SimVAE
+from sklearn_simvae.multimodal import CLIP, MultimodalSimVAE
 
 __version__ = "0.1.dev0"
 
 __all__ = [
     "BYOL",
+    "CLIP",
     "CRVAE",
     "VAE",
     "BarlowTwins",
     "DeepCluster",
     "InstanceDiscrimination",
+    "MultimodalSimVAE",
     "SimCLR",
     "SimSiam",
     "SimVAE",

@@ -2,6 +2,7 @@
 
 from ._celeba import fetch_celeba
 from ._cifar10 import fetch_cifar10
+from ._emoji import fetch_emoji
 from ._glyphs import fetch_glyphs
 from ._mnist import fetch_fashion_mnist, fetch_mnist
 from ._sprites import make_sprites
@@ -9,6 +10,7 @@ from ._sprites import make_sprites
 __all__ = [
     "fetch_celeba",
     "fetch_cifar10",
+    "fetch_emoji",
     "fetch_fashion_mnist",
     "fetch_glyphs",
     "fetch_mnist",

@@ -43,6 +43,18 @@ def find_file(names: Sequence[str], data_home: str | os.PathLike | None) -> Path
     return next((path for path in paths if path.is_file()), None)
 
 
+def require_file(name: str, data_home: str | os.PathLike | None) -> Path:
+    """Give the first file of this name that nobody can download, or raise FileNotFoundError."""
+    path = find_file([name], data_home)
+    if path is None:
+        folders = " and ".join(str(folder) for folder in folders_searched(data_home))
+        raise FileNotFoundError(
+            f"There is no {name} in {folders}, and it cannot be downloaded. Set {DATA_VARIABLE} or "
+            "data_home to a folder with that file."
+        )
+    return path
+
+
 def unusable(path: Path, problem: str) -> ValueError:
     """Make the error for a file that is there but cannot be used."""
     return ValueError(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._files import DATA_VARIABLE, check_array, find_file, folders_searched, read_npz
+from ._files import check_array, read_npz, require_file
 from ._image_sets import make_bunch
 
 _FILENAME = "glyphs.npz"
@@ -107,13 +107,7 @@ def fetch_glyphs(
     >>> glyphs.images.shape  # doctest: +SKIP
     (8618, 32, 32)
     """
-    path = find_file([_FILENAME], data_home)
-    if path is None:
-        folders = " and ".join(str(folder) for folder in folders_searched(data_home))
-        raise FileNotFoundError(
-            f"There is no {_FILENAME} in {folders}, and it cannot be downloaded. Set "
-            f"{DATA_VARIABLE} or data_home to a folder with that file."
-        )
+    path = require_file(_FILENAME, data_home)
     bunch = _read(path)
     return (bunch.data, bunch.target) if return_X_y else bunch
 

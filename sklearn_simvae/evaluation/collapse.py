@@ -97,7 +97,7 @@ def alignment(Z) -> float:
 
     Examples
     --------
-    >>> from sklearn_simvae.evaluation.collapse import alignment
+    >>> from sklearn_simvae.evaluation import alignment
     >>> alignment([[[1, 0], [2, 0]], [[1, 0], [0, 1]]])  # one direction, and a right angle
     1.0
     """
@@ -148,7 +148,7 @@ def uniformity(Z) -> float:
 
     Examples
     --------
-    >>> from sklearn_simvae.evaluation.collapse import uniformity
+    >>> from sklearn_simvae.evaluation import uniformity
     >>> round(uniformity([[1, 0], [-3, 0]]), 3)
     -8.0
     """
@@ -223,7 +223,7 @@ def collapse_report(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.evaluation.collapse import collapse_report
+    >>> from sklearn_simvae.evaluation import collapse_report
     >>> Z = np.random.default_rng(0).normal(size=(500, 4)) * [1, 1, 1, 0]
     >>> report = collapse_report(None, Z, random_state=0)
     >>> print(f"{report.effective_rank:.1f} of {report.n_components}, {report.n_dead} dead")

@@ -58,7 +58,7 @@ def reconstruction_error(
     Examples
     --------
     >>> from sklearn.decomposition import PCA
-    >>> from sklearn_simvae.evaluation.generation import reconstruction_error
+    >>> from sklearn_simvae.evaluation import reconstruction_error
     >>> X = [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
     >>> reconstruction_error(PCA(1).fit(X), X, multioutput="raw_values").round(3)
     array([0.   , 0.125])
@@ -129,7 +129,7 @@ def frechet_distance(X, X_generated, classifier: Callable | BaseEstimator) -> fl
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.evaluation.generation import frechet_distance
+    >>> from sklearn_simvae.evaluation import frechet_distance
     >>> X = np.random.default_rng(0).normal(size=(1000, 3))
     >>> round(frechet_distance(X, X + [2, 0, 0], lambda X: X), 3)
     4.0

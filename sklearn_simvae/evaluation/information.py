@@ -119,7 +119,7 @@ def mutual_information(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.evaluation.information import mutual_information
+    >>> from sklearn_simvae.evaluation import mutual_information
     >>> Z = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=1000)
     >>> found = mutual_information(None, Z[:, :, None], methods=["knn"], random_state=0)
     >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")

@@ -27,8 +27,8 @@ def clip_terms(
     logit_scale : float or scalar Tensor
         The inverse of the temperature.
     mask : Tensor of bool of shape (batch,), default=None
-        False where a sample lacks one of the two; it is then no negative either. None: all are
-        there.
+        False where a sample lacks one of the two; it is then no negative either, and its values do
+        not count, whatever they are. None: all are there.
 
     Returns
     -------
@@ -47,6 +47,8 @@ def clip_terms(
     >>> clip_terms(torch.eye(2), torch.eye(2), logit_scale=1.0)
     {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
+    if mask is not None:
+        za, zb = (z.masked_fill(~mask.unsqueeze(1), 0.0) for z in (za, zb))
     logits = logit_scale * (F.normalize(za, dim=-1) @ F.normalize(zb, dim=-1).T)
     by_row, by_column = logits, logits.T
     if mask is not None:

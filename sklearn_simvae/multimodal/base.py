@@ -5,14 +5,16 @@ numbers, NaN where one is missing, so that everything between X and the networks
 other estimators.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae._validation import check_like_fitted
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
@@ -82,16 +84,31 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self : object
             The estimator.
         """
+        if isinstance(self.preprocessing, tuple) and self.preprocessing:
+            # scikit-learn replaces items of lists alone.
+            self.preprocessing = list(self.preprocessing)
         return self._set_params("preprocessing", **params)
 
     # ---------------------------------------------------------------- fit
 
+    def _current_structure(self):
+        # Selectors and functions are told by their addresses, which copies do not share.
+        structure = super()._current_structure()
+        return {name: re.sub(r" at 0x\w+", "", value) for name, value in structure.items()}
+
     def _fit(self, X, groups, partial=False):
+        self._check_no_groups(groups)
+        return super()._fit(X, groups, partial)
+
+    def _read(self, X, groups=None):
+        self._check_no_groups(groups)
+        return super()._read(X)
+
+    def _check_no_groups(self, groups):
         if groups is not None:
             raise ValueError(
                 f"{type(self).__name__} takes no groups: the views of a row are its modalities."
             )
-        return super()._fit(X, groups, partial)
 
     def _keep(self, net, layout, feature_names):
         super()._keep(net, layout, feature_names)
@@ -101,6 +118,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         X = self._check_table(X)
         if reset:
             declared = declare(X, self.modalities, self.preprocessing)
+            self._validate_names([name for name, _ in self.preprocessing])
             blocks, layout = fit_modalities(X, declared, self.input_shapes)
             return blocks, layout, False
         return self._read_blocks(X), self.layout_, False
@@ -133,7 +151,11 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 f"X has {X.shape[1]} features, but {name} is expecting {layout.n_columns} features "
                 "as input."
             )
-        return read_modalities(X, layout, only)
+        blocks = read_modalities(X, layout, only)
+        for modality, block in zip(layout.modalities, blocks.blocks, strict=True):
+            if block.values.shape[0]:
+                check_like_fitted(self, block.values, modality.layout)
+        return blocks
 
     def _unit_interval(self, samples):
         """For each modality, whether all of it lies in [0, 1]."""
@@ -180,6 +202,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self.layout_.index(modality)
         if self.layout_.from_dict and not isinstance(X, Mapping):
             X = {modality: X}
+        _check_feature_names(self, X, reset=False)
         X = self._check_table(X)
         return Samples(self._read_blocks(X, modality), self.layout_, False)
 

@@ -6,6 +6,7 @@ from numbers import Real
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
@@ -58,9 +59,7 @@ class ClipNetwork(nn.Module):
         z : Tensor of float32 of shape (N, n_modalities, n_components)
             Of length 1.
         """
-        mask, parts = split_modalities(x, self.layout)
-        z = [encoder(part).float() for encoder, part in zip(self.encoders, parts, strict=True)]
-        return mask, F.normalize(torch.stack(z, dim=1), dim=-1)
+        return self._directions(x, self.encoders)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project rows.
@@ -77,12 +76,18 @@ class ClipNetwork(nn.Module):
         z : Tensor of float32 of shape (N, n_modalities, d)
             Of length 1.
         """
+        both = zip(self.encoders, self.heads, strict=True)
+        return self._directions(x, [nn.Sequential(*networks) for networks in both])
+
+    def _directions(self, x, networks):
         mask, parts = split_modalities(x, self.layout)
-        z = [
-            head(encoder(part)).float()
-            for encoder, head, part in zip(self.encoders, self.heads, parts, strict=True)
-        ]
-        return mask, F.normalize(torch.stack(z, dim=1), dim=-1)
+        directions = []
+        for network, part, there in zip(networks, parts, mask.T, strict=True):
+            # Rows that lack the modality stay out of batch statistics, which need two rows.
+            some = there if there.sum() > 1 else torch.ones_like(there)
+            z = network(part[some]).float()
+            directions.append(z.new_zeros(len(x), z.shape[1]).masked_scatter(some[:, None], z))
+        return mask, F.normalize(torch.stack(directions, dim=1), dim=-1)
 
 
 class CLIP(MultimodalTransformer, DiscriminativeTransformer):
@@ -189,6 +194,11 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     def _begin_fit(self, net, samples):
         """No chunks: all modalities of a batch are encoded at once."""
 
+    @torch.no_grad()
+    def _after_step(self, net, progress):
+        # Beyond the limit the scale gets no gradient: it would never come back.
+        net.module_.log_scale.clamp_(max=math.log(self.max_logit_scale))
+
     def _objective(self, module, batch, generator):
         mask, z = module(batch.views[:, 0])
         with torch.autocast(z.device.type, enabled=False):
@@ -206,7 +216,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     # ---------------------------------------------------------------- use
 
     def project(self, X, modality=None) -> np.ndarray:
-        """What the objective sees: representations after the projection heads, of length 1.
+        """What the objective sees: directions after the projection heads.
 
         Parameters
         ----------
@@ -218,7 +228,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         Returns
         -------
         P : ndarray of float32 of shape (n, projection_sizes[-1])
-            Averaged over the modalities that a row has.
+            Of length 1 for one modality; else averaged over those that a row has.
 
         Raises
         ------
@@ -284,7 +294,9 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             If there are not as many classes as prompts, or as for :meth:`transform`.
         """
         a, b = self._two(modalities)
-        return ZeroShotClassifier(self, a, b).fit(prompts, prompts if classes is None else classes)
+        # Frozen, so that clones of the classifier keep what was learned.
+        classifier = ZeroShotClassifier(FrozenEstimator(self), a, b)
+        return classifier.fit(prompts, prompts if classes is None else classes)
 
     def _two(self, modalities) -> tuple[str, str]:
         names = self._fitted("layout_").names

@@ -1,7 +1,9 @@
 """Kinds of data in one row: declared as in ColumnTransformer, read a batch at a time."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -206,18 +208,19 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
                 f"The modality {name!r} has no columns. Give (name, encoder, columns), or X as a "
                 "dict of arrays by name."
             )
-        columns = columns(X) if callable(columns) else columns
-        indices = tuple(_get_column_indices(X, columns))
+        try:
+            columns = columns(X) if callable(columns) else columns
+            indices = tuple(_get_column_indices(X, columns))
+        except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+            raise ValueError(
+                f"The modality {name!r} has columns that X does not have: {columns!r}. {error}"
+            ) from error
         if not indices:
             raise ValueError(f"The modality {name!r} has no columns: {columns!r} selects none.")
-        declared.append(Modality(name, encoder, indices, as_series=isinstance(columns, str | int)))
+        declared.append(Modality(name, encoder, indices, as_series=np.isscalar(columns)))
     _check_declared(declared, X if is_dict else None)
-    transformers = dict(preprocessing or ())
-    unknown = [name for name in transformers if name not in {m.name for m in declared}]
-    if unknown:
-        raise ValueError(
-            f"preprocessing names {unknown}, but the modalities are {[m.name for m in declared]}."
-        )
+    _check_preprocessing(preprocessing, [m.name for m in declared])
+    transformers = dict(preprocessing)
     return tuple(replace(m, preprocessor=transformers.get(m.name)) for m in declared)
 
 
@@ -242,8 +245,7 @@ def _check_declared(declared: list[Modality], X: Mapping | None) -> None:
         others = sorted(set(X) ^ set(names), key=str)
         if others:
             raise ValueError(
-                f"The entries of X are {list(X)}, but modalities names {names}. Name all of them, "
-                "and give None for one that is missing in all rows."
+                f"The entries of X are {list(X)}, but modalities names {names}. Name all of them."
             )
         return
     seen: dict[int, str] = {}
@@ -255,6 +257,18 @@ def _check_declared(declared: list[Modality], X: Mapping | None) -> None:
                     f"column {column}. Give each column to one of them."
                 )
             seen[column] = modality.name
+
+
+def _check_preprocessing(preprocessing, names: list[str]) -> None:
+    for item in preprocessing:
+        valid = isinstance(item, tuple | list) and len(item) == 2
+        if not valid or isinstance(item[1], type) or not hasattr(item[1], "fit_transform"):
+            raise ValueError(
+                f"preprocessing must hold (name of a modality, transformer), got {item!r}."
+            )
+    unknown = [name for name, _ in preprocessing if name not in names]
+    if unknown:
+        raise ValueError(f"preprocessing names {unknown}, but the modalities are {names}.")
 
 
 def fit_modalities(
@@ -301,12 +315,7 @@ def fit_modalities(
             values = fitted.fit_transform(values)
             modality = replace(modality, preprocessor=fitted)
         values = _numbers(values, modality.name)
-        layout, has_views = Layout.infer(values, input_shapes.get(modality.name))
-        if has_views:
-            raise ValueError(
-                f"The modality {modality.name!r} of shape {values.shape} is read as several views. "
-                "Give input_shapes, the shape of one row."
-            )
+        layout = _layout(values, modality.name, input_shapes.get(modality.name))
         modality = replace(modality, layout=layout, start=start)
         start = modality.stop
         blocks.append(Block(values, position))
@@ -321,6 +330,24 @@ def fit_modalities(
         from_dict=is_dict,
     )
     return _with_something(Blocks(blocks, layout.modalities)), layout
+
+
+def _layout(values, name: str, input_shape) -> Layout:
+    """How one modality is read."""
+    if input_shape is None and sparse.issparse(values):
+        input_shape = values.shape[1:]
+    try:
+        layout, has_views = Layout.infer(values, input_shape)
+    except ValueError as error:
+        raise ValueError(
+            f"The modality {name!r}: {error} Here, pass input_shapes={{{name!r}: ...}}."
+        ) from error
+    if has_views:
+        raise ValueError(
+            f"The modality {name!r} of shape {values.shape} is read as several views. Pass "
+            f"input_shapes={{{name!r}: {values.shape[1:]}}}, the shape of one row."
+        )
+    return layout
 
 
 def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
@@ -385,10 +412,10 @@ def _n_rows(X, modalities) -> int:
 
 def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
     """The values of the rows that have the modality, and the place of each row among them."""
-    values = modality.raw(X)
+    values = _as_array(modality.raw(X))
     if values is None:
         return None, np.full(n, -1)
-    missing = _missing(values, modality.name)
+    missing = _missing(values, modality.name, modality.preprocessor is not None)
     position = np.where(missing, -1, np.cumsum(~missing) - 1)
     if missing.any():
         values = _safe_indexing(values, np.flatnonzero(~missing))
@@ -398,15 +425,26 @@ def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
     return values, position
 
 
-def _missing(values, name: str) -> np.ndarray:
+def _as_array(values):
+    """Lists of numbers as an array; lists of text and of what else there is as they are."""
+    if isinstance(values, tuple):
+        values = list(values)
+    if isinstance(values, list) and values and not any(isinstance(v, str) for v in values):
+        # Rows that differ in length are for a preprocessor.
+        with suppress(ValueError):
+            array = np.asarray(values)
+            values = array if array.dtype.kind in "biuf" else values
+    return values
+
+
+def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
     """Which rows are missing: wholly NaN or None."""
     if sparse.issparse(values):
         return np.zeros(values.shape[0], dtype=bool)
     if isinstance(values, list):
-        return np.array([value is None for value in values])
+        return np.array([_is_absent(value) for value in values])
     array = np.asarray(values)
     if array.dtype.kind in "OUS":
-        # NaN differs from itself; pandas' NA does not say.
         flat = array.reshape(len(array), -1)
         absent = np.array([[_is_absent(value) for value in row] for row in flat])
     elif array.dtype.kind == "f":
@@ -415,39 +453,40 @@ def _missing(values, name: str) -> np.ndarray:
         return np.zeros(len(array), dtype=bool)
     whole = absent.all(1)
     partly = np.flatnonzero(absent.any(1) & ~whole)
-    if len(partly):
+    if len(partly) and not partly_allowed:
         raise ValueError(
             f"Input X contains NaN: {len(partly)} row(s) have the modality {name!r} in part, the "
             f"first is row {partly[0]}. A modality is missing where all of it is NaN or None; "
-            "impute the rest, e.g. by SimpleImputer."
+            f"impute the rest, e.g. by preprocessing=[({name!r}, SimpleImputer())]."
         )
     return whole
 
 
 def _is_absent(value) -> bool:
-    if isinstance(value, np.ndarray):
-        return False
-    return value is None or type(value).__name__ == "NAType" or value != value
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, Real) and bool(np.isnan(value))
 
 
 def _numbers(values, name: str):
     """Values as an array or a sparse matrix of finite numbers."""
-    array = values if sparse.issparse(values) else np.asarray(values)
-    if array.dtype.kind in "US" or (array.dtype == object and isinstance(array.flat[0], str)):
+    try:
+        array = values if sparse.issparse(values) else np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"The rows of the modality {name!r} differ in shape: {error}.") from error
+    is_object = array.dtype == object and array.size
+    if array.dtype.kind in "US" or (is_object and isinstance(array.flat[0], str)):
         raise ValueError(
             f"The modality {name!r} holds text, which no network reads: could not convert string "
             f"to float. Give preprocessing=[({name!r}, TfidfVectorizer())] or the like."
         )
     values = check_array(
-        values,
+        array.reshape(-1, 1) if array.ndim == 1 else array,
         accept_sparse="csr",
         dtype="numeric",
         allow_nd=True,
-        input_name="X",
-        ensure_min_samples=0,
+        input_name=f"X of the modality {name!r}",
     )
-    if not sparse.issparse(values) and values.ndim == 1:
-        values = values.reshape(-1, 1)
     if values.dtype.kind == "f" and values.dtype.itemsize > 4 and values.size:
         largest = abs(values).max()
         if largest > np.finfo(np.float32).max:

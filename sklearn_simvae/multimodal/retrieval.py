@@ -1,11 +1,15 @@
 """Nearest neighbours across modalities, a block of similarities at a time."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array
 
 # Similarities that are held at once: 64 MiB of float32.
 _MAX_VALUES = 2**24
+# Cosines of float32 vectors that differ by less are equal, up to rounding.
+_ROUNDING = 1e-6
 
 
 def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -26,14 +30,14 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     indices : ndarray of int of shape (n_queries, k)
-        Places in `targets`, the most similar first.
+        Places in `targets`, the most similar first; equally similar ones in their own order.
     similarities : ndarray of float32 of shape (n_queries, k)
         Their cosines.
 
     Raises
     ------
     ValueError
-        If widths differ, or there are fewer than `k` targets.
+        If widths differ, or `k` is not from 1 to the number of targets.
 
     Examples
     --------
@@ -43,16 +47,21 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
     array([[1, 0]])
     """
     queries, targets = _embeddings(queries, targets)
-    if not 1 <= k <= len(targets):
-        raise ValueError(f"k must be from 1 to the number of targets, {len(targets)}; got {k!r}.")
+    if not isinstance(k, Integral) or not 1 <= k <= len(targets):
+        raise ValueError(
+            f"k must be an int from 1 to the number of targets, {len(targets)}; got {k!r}."
+        )
     indices = np.empty((len(queries), k), dtype=np.intp)
     similarities = np.empty((len(queries), k), dtype=np.float32)
     for part in _parts(len(queries), len(targets)):
         block = queries[part] @ targets.T
-        best = np.argpartition(block, -k, axis=1)[:, -k:] if k < block.shape[1] else None
-        best = np.tile(np.arange(k), (len(block), 1)) if best is None else best
+        best = np.argpartition(block, -k, axis=1)[:, -k:]
         values = np.take_along_axis(block, best, axis=1)
-        # Equal ones in the order of the targets.
+        # Which of several equal ones are the last to be taken, a partition leaves open.
+        crowded = (block >= values.min(1, keepdims=True)).sum(1) > k
+        if crowded.any():
+            best[crowded] = np.argsort(-block[crowded], axis=1, kind="stable")[:, :k]
+            values = np.take_along_axis(block, best, axis=1)
         order = np.lexsort((best, -values), axis=1)
         indices[part] = np.take_along_axis(best, order, axis=1)
         similarities[part] = np.take_along_axis(values, order, axis=1)
@@ -62,10 +71,12 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
 def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
     r"""Share of the queries whose own target is among the k most similar.
 
-    .. math:: \frac{1}{n} \sum_i 1\left[ |\{ j : s_{ij} > s_{ii} \}|
-        + \tfrac{1}{2} |\{ j \neq i : s_{ij} = s_{ii} \}| < k \right]
+    With :math:`g_i` targets more similar to query i than its own and :math:`e_i` others as similar,
 
-    A tie counts half, so that embeddings which are all the same do no better than chance.
+    .. math:: \frac{1}{n} \sum_i \min\left(1, \max\left(0, \frac{k - g_i}{1 + e_i}\right)\right)
+
+    Ties count as they would on average if broken at random: embeddings that are all the same do no
+    better than chance.
 
     Parameters
     ----------
@@ -82,7 +93,7 @@ def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
     Raises
     ------
     ValueError
-        If shapes differ.
+        If shapes differ, or a `k` is not a positive int.
 
     Examples
     --------
@@ -90,18 +101,22 @@ def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
     >>> recall_at_k([[1, 0], [0, 1]], [[1, 0.1], [0.2, 1]], k=1)
     {1: 1.0}
     """
+    counts = np.atleast_1d(k)
+    if counts.dtype.kind not in "iu" or not counts.size or counts.min() < 1:
+        raise ValueError(f"k must be a positive int or a sequence of such, got {k!r}.")
     queries, targets = _embeddings(queries, targets)
     if len(queries) != len(targets):
         raise ValueError(
             f"queries and targets are of the same samples, but there are {len(queries)} and "
             f"{len(targets)}."
         )
-    ranks = np.empty(len(queries))
+    better, equal = np.empty(len(queries)), np.empty(len(queries))
     for part in _parts(len(queries), len(targets)):
         block = queries[part] @ targets.T
         own = block[np.arange(len(block)), np.arange(part.start, part.stop)][:, None]
-        ranks[part] = (block > own).sum(1) + ((block == own).sum(1) - 1) / 2
-    return {int(n): float(np.mean(ranks < n)) for n in np.atleast_1d(k)}
+        better[part] = (block > own + _ROUNDING).sum(1)
+        equal[part] = (block >= own - _ROUNDING).sum(1) - better[part]
+    return {int(n): float(np.mean(np.clip((n - better) / equal, 0, 1))) for n in counts}
 
 
 def _embeddings(queries, targets) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """SimVAE of modalities: one content behind a picture, its caption and what else there is."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -240,8 +240,12 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
 
     def _check_X(self, X, reset):
         blocks, layout, has_views = super()._check_X(X, reset)
-        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
-        _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        if reset:
+            likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
+            _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        else:
+            parts = zip(layout.names, self.module_.parts, strict=True)
+            likelihoods = {name: part.likelihood for name, part in parts}
         for modality, block in zip(layout.modalities, blocks.blocks, strict=True):
             _check_likelihood(likelihoods[modality.name], modality, block.values)
         return blocks, layout, has_views
@@ -448,7 +452,7 @@ def _by_name(value, names: list[str], parameter: str, default) -> dict:
     for name, one in value.items():
         valid, expected = one in LIKELIHOODS, f"one of {LIKELIHOODS}"
         if parameter == "noise_variance":
-            valid = one == "learned" or (isinstance(one, Real) and one > 0)
+            valid = POSITIVE.is_satisfied_by(one) or one == "learned"
             expected = "a positive number or 'learned'"
         if not valid:
             raise ValueError(f"{parameter}[{name!r}] must be {expected}, got {one!r}.")

@@ -13,7 +13,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     clip : CLIP
-        Fitted; it is not fitted again.
+        Fitted; it is not fitted again. In a :class:`~sklearn.frozen.FrozenEstimator` it stays so in
+        clones, as cross-validation makes them.
     source : str
         The modality of what is to be classified.
     target : str
