@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.preprocessing import Binarizer, MaxAbsScaler
 from skorch.callbacks import Callback
 
 import sklearn_simvae
-from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimCLR, SimVAE, SwAV
+from sklearn_simvae import (
+    CLIP,
+    DeepCluster,
+    InstanceDiscrimination,
+    MultimodalSimVAE,
+    SimCLR,
+    SimVAE,
+    SwAV,
+)
 from sklearn_simvae.datasets import make_sprites
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
@@ -17,8 +26,14 @@ torch.set_num_threads(1)
 
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
 
+TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]
+
 # Every method that is exported.
 METHODS = {name: getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__}
+# Those whose rows are of one kind: views are made of them, given or grouped, and one encoder reads
+# them all. The others have modalities.
+ONE_KIND = [name for name, method in METHODS.items() if "modalities" not in method().get_params()]
+one_kind = pytest.mark.parametrize("make", ONE_KIND, indirect=True)
 
 
 def tiny(name, **params):
@@ -28,10 +43,30 @@ def tiny(name, **params):
     return method(**{**TINY, **small, "lr": 1e-3, **params})
 
 
+def with_variants(variants):
+    """Parametrises `make` and `params` by methods and the variants whose parameters they have.
+
+    Variants are parameters by name, or functions that give them for an estimator.
+    """
+    cases = []
+    for name in METHODS:
+        estimator = tiny(name)
+        for label, params in variants.items():
+            wanted = params(estimator) if callable(params) else params
+            if wanted.keys() <= estimator.get_params().keys():
+                cases.append(pytest.param(name, wanted, id=f"{name}-{label}"))
+    return pytest.mark.parametrize("make, params", cases, indirect=["make"])
+
+
+def as_they_are(make):
+    """Parameters that take rows as they are, without augmentation."""
+    return {"augmentation": None} if "augmentation" in make().get_params() else {}
+
+
 # A line for each variant that is worth scikit-learn's checks.
 ESTIMATORS = [
     *(method(**TINY) for method in METHODS.values()),
-    *(tiny(name, representation="hidden") for name in METHODS),
+    *(tiny(name, representation="hidden") for name in ONE_KIND),
     *(tiny(name, early_stopping=True) for name in METHODS),
     SimVAE(**TINY, prior_variance=None),
     SimVAE(**TINY, n_views=1),
@@ -42,6 +77,16 @@ ESTIMATORS = [
     DeepCluster(**TINY, n_clusters=3),
     SwAV(**TINY, n_views=3),
     SwAV(**TINY, queue_size=0),
+    CLIP(**TINY, modalities=TWO),
+    CLIP(**TINY, projection_sizes=(16, 8)),
+    CLIP(**TINY, preprocessing=[("second", MaxAbsScaler())]),
+    MultimodalSimVAE(**TINY, modalities=TWO, noise_variance={"even": 0.1}),
+    MultimodalSimVAE(**TINY, prior_variance=None),
+    MultimodalSimVAE(
+        **TINY,
+        preprocessing=[("first", Binarizer()), ("second", Binarizer())],
+        likelihood={"first": "bernoulli", "second": "multinomial"},
+    ),
 ]
 
 
@@ -54,6 +99,12 @@ def pytest_configure(config):
 @pytest.fixture(params=METHODS)
 def make(request):
     """Makes a tiny estimator of each method in turn."""
+    return functools.partial(tiny, request.param)
+
+
+@pytest.fixture(params=[name for name in METHODS if name not in ONE_KIND])
+def make_multimodal(request):
+    """As `make`, of the methods whose rows are of several kinds."""
     return functools.partial(tiny, request.param)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from conftest import Spy, n_outputs
+from conftest import Spy, n_outputs, one_kind, with_variants
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import MaxAbsScaler
 from torch import nn
 
 from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
@@ -80,6 +81,9 @@ PARAMETERS = {
     "callbacks": [5, "timer", ["timer"], [("timer", 5)]],
     "random_state": ["a", -1, 1.5],
     "encoder": ["mpl", "resnet18", "conv", "conv1d", 3],
+    "modalities": ["halves", 3, [], [3, 4], ["ab", "cd"]],
+    "preprocessing": [None, 3, "first", [3], [("first", 3)], [("third", MaxAbsScaler())]],
+    "input_shapes": [3, [(3,)]],
 }
 
 NETWORKS = {
@@ -131,11 +135,9 @@ def test_data_that_cannot_be_learnt_from(make_one_of_each_kind, params, X, match
     refused(make_one_of_each_kind(**params), X, match, method=method, errors=errors)
 
 
-@pytest.mark.parametrize(
-    "name, value", [(name, value) for name, values in PARAMETERS.items() for value in values]
-)
-def test_parameters_out_of_range(make, name, value):
-    refused(make(**{name: value}), X, name)
+@with_variants({f"{n}={v!r}": {n: v} for n, values in PARAMETERS.items() for v in values})
+def test_parameters_out_of_range(make, params):
+    refused(make(**params), X, *params)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "mps"])
@@ -149,11 +151,13 @@ def test_device_that_is_not_there(make_one_of_each_kind, device):
     assert len(message) < 700, "nobody reads that to the end"
 
 
+@one_kind
 @pytest.mark.parametrize("encoder, match", NETWORKS.values(), ids=NETWORKS)
 def test_networks_that_do_not_fit(make, encoder, match):
     refused(make(encoder=encoder), X, match)
 
 
+@one_kind
 def test_encoder_without_a_hidden_layer(make):
     class Opaque(nn.Module):
         def __init__(self):
@@ -166,11 +170,13 @@ def test_encoder_without_a_hidden_layer(make):
     refused(make(encoder=Opaque(), representation="hidden"), X, "hidden")
 
 
+@one_kind
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS.values(), ids=AUGMENTATIONS)
 def test_augmentations_with_parameters_out_of_range(make, augmentation):
     refused(make(augmentation=augmentation), X, "(FeatureCorruption|Crop|Compose) was given")
 
 
+@one_kind
 def test_augmentation_for_another_kind_of_data(make):
     with pytest.raises(ValueError, match="RandomResizedCrop takes images"):
         make(augmentation=RandomResizedCrop()).fit(X)
@@ -185,6 +191,7 @@ def test_groups_that_do_not_fit(make_one_of_each_kind, X, groups, match, method)
 FITTED = ["transform", "partial_fit", "encode", "score", "score_samples", "project"]
 
 
+@one_kind
 @pytest.mark.parametrize(
     "X, wrong, match",
     [
@@ -239,6 +246,7 @@ def test_use_before_fit(make):
                 getattr(estimator, method)(*arguments)
 
 
+@one_kind
 def test_fewer_views_than_the_method_needs(make):
     estimator = make()
     if estimator._min_views == 1:

@@ -1,8 +1,12 @@
 """What scikit-learn asks of every transformer."""
 
+import ast
+import inspect
+import re
+
 import numpy as np
 import pytest
-from conftest import ESTIMATORS
+from conftest import ESTIMATORS, one_kind
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 
@@ -24,6 +28,7 @@ def test_set_output_gives_the_container_asked_for(make, digits, container):
         assert list(Z.columns) == list(estimator.get_feature_names_out())
 
 
+@one_kind
 @pytest.mark.parametrize("representation, width", [("latent", 3), ("hidden", 16)])
 def test_output_is_float32_and_has_a_name_for_each_column(make, digits, representation, width):
     X, _ = digits
@@ -34,6 +39,7 @@ def test_output_is_float32_and_has_a_name_for_each_column(make, digits, represen
     assert list(estimator.get_feature_names_out()) == [f"{name}{i}" for i in range(width)]
 
 
+@one_kind
 def test_hidden_representation_is_what_the_head_of_the_encoder_reads(make, digits):
     X, _ = digits
     estimator = make(representation="hidden").fit(X)
@@ -43,6 +49,7 @@ def test_hidden_representation_is_what_the_head_of_the_encoder_reads(make, digit
     np.testing.assert_allclose(latent[:, :3], estimator.transform(X), atol=1e-5)
 
 
+@one_kind
 def test_n_features_in_counts_the_values_of_an_image(make, sprites):
     for X in (sprites, sprites[:, 0]):
         assert make(encoder="mlp").fit(X).n_features_in_ == 3 * 8 * 8
@@ -66,3 +73,13 @@ def test_y_is_accepted_and_never_used(make, digits):
     Z = make().fit_transform(X)
     np.testing.assert_array_equal(make().fit_transform(X, y), Z)
     np.testing.assert_array_equal(make().fit_transform(X, np.full(len(X), np.nan)), Z)
+
+
+def test_documentation_names_the_parameters_of_the_signature_with_their_defaults(make):
+    method = type(make())
+    _, _, rest = inspect.getdoc(method).partition("Parameters\n----------\n")
+    entries = re.findall(r"(?m)^(\w+) : .*default=(.+)$", rest.partition("\nAttributes\n")[0])
+    signature = inspect.signature(method).parameters.values()
+    assert sorted(name for name, _ in entries) == sorted(p.name for p in signature)
+    defaults = {name: ast.literal_eval(default) for name, default in entries}
+    assert defaults == {p.name: p.default for p in signature}

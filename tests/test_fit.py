@@ -15,11 +15,14 @@ from conftest import (
     RaiseAt,
     Spy,
     Views,
+    as_they_are,
     fails,
     gives_nan,
     n_made_views,
     n_outputs,
+    one_kind,
     tiny,
+    with_variants,
 )
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -49,9 +52,9 @@ def make_continuing(request):
     return functools.partial(tiny, request.param)
 
 
-def with_dropout(n_outputs):
+def with_dropout(n_outputs, n_inputs=64):
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, n_outputs)
+        nn.Flatten(), nn.Linear(n_inputs, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, n_outputs)
     )
 
 
@@ -86,12 +89,18 @@ SEEDED = {
     "augmentation by numpy": lambda e: {"augmentation": lambda x: x * np.random.rand()},  # noqa: NPY002
     "bf16": lambda e: {"precision": "bf16"},
     "fewest views": lambda e: {"n_views": e._min_views},
+    "modalities with dropout": lambda e: {
+        "modalities": [
+            ("upper", with_dropout(n_outputs(e), 40), slice(40)),
+            ("lower", "mlp", slice(40, 64)),
+        ]
+    },
 }
 
 
-@pytest.mark.parametrize("params", SEEDED.values(), ids=SEEDED)
+@with_variants(SEEDED)
 def test_refit_with_one_random_state_is_equal_to_the_bit(make, digits, params):
-    X, params = few(digits), params(make())
+    X = few(digits)
     first = make(**params).fit(X)
     torch.rand(3), np.random.rand(3)  # noqa: NPY002
     assert_same_fit(first, make(**params).fit(X), X)
@@ -113,9 +122,11 @@ def test_without_random_state_fits_differ(make, digits):
 
 
 @pytest.mark.parametrize("random_state", [0, None])
-@pytest.mark.parametrize("params", [SEEDED["default"], SEEDED["module with dropout"]])
+@with_variants(
+    {k: SEEDED[k] for k in ("default", "module with dropout", "modalities with dropout")}
+)
 def test_global_random_states_are_left_alone(make, digits, params, random_state):
-    X, params = few(digits), params(make())
+    X = few(digits)
 
     def states():
         return (
@@ -196,6 +207,7 @@ def test_instances_are_met_anew_by_an_encoder_that_goes_on(digits, how, memory_b
     torch.testing.assert_close(after.module_.prototypes.detach(), expected, atol=1e-5, rtol=0)
 
 
+@one_kind
 def test_warm_start_trains_with_what_was_set_since(make, digits):
     X, _ = digits
     spy = Spy()
@@ -207,6 +219,7 @@ def test_warm_start_trains_with_what_was_set_since(make, digits):
     assert [len(x) for x in estimator.augmentation.batches] == [80 * n_made_views(estimator)] * 2
 
 
+@one_kind
 def test_partial_fit_takes_other_data_of_the_same_layout(make, sprites):
     estimator = make(encoder="mlp").partial_fit(sprites).partial_fit(sprites[:8])
     assert estimator.partial_fit(sprites[:, 0]).n_iter_ == 3
@@ -240,18 +253,15 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(make, digits, params
 def test_early_stopping_stops_when_patience_is_spent(make, digits):
     X, _ = digits
     # Without augmentation 16 samples are learnt by heart at once.
-    params = {
-        "augmentation": None,
-        "lr": 0.02,
-        "lr_schedule": "constant",
-        "validation_fraction": 0.8,
-    }
+    params = {"lr": 0.02, "lr_schedule": "constant", "validation_fraction": 0.8}
+    params |= as_they_are(make)
     estimator = make(early_stopping=True, max_epochs=300, n_iter_no_change=4, **params).fit(X[:80])
     losses = [row["valid_loss"] for row in estimator.history_]
     assert estimator.n_iter_ == len(losses) < 300
     assert best_epoch(losses) == len(losses) - 1 - 4
 
 
+@one_kind
 def test_validation_part_shares_no_group_with_the_training_part(make):
     groups = np.random.default_rng(0).permutation(np.repeat(np.arange(30), 4))
     X = np.random.default_rng(1).random((120, 4), dtype=np.float32)
@@ -309,15 +319,15 @@ def assert_spread_recorded(estimator, Z):
     np.testing.assert_allclose(recorded, spread(Z), rtol=1e-4)
 
 
-@pytest.mark.parametrize("representation", ["latent", "hidden"])
-def test_history_tells_the_spread_of_the_latents(make, digits, representation):
+@with_variants({"latent": {}, "hidden": {"representation": "hidden"}})
+def test_history_tells_the_spread_of_the_latents(make, digits, params):
     X, _ = digits
-    estimator = make(representation=representation).fit(X)
+    estimator = make(**params).fit(X)
     for _ in range(2):
         # Whatever transform gives, and however training goes on.
-        estimator.set_params(representation="latent")
+        estimator.set_params(**dict.fromkeys(params, "latent"))
         assert_spread_recorded(estimator, estimator.transform(X))
-        estimator.set_params(representation=representation).partial_fit(X)
+        estimator.set_params(**params).partial_fit(X)
 
 
 def test_spread_is_that_of_some_samples_out_of_all_parts_of_X(make_one_of_each_kind):
@@ -367,7 +377,7 @@ def test_nothing_is_printed_unless_asked(make, digits, capfd):
 def test_optimizer_by_name_or_class(make, digits, optimizer, expected):
     X, _ = digits
     # Without the noise of augmentation and with equal steps, every loss falls.
-    params = {"augmentation": None, "lr_schedule": "constant", "max_epochs": 5}
+    params = {**as_they_are(make), "lr_schedule": "constant", "max_epochs": 5}
     estimator = make(optimizer=optimizer, weight_decay=1e-3, **params).fit(X)
     assert type(estimator.net_.optimizer_) is expected
     assert estimator.net_.optimizer_.param_groups[0]["weight_decay"] == 1e-3
@@ -394,7 +404,7 @@ def test_batch_size_counts_samples_and_makes_even_batches(make, digits):
     sizes = {}
     for batch_size in ("auto", 50, 10_000):
         spy = Spy()
-        make(batch_size=batch_size, n_views=3, max_epochs=1, callbacks=spy).fit(X)
+        make(batch_size=batch_size, max_epochs=1, callbacks=spy).fit(X)
         sizes[batch_size] = [len(batch.views) for batch in spy.batches()]
     assert sizes == {"auto": [16] * 10, 50: [40] * 4, 10_000: [160]}
 
@@ -407,7 +417,7 @@ def test_bf16_trains_to_about_the_same(make, digits):
     Z, Z_half = full.transform(X), half.transform(X)
     assert 0 < np.abs(Z - Z_half).max() < 0.1 * Z.std()
     assert Z_half.dtype == np.float32
-    params = {"augmentation": None, "lr_schedule": "constant", "max_epochs": 5}
+    params = {**as_they_are(make), "lr_schedule": "constant", "max_epochs": 5}
     losses = [row["loss"] for row in make(precision="bf16", **params).fit(X).history_]
     assert losses[-1] < losses[0]
 
@@ -528,7 +538,7 @@ def test_callbacks_do_what_they_are_for(make, digits, tmp_path):
     ]
     assert rates == [1e-3, 5e-4, 2.5e-4]
 
-    frozen, start = (make(callbacks=[Freezer("encoder*")], max_epochs=n).fit(X) for n in (3, 1))
+    frozen, start = (make(callbacks=[Freezer("*encoder*")], max_epochs=n).fit(X) for n in (3, 1))
     assert_array_equal(frozen.transform(X), start.transform(X))
 
     clipped = make(callbacks=GradientNormClipping(1e-12), optimizer="sgd", lr=1e-3).fit(X)
@@ -571,7 +581,8 @@ def go(estimator, how, X):
 
 def assert_unchanged(estimator, before, X):
     assert_same_fit(estimator, before, X)
-    restored = pickle.loads(pickle.dumps(estimator.set_params(callbacks=None, augmentation=None)))
+    estimator.set_params(callbacks=None, **as_they_are(lambda: estimator))
+    restored = pickle.loads(pickle.dumps(estimator))
     assert restored.partial_fit(X).n_iter_ == before.n_iter_ + 1
 
 
@@ -608,12 +619,19 @@ FAULTS = {
     "fault, how",
     [
         *((FAULTS["callback in a batch"], how) for how in ("fit", "warm fit", "partial_fit")),
-        (FAULTS["augmentation"], "warm fit"),
         (FAULTS["callback after an epoch"], "partial_fit"),
     ],
 )
 def test_an_error_leaves_the_fit_before_as_it_was(make, digits, fault, how):
-    X = few(digits)
+    assert_error_changes_nothing(make, few(digits), fault, how)
+
+
+@one_kind
+def test_an_error_of_the_augmentation_leaves_the_fit_before_as_it_was(make, digits):
+    assert_error_changes_nothing(make, few(digits), FAULTS["augmentation"], "warm fit")
+
+
+def assert_error_changes_nothing(make, X, fault, how):
     estimator = make().fit(X)
     before = copy.deepcopy(estimator)
     estimator.set_params(**fault(1 if how == "fit" else 3))
@@ -647,6 +665,7 @@ def test_what_is_learnt_beside_weights_outlives_a_failure(digits, method, how, h
     assert_unchanged(estimator, before, X)
 
 
+@one_kind
 def test_a_progress_bar_that_was_cut_short_is_closed_and_forgotten(make, digits):
     X = few(digits)
     estimator = make(verbose=1, warm_start=True).fit(X).set_params(augmentation=Views(fails))
@@ -656,6 +675,7 @@ def test_a_progress_bar_that_was_cut_short_is_closed_and_forgotten(make, digits)
     assert_array_equal(Z, estimator.transform(X))
 
 
+@one_kind
 def test_first_fit_that_diverges_keeps_the_last_good_weights(make, digits):
     X, _ = digits
     params = {"batch_size": 40, "max_epochs": 5, "lr_schedule": "constant"}
@@ -666,6 +686,7 @@ def test_first_fit_that_diverges_keeps_the_last_good_weights(make, digits):
     assert_same_fit(estimator, whole, X)
 
 
+@one_kind
 def test_first_fit_that_diverges_at_once_stays_unfitted(make, digits):
     X, _ = digits
     estimator = make(augmentation=Views(gives_nan))
@@ -674,15 +695,8 @@ def test_first_fit_that_diverges_at_once_stays_unfitted(make, digits):
     assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_features_in_")
 
 
-@pytest.mark.parametrize(
-    "params, how",
-    [
-        ({"lr": 1e20}, "fit"),
-        ({"lr": 1e20}, "partial_fit"),
-        ({"augmentation": Views(gives_nan)}, "fit"),
-        ({"augmentation": Views(gives_nan)}, "warm fit"),
-    ],
-)
+@pytest.mark.parametrize("how", ["fit", "warm fit", "partial_fit"])
+@with_variants({"lr": {"lr": 1e20}, "augmentation": {"augmentation": Views(gives_nan)}})
 def test_fitted_estimator_survives_divergence(make, digits, how, params):
     X = few(digits)
     estimator = make().fit(X)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 import torch
-from conftest import n_outputs
+from conftest import n_outputs, one_kind, with_variants
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -20,7 +20,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -31,8 +31,8 @@ def name_of(estimator):
     return type(estimator).__name__.lower()
 
 
-def encoder_module(n_outputs):
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, n_outputs))
+def encoder_module(n_outputs, n_inputs=64):
+    return nn.Sequential(nn.Flatten(), nn.Linear(n_inputs, 16), nn.ReLU(), nn.Linear(16, n_outputs))
 
 
 # ---------------------------------------------------------------- pipelines
@@ -68,6 +68,7 @@ def test_on_some_columns_of_a_frame(make, digits):
     assert list(columns.set_output(transform="pandas").fit_transform(frame)) == list(names)
 
 
+@one_kind
 def test_images_travel_flat_through_a_pipeline(make, digits):
     X, y = digits
     pipe = make_pipeline(make(input_shape=(8, 8)), LogisticRegression()).fit(X, y)
@@ -98,6 +99,7 @@ def test_grid_search_without_labels(make, digits):
     assert search.score(X) == search.best_estimator_.score(X)
 
 
+@one_kind
 def test_parameters_of_the_augmentation_can_be_searched(make, digits):
     X, y = digits
     augmentation = Compose([RandomResizedCrop(), FeatureCorruption(p=0.1)])
@@ -132,6 +134,7 @@ def by_hand(estimator, X, groups):
     ]
 
 
+@one_kind
 def test_groups_are_routed_in_cross_validation(make, grouped):
     X, _, groups = grouped
     with sklearn.config_context(enable_metadata_routing=True):
@@ -142,6 +145,7 @@ def test_groups_are_routed_in_cross_validation(make, grouped):
     assert np.abs(result["test_score"] / unrouted - 1).min() > 1e-3
 
 
+@one_kind
 def test_groups_are_routed_through_a_pipeline(make, grouped):
     X, y, groups = grouped
     # Under routing, Pipeline.score works only with last steps that know sample_weight
@@ -162,6 +166,7 @@ def test_groups_are_routed_through_a_pipeline(make, grouped):
         assert_array_equal(estimator.transform(test), by_hand.transform(test))
 
 
+@one_kind
 def test_groups_are_not_routed_unasked(make, grouped):
     X, _, groups = grouped
     with (
@@ -195,20 +200,28 @@ VARIANTS = {
         "optimizer": torch.optim.RMSprop,
     },
     "augmentation": lambda e: {"augmentation": FeatureCorruption(p=0.2)},
+    "modalities": lambda e: {
+        "modalities": [
+            ("upper", encoder_module(n_outputs(e), 32), slice(32)),
+            ("lower", "mlp", slice(32, 64)),
+        ],
+        "preprocessing": [("lower", MaxAbsScaler())],
+    },
 }
 
 
-@pytest.mark.parametrize(
-    "duplicate, params",
-    [
-        *((COPIES["pickle"], params) for params in VARIANTS.values()),
-        *((COPIES[name], VARIANTS["default"]) for name in ("joblib", "deepcopy")),
-    ],
-    ids=[*VARIANTS, "by joblib", "by deepcopy"],
-)
-def test_copies_are_equal_and_go_on_as_the_original_does(make, digits, tmp_path, duplicate, params):
-    X = digits[0][:64]
-    original = make(**params(make())).fit(X)
+@with_variants(VARIANTS)
+def test_copies_are_equal_and_go_on_as_the_original_does(make, digits, tmp_path, params):
+    assert_copy_is_equal_and_goes_on(COPIES["pickle"], make(**params), digits[0][:64], tmp_path)
+
+
+@pytest.mark.parametrize("by", ["joblib", "deepcopy"])
+def test_copies_of_other_kinds_do_so_too(make, digits, tmp_path, by):
+    assert_copy_is_equal_and_goes_on(COPIES[by], make(), digits[0][:64], tmp_path)
+
+
+def assert_copy_is_equal_and_goes_on(duplicate, original, X, tmp_path):
+    original.fit(X)
     other = duplicate(original, tmp_path)
     Z = original.transform(X)
     assert_array_equal(other.transform(X), Z)
@@ -225,19 +238,25 @@ def test_copies_are_equal_and_go_on_as_the_original_does(make, digits, tmp_path,
     )
 
 
-def test_unfitted_estimators_can_be_pickled(make):
-    estimator = make(augmentation=FeatureCorruption(p=0.2))
+NESTED = {name: VARIANTS[name] for name in ("default", "augmentation", "modalities")}
+
+
+@with_variants(NESTED)
+def test_unfitted_estimators_can_be_pickled(make, params):
+    estimator = make(**params)
     assert repr(pickle.loads(pickle.dumps(estimator))) == repr(estimator)
 
 
-def test_clones_carry_the_parameters_and_nothing_learnt(make, digits):
+@with_variants(NESTED)
+def test_clones_carry_the_parameters_and_nothing_learnt(make, digits, params):
     X, _ = digits
-    estimator = make(augmentation=FeatureCorruption(p=0.2)).fit(X)
+    estimator = make(**params).fit(X)
     other = clone(estimator)
     assert repr(other) == repr(estimator) and not hasattr(other, "net_")
     assert_array_equal(other.fit(X).transform(X), estimator.transform(X))
 
 
+@one_kind
 def test_a_module_that_is_given_is_never_trained(make, digits):
     X, _ = digits
     module = encoder_module(n_outputs(make()))
@@ -259,6 +278,7 @@ def test_a_module_that_is_given_is_never_trained(make, digits):
     assert all(p.grad is None for p in module.parameters())
 
 
+@one_kind
 def test_folds_share_no_weights(make, digits):
     X, _ = digits
     result = cross_validate(
@@ -275,6 +295,7 @@ def test_folds_share_no_weights(make, digits):
     assert not pointers[0] & pointers[1]
 
 
+@one_kind
 def test_the_encoder_can_be_trained_on_in_a_classifier(make, digits):
     X, y = digits[0].copy(), digits[1]
     estimator = make(n_components=8, max_epochs=20, lr=0.01).fit(X)

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from conftest import Spy, Views, n_made_views
+from conftest import Spy, Views, n_made_views, one_kind
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_simvae.views import (
@@ -40,6 +40,7 @@ def grouped(label, min_views):
     ]
 
 
+@one_kind
 def test_rows_of_a_group_are_the_views_of_one_sample(make):
     min_views = make()._min_views
     X, groups = grouped(int, min_views)
@@ -73,6 +74,7 @@ def test_labels_of_groups_may_be_of_any_kind(make_one_of_each_kind):
         assert_array_equal(make().fit(X, groups=groups).transform(X), Z)
 
 
+@one_kind
 def test_groups_make_no_more_of_the_features_than_rows_do(make):
     estimator = make()
     X, groups = grouped(int, estimator._min_views)
@@ -85,6 +87,7 @@ def test_groups_make_no_more_of_the_features_than_rows_do(make):
 # ---------------------------------------------------------------- views axis
 
 
+@one_kind
 @pytest.mark.parametrize("shape", [(3, 5), (2, 1, 8, 8), (3, 3, 8, 8)])
 def test_views_axis_of_X_is_read_without_being_told(make, shape):
     X = numbered(20, *shape)
@@ -101,6 +104,7 @@ def test_views_axis_of_X_is_read_without_being_told(make, shape):
 # ---------------------------------------------------------------- augmentation
 
 
+@one_kind
 @pytest.mark.parametrize(
     "row, params, network_shape",
     [
@@ -126,6 +130,7 @@ def test_augmentation_gets_batches_of_views_in_network_layout(make, row, params,
         assert_allclose(np.sort(samples), np.arange(40) / 40, atol=1e-6)
 
 
+@one_kind
 @pytest.mark.parametrize(
     "row, input_shape, explicit",
     [
@@ -145,6 +150,7 @@ def test_auto_augmentation_suits_the_kind_of_data(make, row, input_shape, explic
     assert np.abs(auto - none).max() > 1e-5
 
 
+@one_kind
 def test_given_views_are_augmented_only_if_asked(make, digits):
     X = digits[0].reshape(80, 2, 64)
     groups = np.repeat(np.arange(80), 2)
@@ -159,6 +165,7 @@ def test_given_views_are_augmented_only_if_asked(make, digits):
         assert [x.shape for x in kept.batches] == [(80, 64)] * 4
 
 
+@one_kind
 def test_augmentation_that_changes_the_shape_is_refused(make, digits):
     with pytest.raises(ValueError, match=r"must (give|return) a .*shape"):
         make(augmentation=lambda x: x[:, :5]).fit(digits[0])
@@ -186,6 +193,7 @@ def test_flat_and_shaped_rows_are_the_same_data(make_one_of_each_kind, views, in
         assert_allclose(first.transform(pair), Z, atol=1e-6)
 
 
+@one_kind
 @pytest.mark.parametrize("encoder", ["mlp", "conv"])
 def test_channels_may_come_last(make, sprites, encoder):
     params = {"encoder": encoder, "max_epochs": 1}
@@ -194,6 +202,7 @@ def test_channels_may_come_last(make, sprites, encoder):
     assert_array_equal(first, last)
 
 
+@one_kind
 def test_channels_of_a_series_come_last(make):
     X = numbered(30, 20, 2)
     augmentation = Views()
@@ -206,6 +215,7 @@ def test_channels_of_a_series_come_last(make):
     assert estimator.transform(X).shape == (30, 3)
 
 
+@one_kind
 def test_uint8_pixels_are_the_same_as_floats_over_255(make, sprites):
     floats = sprites / np.float32(255)
     first, second = make(encoder="mlp").fit(sprites), make(encoder="mlp").fit(floats)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
 from torch import Tensor, nn
@@ -51,6 +52,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     def __init__(
         self, n_components=10, *, modalities=None, preprocessing=(), input_shapes=None, **shared
     ):
+        for name in self._not_shared:
+            if name in shared:
+                raise TypeError(f"{type(self).__name__} has no parameter {name!r}.")
         super().__init__(n_components, n_views=1, augmentation=None, **shared)
         self.modalities = modalities
         self.preprocessing = preprocessing
@@ -125,9 +129,11 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     def _check_table(self, X):
         """X as a dict, a table of mixed columns, or an array of numbers."""
-        if isinstance(X, Mapping):
+        # Some sparse arrays are mappings too.
+        if isinstance(X, Mapping) and not issparse(X):
             return X
-        if hasattr(X, "columns") or (self.preprocessing and hasattr(X, "shape")):
+        mixed = isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and self.preprocessing
+        if hasattr(X, "columns") or mixed:
             if len(X.shape) != 2 or not X.shape[0]:
                 raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
             return X

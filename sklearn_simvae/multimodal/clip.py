@@ -9,6 +9,7 @@ import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -191,6 +192,15 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         ]
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
 
+    def _check_X(self, X, reset):
+        blocks, layout, has_views = super()._check_X(X, reset)
+        if reset and blocks.present().sum(1).max() < 2:
+            raise ValueError(
+                f"No row of X has two of the modalities {layout.names}: there are no pairs to "
+                "learn from. Rows of one sample must have the same place in each modality."
+            )
+        return blocks, layout, has_views
+
     def _begin_fit(self, net, samples):
         """No chunks: all modalities of a batch are encoded at once."""
 
@@ -291,16 +301,25 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         Raises
         ------
         ValueError
-            If there are not as many classes as prompts, or as for :meth:`transform`.
+            If there are not as many classes as prompts, there are none and prompts are not names,
+            or as for :meth:`transform`.
         """
         a, b = self._two(modalities)
+        if classes is None and np.ndim(prompts) != 1:
+            raise ValueError(
+                f"Prompts of shape {np.shape(prompts)} name no classes. Give classes, one for each."
+            )
         # Frozen, so that clones of the classifier keep what was learned.
         classifier = ZeroShotClassifier(FrozenEstimator(self), a, b)
         return classifier.fit(prompts, prompts if classes is None else classes)
 
     def _two(self, modalities) -> tuple[str, str]:
-        names = self._fitted("layout_").names
-        a, b = names[:2] if modalities is None else modalities
-        for name in (a, b):
+        check_is_fitted(self, "net_")
+        names = self.layout_.names[:2] if modalities is None else modalities
+        if isinstance(names, str) or len(names) != 2:
+            raise ValueError(
+                f"modalities must be two of the names {self.layout_.names}, got {modalities!r}."
+            )
+        for name in names:
             self.layout_.index(name)
-        return a, b
+        return tuple(names)

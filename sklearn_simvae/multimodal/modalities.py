@@ -216,7 +216,10 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
                 f"The modality {name!r} has columns that X does not have: {columns!r}. {error}"
             ) from error
         if not indices:
-            raise ValueError(f"The modality {name!r} has no columns: {columns!r} selects none.")
+            raise ValueError(
+                f"The modality {name!r} has no columns: {columns!r} selects none of X, which has "
+                f"n_features = {X.shape[1]}."
+            )
         declared.append(Modality(name, encoder, indices, as_series=np.isscalar(columns)))
     _check_declared(declared, X if is_dict else None)
     _check_preprocessing(preprocessing, [m.name for m in declared])
@@ -402,12 +405,19 @@ def _n_rows(X, modalities) -> int:
     unknown = [name for name in X if name not in names]
     if unknown:
         raise ValueError(f"X has entries {unknown}; the modalities are {names}.")
-    lengths = {name: _num_samples(values) for name, values in X.items() if values is not None}
+    given = {name: values for name, values in X.items() if values is not None}
+    for name, values in given.items():
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise ValueError(f"The entry {name!r} of X must hold a value for each row: {values!r}.")
+    lengths = {name: _num_samples(values) for name, values in given.items()}
     if not lengths:
         raise ValueError(f"X has no values in any of its entries {list(X)}.")
     if len(set(lengths.values())) > 1:
         raise ValueError(f"The entries of X differ in length: {lengths}.")
-    return next(iter(lengths.values()))
+    n = next(iter(lengths.values()))
+    if not n:
+        raise ValueError(f"The entries {list(X)} of X have 0 samples; at least 1 is required.")
+    return n
 
 
 def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:

@@ -17,7 +17,7 @@ from sklearn_simvae.generative.base import MAX_ROWS, has_density
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.base import MultimodalTransformer, split_modalities
-from sklearn_simvae.multimodal.modalities import Modality
+from sklearn_simvae.multimodal.modalities import Blocks
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
@@ -243,12 +243,13 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         if reset:
             likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
             _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
-        else:
-            parts = zip(layout.names, self.module_.parts, strict=True)
-            likelihoods = {name: part.likelihood for name, part in parts}
-        for modality, block in zip(layout.modalities, blocks.blocks, strict=True):
-            _check_likelihood(likelihoods[modality.name], modality, block.values)
+            _check_likelihoods(likelihoods.values(), blocks)
         return blocks, layout, has_views
+
+    def _read_blocks(self, X, only=None):
+        blocks = super()._read_blocks(X, only)
+        _check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
+        return blocks
 
     def _build_module(self, layout, unit_interval):
         likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -375,8 +376,9 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         ValueError
             If there is no such modality, or as for :meth:`transform`.
         """
+        check_is_fitted(self, "net_")
         if target is not None:
-            self._fitted("layout_").index(target)
+            self.layout_.index(target)
         made = self._decode_each(torch.from_numpy(self.content(X, source)[0]).unsqueeze(1))
         return made if target is None else made[target]
 
@@ -459,14 +461,17 @@ def _by_name(value, names: list[str], parameter: str, default) -> dict:
     return {name: value.get(name, default) for name in names}
 
 
-def _check_likelihood(likelihood: str, modality: Modality, values) -> None:
-    """Raise where values are not what their likelihood is of."""
-    if likelihood not in ("bernoulli", "multinomial") or not values.shape[0]:
-        return
-    low, high = values.min(), values.max()
-    wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
-    if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
-        raise ValueError(
-            f"likelihood={likelihood!r} of the modality {modality.name!r} needs values {wanted}; "
-            f"got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
-        )
+def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
+    """Raise where values are not what the likelihood of their modality is of."""
+    for likelihood, modality, block in zip(
+        likelihoods, blocks.modalities, blocks.blocks, strict=True
+    ):
+        if likelihood not in ("bernoulli", "multinomial") or not block.values.shape[0]:
+            continue
+        low, high = block.values.min(), block.values.max()
+        wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
+        if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
+            raise ValueError(
+                f"likelihood={likelihood!r} of the modality {modality.name!r} needs values "
+                f"{wanted}; got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
+            )

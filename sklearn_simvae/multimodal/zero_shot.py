@@ -92,8 +92,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     def _logits(self, X) -> np.ndarray:
         check_is_fitted(self)
         similarity = normalize(self.clip.project(X, self.source)) @ self.embeddings_.T
-        scale = min(float(self.clip.module_.log_scale.exp()), self.clip.max_logit_scale)
-        return similarity * np.float32(scale)
+        return similarity * self.clip.module_.log_scale.detach().exp().cpu().numpy()
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities of the classes.
@@ -123,4 +122,5 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         classes : ndarray of shape (n,)
             Of `classes_`.
         """
-        return self.classes_[self._logits(X).argmax(1)]
+        best = self._logits(X).argmax(1)
+        return self.classes_[best]

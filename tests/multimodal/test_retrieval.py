@@ -189,6 +189,7 @@ def peak():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 rng = np.random.default_rng(0)
 a, b = rng.standard_normal((2, 20_000, 64), dtype=np.float32)
+retrieve(a[:10], b[:10], 1)
 before = peak()
 retrieve(a, b, 10)
 print(peak() - before)

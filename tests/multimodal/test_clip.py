@@ -1,0 +1,454 @@
+"""CLIP: its objective, its scale, missing modalities, and classes known by their descriptions."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import cross_val_score
+
+from sklearn_simvae.losses import clip_terms
+from sklearn_simvae.multimodal import CLIP, ZeroShotClassifier, recall_at_k
+
+NAMES = ["image", "sound", "touch"]
+WIDTHS = [6, 5, 4]
+
+
+def make_clip(**params):
+    return CLIP(**{**TINY, **params})
+
+
+def make_data(n, n_modalities=2, seed=0):
+    """Linear pictures of one factor of three dimensions, with a little noise, by name."""
+    rng = np.random.default_rng(seed)
+    weights = np.random.default_rng(99)
+    factor = rng.standard_normal((n, 3))
+    return {
+        name: (factor @ weights.standard_normal((3, d)) + 0.1 * rng.standard_normal((n, d))).astype(
+            np.float32
+        )
+        for name, d in zip(NAMES[:n_modalities], WIDTHS, strict=False)
+    }
+
+
+def without(X, **rows):
+    """Some rows of some modalities missing."""
+    X = {name: values.copy() for name, values in X.items()}
+    for name, which in rows.items():
+        X[name][which] = np.nan
+    return X
+
+
+LONGER = {
+    "n_components": 6,
+    "max_epochs": 40,
+    "lr": 2e-2,
+    "batch_size": 64,
+    "hidden_layer_sizes": (32,),
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return make_clip(**LONGER).fit(make_data(400))
+
+
+@pytest.fixture(scope="module")
+def of_three():
+    X = without(make_data(90, 3), image=slice(0, 20), sound=slice(10, 40), touch=slice(35, 50))
+    X["sound"][5] = X["touch"][15] = 1.0
+    return make_clip(projection_sizes=(8, 4), batch_size=90).fit(X), X
+
+
+def loss_by_hand(clip, X):
+    """The mean over pairs of modalities, from what `project` gives."""
+    scale, losses = clip.module_.log_scale.detach().exp(), []
+    for a, b in itertools.combinations(X, 2):
+        both = ~np.isnan(X[a]).any(1) & ~np.isnan(X[b]).any(1)
+        pair = {name: values[both] if name in (a, b) else None for name, values in X.items()}
+        za, zb = (torch.from_numpy(clip.project(pair, name)) for name in (a, b))
+        losses.append(float(clip_terms(za, zb, scale)["loss"]))
+    return np.mean(losses)
+
+
+# ---------------------------------------------------------------- the objective
+
+
+def test_score_is_the_loss_of_the_projections_averaged_over_pairs_of_modalities(of_three):
+    clip, X = of_three
+    assert_allclose(clip.score(X), -loss_by_hand(clip, X), rtol=1e-4)
+
+
+def test_score_of_two_modalities_is_their_loss(trained):
+    X = make_data(trained._fitted_batch_size, seed=5)
+    assert_allclose(trained.score(X), -loss_by_hand(trained, X), rtol=1e-4)
+    assert trained.score(X) == trained.score(X)
+
+
+def test_history_has_the_terms_and_the_scale(trained):
+    for row in trained.history_:
+        assert row["loss"] == pytest.approx(row["alignment"] + row["log_partition"], rel=1e-4)
+        assert row["logit_scale"] > 0
+    assert trained.history_[-1]["loss"] < 0.5 * trained.history_[0]["loss"]
+
+
+def test_pairs_are_found_among_rows_that_training_did_not_see(trained):
+    X = make_data(100, seed=1)
+    a, b = (trained.project(X, name) for name in X)
+    assert recall_at_k(a, b, 1)[1] > 0.5
+    assert recall_at_k(b, a, 5)[5] > 0.9
+    mismatched = {**X, "sound": np.roll(X["sound"], 1, axis=0)}
+    assert trained.score(X) > trained.score(mismatched) + 1
+
+
+def test_three_modalities_are_all_drawn_together():
+    clip = make_clip(**LONGER).fit(make_data(400, 3))
+    X = make_data(100, 3, seed=1)
+    for pair in itertools.permutations(NAMES, 2):
+        similarity = clip.similarity(X, X, pair)
+        assert (similarity.argmax(1) == np.arange(100)).mean() > 0.25
+    assert list(clip.encoders_) == NAMES
+
+
+# ---------------------------------------------------------------- the scale
+
+
+def test_the_scale_begins_at_the_inverse_temperature():
+    clip = make_clip(lr=1e-12, temperature=0.2).fit(make_data(40))
+    assert_allclose([row["logit_scale"] for row in clip.history_], 5, rtol=1e-4)
+
+
+def test_the_scale_is_learned():
+    clip = make_clip(**LONGER, temperature=0.5).fit(make_data(200))
+    assert clip.history_[-1]["logit_scale"] > 3
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.3])
+def test_the_scale_stays_below_its_limit_and_is_not_stuck_there(temperature):
+    X = make_data(200)
+    clip = make_clip(
+        temperature=temperature,
+        max_logit_scale=4.0,
+        max_epochs=15,
+        lr=2e-2,
+        lr_schedule="constant",
+        warm_start=True,
+    ).fit(X)
+    scales = [row["logit_scale"] for row in clip.history_]
+    assert max(scales) <= 4 * (1 + 1e-5) and scales[-1] == pytest.approx(4, rel=1e-3)
+    assert clip.module_.log_scale.detach().exp() <= 4 * (1 + 1e-5)
+    # Of strangers nothing can be told, and the scale should fall.
+    clip.fit({**X, "sound": np.random.default_rng(0).permutation(X["sound"])})
+    assert clip.history_[-1]["logit_scale"] < 3.5
+
+
+# ---------------------------------------------------------------- representations
+
+
+@pytest.mark.parametrize("sizes", [(), (8, 5)])
+def test_project_is_transform_where_there_is_no_head(sizes):
+    X = make_data(60)
+    clip = make_clip(projection_sizes=sizes).fit(X)
+    for modality in (None, "image", "sound"):
+        P, Z = clip.project(X, modality), clip.transform(X, modality)
+        assert P.dtype == Z.dtype == np.float32
+        assert Z.shape == (60, 3) and P.shape == (60, 5 if sizes else 3)
+        assert np.allclose(P[:, :3], Z, atol=1e-3) == (sizes == ())
+        if modality is not None:
+            assert_allclose(np.linalg.norm(P, axis=1), 1, rtol=1e-5)
+            assert_allclose(np.linalg.norm(Z, axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["transform", "project"])
+def test_rows_are_represented_by_the_mean_of_the_modalities_that_they_have(of_three, method):
+    clip, X = of_three
+    found = getattr(clip, method)(X)
+    total, count = np.zeros_like(found), np.zeros((len(found), 1))
+    for name, values in X.items():
+        there = ~np.isnan(values).any(1)
+        own = {n: v[there] if n == name else None for n, v in X.items()}
+        total[there] += getattr(clip, method)(own, name)
+        count[there] += 1
+    assert set(count.ravel()) == {1, 2, 3}
+    assert_allclose(found, total / count, atol=1e-5)
+
+
+def test_a_modality_that_is_nan_or_none_or_no_entry_is_the_same(trained):
+    X = make_data(20, seed=3)
+    expected = trained.transform(X["image"], "image")
+    absent = np.full_like(X["sound"], np.nan)
+    for sound in ({"sound": absent}, {"sound": None}, {}):
+        assert_allclose(trained.transform({"image": X["image"], **sound}), expected, atol=1e-6)
+
+
+def test_similarity_is_the_cosine_of_projections(of_three):
+    clip, X = of_three
+    a = {**dict.fromkeys(X), "sound": X["sound"][40:60]}
+    b = X["touch"][50:57]
+    P, Q = clip.project(a, "sound"), clip.project(b, "touch")
+    found = clip.similarity(a, b, ("sound", "touch"))
+    assert found.shape == (20, 7) and found.dtype == np.float32
+    assert_allclose(found, P @ Q.T, atol=1e-5)
+    assert_allclose(clip.similarity(b, a, ("touch", "sound")), found.T, atol=1e-5)
+    # The first two, where none are named.
+    first = clip.similarity(X["image"][50:], X["sound"][60:])
+    named = clip.similarity(X["image"][50:], X["sound"][60:], ("image", "sound"))
+    assert_array_equal(first, named)
+
+
+def test_columns_of_a_table_are_as_entries_of_a_dict():
+    X = make_data(60)
+    # Interleaved, in no order.
+    order = np.random.default_rng(0).permutation(11)
+    table = np.hstack(list(X.values()))[:, order]
+    place = np.argsort(order)
+    columns = [("image", "auto", list(place[:6])), ("sound", "auto", list(place[6:]))]
+    by_table = make_clip(modalities=columns).fit(table)
+    by_dict = make_clip().fit(X)
+    for modality in (None, *X):
+        Z = by_dict.transform(X, modality)
+        assert_allclose(by_table.transform(table, modality), Z, atol=1e-6)
+
+
+# ---------------------------------------------------------------- missing modalities
+
+
+def test_a_row_that_lacks_one_of_two_modalities_does_not_change_the_fit():
+    X = without(make_data(80), sound=slice(0, 20))
+    other = {**X, "image": X["image"].copy()}
+    other["image"][:20] = 100 * np.random.default_rng(0).standard_normal((20, 6))
+    first, second = (make_clip(max_epochs=3, batch_size=20).fit(data) for data in (X, other))
+    test = make_data(10, seed=1)
+    assert_allclose(first.transform(test), second.transform(test), atol=1e-6)
+    # That is not for want of learning.
+    other["image"][20:] += 1
+    third = make_clip(max_epochs=3, batch_size=20).fit(other)
+    assert np.abs(third.transform(test) - first.transform(test)).max() > 1e-3
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_rows_that_lack_a_modality_stay_out_of_the_statistics_of_a_batch(of_three, train):
+    clip, X = of_three
+    module = pickle.loads(pickle.dumps(clip.module_)).train(train)
+    x = torch.from_numpy(np.hstack(list(X.values())))
+    mask, z = module(x)
+    for j, name in enumerate(X):
+        there = ~np.isnan(X[name]).any(1)
+        assert_array_equal(mask[:, j], there)
+        torch.testing.assert_close(z[there, j], module(x[there])[1][:, j])
+        assert not z[~there, j].any()
+
+
+@pytest.mark.parametrize("n_there", [0, 1, 2])
+def test_batches_where_hardly_a_row_has_a_modality_are_trained_on(of_three, n_there):
+    module = pickle.loads(pickle.dumps(of_three[0].module_)).train()
+    x = torch.from_numpy(np.hstack(list(make_data(8, 3).values())))
+    x[n_there:, 6:11] = torch.nan
+    mask, z = module(x)
+    assert mask[:, 1].sum() == n_there and z.isfinite().all()
+    z.square().sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize("sizes", [(), (8, 4)])
+def test_training_on_rows_that_lack_modalities_finds_pairs(sizes):
+    X = make_data(600)
+    gone = np.random.default_rng(0).integers(4, size=600)
+    X = without(X, image=gone == 0, sound=gone == 1)
+    clip = make_clip(**LONGER, projection_sizes=sizes)
+    test = make_data(100, seed=1)
+    similarity = clip.fit(X).similarity(test, test)
+    # One in a hundred is right by chance.
+    assert (similarity.argmax(1) == np.arange(100)).mean() > 0.25
+
+
+# ---------------------------------------------------------------- zero shot
+
+CLASSES = np.array(["cat", "dog", "owl"])
+PROMPTS = {
+    "cat": ["a photo of a cat", "one cat"],
+    "dog": ["a photo of a dog", "one dog"],
+    "owl": ["a photo of an owl", "one owl"],
+}
+
+
+def make_captioned(n, n_classes=3, seed=0):
+    """Vectors around the centre of their class, sentences that name it, and the classes."""
+    rng = np.random.default_rng(seed)
+    y = CLASSES[rng.integers(n_classes, size=n)]
+    centres = 2 * np.eye(5)
+    pixels = centres[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
+    forms = ["a photo of a {}", "one {}", "the {} again", "here is my {}"]
+    text = [forms[i].format(c) for i, c in zip(rng.integers(4, size=n), y, strict=True)]
+    return {"image": pixels.astype(np.float32), "text": text}, y
+
+
+@pytest.fixture(scope="module")
+def captioned():
+    X, _ = make_captioned(300)
+    clip = make_clip(**LONGER, preprocessing=[("text", CountVectorizer())], projection_sizes=(8, 8))
+    return clip.fit(X)
+
+
+def test_classes_are_told_by_a_description_of_each(captioned):
+    X, y = make_captioned(200, seed=1)
+    prompts = [PROMPTS[c][0] for c in CLASSES]
+    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
+    assert is_classifier(classifier)
+    assert_array_equal(classifier.classes_, CLASSES)
+    assert classifier.score(X["image"], y) > 0.97
+    assert classifier.score(X, y) == classifier.score(X["image"], y)
+    # Without classes, the prompts are the classes.
+    named = captioned.zero_shot_classifier(prompts)
+    assert_array_equal(named.predict(X["image"]), np.array(prompts)[np.searchsorted(CLASSES, y)])
+
+
+def test_a_class_of_several_descriptions_is_their_mean(captioned):
+    X, y = make_captioned(200, seed=1)
+    prompts = [p for c in CLASSES for p in PROMPTS[c]]
+    classifier = captioned.zero_shot_classifier(prompts[::-1], np.repeat(CLASSES, 2)[::-1])
+    assert_array_equal(classifier.classes_, CLASSES)
+    assert classifier.score(X["image"], y) > 0.97
+    P = captioned.project(prompts, "text").reshape(3, 2, -1).mean(1)
+    expected = P / np.linalg.norm(P, axis=1, keepdims=True)
+    assert_allclose(classifier.embeddings_, expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_decisions_are_similarities_times_the_scale(captioned):
+    X, _ = make_captioned(20, seed=1)
+    prompts = [PROMPTS[c][0] for c in CLASSES]
+    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
+    logits = classifier.decision_function(X["image"])
+    assert logits.shape == (20, 3)
+    scale = captioned.module_.log_scale.detach().exp().item()
+    expected = scale * captioned.similarity(X["image"], prompts)
+    assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    p = classifier.predict_proba(X["image"])
+    assert p.shape == (20, 3)
+    assert_allclose(p.sum(1), 1, rtol=1e-5)
+    odds = np.exp(expected - expected.max(1, keepdims=True))
+    assert_allclose(p, odds / odds.sum(1, keepdims=True), atol=1e-4)
+    assert_array_equal(CLASSES[p.argmax(1)], classifier.predict(X["image"]))
+
+
+def test_of_two_classes_there_is_one_decision_for_the_second(captioned):
+    X, y = make_captioned(60, n_classes=2, seed=1)
+    classifier = captioned.zero_shot_classifier(["one dog", "one cat"], ["dog", "cat"])
+    decision = classifier.decision_function(X["image"])
+    assert decision.shape == (60,)
+    assert_array_equal(classifier.classes_, ["cat", "dog"])
+    assert_array_equal(np.where(decision > 0, "dog", "cat"), classifier.predict(X["image"]))
+    p = classifier.predict_proba(X["image"])
+    assert_allclose(p[:, 1], 1 / (1 + np.exp(-decision.astype(float))), atol=1e-4)
+    assert classifier.score(X["image"], y) > 0.97
+
+
+def test_text_is_classified_by_images(captioned):
+    X, y = make_captioned(60, seed=1)
+    classifier = captioned.zero_shot_classifier(X["image"], y, modalities=("text", "image"))
+    texts = [p for c in CLASSES for p in PROMPTS[c]]
+    assert_array_equal(classifier.predict(texts), np.repeat(CLASSES, 2))
+
+
+def test_clones_of_a_classifier_keep_what_was_learned(captioned):
+    X, _ = make_captioned(60, seed=1)
+    prompts = [PROMPTS[c][0] for c in CLASSES]
+    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
+    again = clone(classifier)
+    with pytest.raises(NotFittedError):
+        again.predict(X["image"])
+    assert_array_equal(again.fit(prompts, CLASSES).predict(X), classifier.predict(X))
+    loaded = pickle.loads(pickle.dumps(classifier))
+    assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+
+
+def test_a_classifier_is_cross_validated_on_rows_that_have_both_modalities(trained):
+    X = make_data(120, seed=1)
+    table = np.hstack(list(X.values()))
+    columns = [("image", "auto", slice(0, 6)), ("sound", "auto", slice(6, 11))]
+    clip = make_clip(modalities=columns, **LONGER)
+    y = X["image"][:, 0] > 0
+    classifier = ZeroShotClassifier(FrozenEstimator(clip.fit(table)), "image", "sound")
+    assert cross_val_score(classifier, table, y, cv=3).mean() > 0.75
+
+
+@pytest.mark.parametrize(
+    "prompts, classes, params, message",
+    [
+        (["one cat", "one dog"], ["cat"], {}, "inconsistent numbers"),
+        (["one cat"], ["cat"], {"modalities": ("image", "smell")}, "no modality 'smell'"),
+        (["one cat"], [["cat", "dog"]], {}, "1d array"),
+        ({"text": ["one cat"]}, None, {}, "name no classes. Give classes"),
+        (["one cat"], None, {"modalities": ("image",)}, "must be two of the names"),
+        (["one cat"], None, {"modalities": "text"}, "must be two of the names"),
+    ],
+)
+def test_bad_descriptions_are_told(captioned, prompts, classes, params, message):
+    with pytest.raises(ValueError, match=message):
+        captioned.zero_shot_classifier(prompts, classes, **params)
+
+
+# ---------------------------------------------------------------- bad input
+
+X = make_data(40)
+
+
+@pytest.mark.parametrize(
+    "params, X, message",
+    [
+        ({"temperature": 0.0}, X, "temperature"),
+        ({"temperature": -1}, X, "temperature"),
+        ({"max_logit_scale": 0.5}, X, "max_logit_scale"),
+        ({"projection_sizes": (4, 0)}, X, "projection_sizes|sizes"),
+        ({}, {"image": X["image"]}, "At least two modalities"),
+        ({}, {**X, "sound": X["sound"][:30]}, "differ in length"),
+        (
+            {},
+            without(X, image=slice(0, 20), sound=slice(20, 40)),
+            r"No row of X has two of the modalities \['image', 'sound'\]",
+        ),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(params, X, message):
+    clip = make_clip(**params)
+    with pytest.raises(ValueError, match=message):
+        clip.fit(X)
+    assert not hasattr(clip, "net_")
+
+
+def test_names_that_are_not_there_are_told(trained):
+    X = make_data(5)
+    for call in (
+        lambda: trained.transform(X, "smell"),
+        lambda: trained.project(X, "smell"),
+        lambda: trained.similarity(X, X, ("image", "smell")),
+    ):
+        with pytest.raises(ValueError, match=r"no modality 'smell'; there are .*image.*sound"):
+            call()
+
+
+def test_a_row_that_lacks_the_modality_that_is_asked_for_is_told(trained):
+    X = without(make_data(5), sound=[3])
+    with pytest.raises(ValueError, match="lack the modality 'sound'; the first is row 3"):
+        trained.project(X, "sound")
+
+
+@pytest.mark.parametrize("method", ["transform", "project", "score"])
+def test_nothing_is_represented_before_fit(method):
+    with pytest.raises(NotFittedError):
+        getattr(make_clip(), method)(make_data(5))
+
+
+def test_nothing_is_compared_before_fit():
+    with pytest.raises(NotFittedError):
+        make_clip().similarity(make_data(5), make_data(5))
+    with pytest.raises(NotFittedError):
+        make_clip().zero_shot_classifier(["one cat"])

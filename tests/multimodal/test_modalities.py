@@ -1,0 +1,767 @@
+"""Kinds of data in one row: how they are declared, read, found missing, and refused."""
+
+import copy
+import pickle
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_simvae.multimodal.modalities import declare, fit_modalities, read_modalities
+
+RNG = np.random.default_rng(0)
+N = 24
+X = RNG.standard_normal((N, 5)).astype(np.float32)
+TEXT = [f"{('red', 'green', 'blue')[i % 3]} {('square', 'disc')[i % 2]}" for i in range(N)]
+IMAGES = RNG.integers(0, 256, (N, 8, 8, 3), dtype=np.uint8)
+# Nobody's input is changed.
+for array in (X, IMAGES):
+    array.flags.writeable = False
+NAMES = ["height", "width", "weight", "depth", "age"]
+
+OF_FRAME = {
+    "modalities": [("size", "auto", NAMES), ("text", "auto", "text")],
+    "preprocessing": [("text", TfidfVectorizer())],
+}
+OF_DICT = {
+    "input_shapes": {"image": (8, 8, 3)},
+    "preprocessing": [("text", TfidfVectorizer())],
+}
+
+
+def make_frame(module, numbers=X, text=TEXT):
+    DataFrame = pytest.importorskip(module).DataFrame
+    columns = {name: numbers[:, i] for i, name in enumerate(NAMES)}
+    return DataFrame({**columns, "text": text})
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def frame(request):
+    """Five columns of numbers and one of text."""
+    return make_frame(request.param)
+
+
+def put(values, where, value=np.nan):
+    changed = np.array(values, dtype=float)
+    changed[where] = value
+    return changed
+
+
+def read(X, modalities=None, preprocessing=(), input_shapes=None):
+    """Blocks of X and their layout."""
+    return fit_modalities(X, declare(X, modalities, preprocessing), input_shapes)
+
+
+# ---------------------------------------------------------------- declaration
+
+COLUMNS = {
+    "slice": (slice(1, 3), (1, 2)),
+    "open slice": (slice(3, None), (3, 4)),
+    "step": (slice(0, None, 2), (0, 2, 4)),
+    "list": ([2, 0], (2, 0)),
+    "from the end": ([-1, -2], (4, 3)),
+    "int": (3, (3,)),
+    "array": (np.array([1, 4]), (1, 4)),
+    "mask": (np.arange(5) % 2 == 1, (1, 3)),
+    "callable": (lambda X: list(range(X.shape[1] - 2)), (0, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("columns, expected", COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize("make_X", [np.asarray, sparse.csr_array])
+def test_columns_of_an_array_by_place(make_X, columns, expected):
+    rest = [i for i in range(5) if i not in expected]
+    declared = declare(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)], ())
+    assert [m.columns for m in declared] == [expected, tuple(rest)]
+    assert [(m.name, m.encoder) for m in declared] == [("a", "auto"), ("b", "mlp")]
+    blocks, _ = read(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)])
+    assert_array_equal(blocks[:], X[:, [*expected, *rest]])
+
+
+@pytest.mark.parametrize(
+    "columns, expected",
+    [
+        (["width", "height"], (1, 0)),
+        ("weight", (2,)),
+        (slice("width", "depth"), (1, 2, 3)),
+        (slice(0, 2), (0, 1)),
+        ([True, False, False, True, False, False], (0, 3)),
+    ],
+)
+def test_columns_of_a_frame_by_name_and_place(frame, columns, expected):
+    declared = declare(frame, [("a", "auto", columns), ("text", "auto", ["text"])], ())
+    assert [m.columns for m in declared] == [expected, (5,)]
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [make_column_selector(dtype_include="number"), make_column_selector(pattern="^[^t]")],
+)
+def test_columns_by_selector(make_multimodal, selector):
+    frame = make_frame("pandas")
+    params = {**OF_FRAME, "modalities": [("size", "auto", selector), ("text", "auto", "text")]}
+    Z = make_multimodal(**params).fit_transform(frame)
+    assert_array_equal(Z, make_multimodal(**OF_FRAME).fit_transform(frame))
+
+
+def test_modalities_are_the_halves_of_columns_or_the_entries_of_a_dict(make_multimodal):
+    halves = [("first", "auto", slice(0, 3)), ("second", "auto", slice(3, 5))]
+    first = make_multimodal().fit(X)
+    assert first.layout_.names == ["first", "second"]
+    assert_array_equal(make_multimodal(modalities=halves).fit_transform(X), first.transform(X))
+    second = make_multimodal().fit({"x": X[:, :3], "y": X[:, 3:]})
+    assert second.layout_.names == ["x", "y"]
+    assert_array_equal(second.transform({"y": X[:, 3:], "x": X[:, :3]}), first.transform(X))
+
+
+def test_a_dict_is_read_in_the_order_declared(make_multimodal):
+    data = {"b": X[:, 3:], "a": X[:, :3]}
+    declared = make_multimodal(modalities=[("a", "auto"), ("b", "mlp")]).fit(data)
+    assert declared.layout_.names == ["a", "b"]
+    assert_array_equal(declared.transform(data), make_multimodal().fit_transform(X))
+
+
+def test_columns_of_no_modality_are_never_looked_at(make_multimodal):
+    modalities = [("a", "auto", [0, 1]), ("b", "auto", [4])]
+    estimator = make_multimodal(modalities=modalities).fit(X)
+    other = put(X, (slice(0, 5), [2, 3]))
+    assert_array_equal(estimator.transform(other), estimator.transform(X))
+    assert_array_equal(
+        make_multimodal(modalities=modalities).fit_transform(other), estimator.transform(X)
+    )
+    assert estimator.n_features_in_ == 5
+
+
+@pytest.mark.parametrize("columns, ndim", [("text", 1), (["text"], 2), (5, 1), ([5], 2)])
+def test_a_single_column_comes_to_its_preprocessor_as_in_column_transformer(frame, columns, ndim):
+    seen = []
+
+    def look(values):
+        seen.append(values)
+        return np.zeros((len(values), 1))
+
+    preprocessing = [("text", FunctionTransformer(look))]
+    read(frame, [("size", "auto", NAMES), ("text", "auto", columns)], preprocessing)
+    assert seen[0].ndim == ndim if hasattr(seen[0], "ndim") else len(seen[0].shape) == ndim
+    assert type(seen[0]).__module__.split(".")[0] == type(frame).__module__.split(".")[0]
+
+
+# ---------------------------------------------------------------- tables and dicts
+
+
+def test_a_frame_with_text_is_the_dict_of_what_its_preprocessors_give(make_multimodal, frame):
+    estimator = make_multimodal(**OF_FRAME).fit(frame)
+    by_hand = {"size": X, "text": TfidfVectorizer().fit_transform(TEXT)}
+    other = make_multimodal().fit(by_hand)
+    assert_array_equal(estimator.transform(frame), other.transform(by_hand))
+    dense = {"size": X, "text": by_hand["text"].toarray()}
+    assert_array_equal(make_multimodal().fit_transform(dense), other.transform(by_hand))
+    assert estimator.score(frame) == other.score(by_hand)
+
+
+def test_a_preprocessor_may_be_of_several_columns_and_kinds(make_multimodal):
+    frame = make_frame("pandas")
+    columns = ColumnTransformer(
+        [("text", CountVectorizer(), "text"), ("age", StandardScaler(), ["age"])]
+    )
+    modalities = [("size", "auto", NAMES[:4]), ("rest", "auto", ["text", "age"])]
+    estimator = make_multimodal(modalities=modalities, preprocessing=[("rest", columns)])
+    by_hand = {"size": X[:, :4], "rest": clone(columns).fit_transform(frame)}
+    assert_allclose(
+        estimator.fit_transform(frame), make_multimodal().fit_transform(by_hand), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dia", "bsr", "dok"])
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+@pytest.mark.parametrize("preprocessing", [(), [("second", StandardScaler(with_mean=False))]])
+def test_sparse_tables_are_the_same_as_dense_ones(make_multimodal, form, kind, preprocessing):
+    dense = np.where(X > 0, X, 0)
+    params = {"preprocessing": preprocessing, "max_epochs": 1}
+    Z = make_multimodal(**params).fit_transform(dense)
+    S = getattr(sparse, f"{form}_{kind}")(dense)
+    assert_allclose(make_multimodal(**params).fit_transform(S), Z, atol=1e-6)
+
+
+TEXTS = {
+    "list": list,
+    "tuple": tuple,
+    "objects": lambda text: np.array(text, dtype=object),
+    "strings": np.array,
+    "pandas": lambda text: pytest.importorskip("pandas").Series(text, index=np.arange(N) + 7),
+    "polars": lambda text: pytest.importorskip("polars").Series(text),
+    "sparse": sparse.coo_array,
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_dict_of_images_and_text(make_multimodal, kind):
+    by_hand = TfidfVectorizer().fit_transform(TEXT).toarray()
+    expected = make_multimodal(input_shapes=OF_DICT["input_shapes"]).fit_transform(
+        {"image": IMAGES, "text": by_hand}
+    )
+    text = TEXTS[kind](by_hand if kind == "sparse" else TEXT)
+    params = OF_DICT if kind != "sparse" else {"input_shapes": OF_DICT["input_shapes"]}
+    data = {"image": IMAGES, "text": text}
+    estimator = make_multimodal(**params).fit(data)
+    assert_allclose(estimator.transform(data), expected, atol=1e-6)
+    assert_array_equal(
+        estimator.transform(text, modality="text"), estimator.transform({"text": text})
+    )
+    assert_array_equal(
+        estimator.transform(IMAGES, modality="image"), estimator.transform({"image": IMAGES})
+    )
+    image, text = (m.layout for m in estimator.layout_.modalities)
+    assert (image.kind, image.network_shape, image.pixels) == ("image", (3, 8, 8), True)
+    assert (text.kind, text.input_shape) == ("vector", (5,))
+
+
+@pytest.mark.parametrize("kind", ["list", "nested list", "series", "bool", "int8", "f2", ">f8"])
+def test_entries_of_numbers_of_any_kind(kind):
+    values = np.arange(N) % 3
+    if kind == "nested list":
+        given = values[:, None].tolist()
+    elif kind == "series":
+        given = pytest.importorskip("pandas").Series(values)
+    elif kind == "list":
+        given = values.tolist()
+    else:
+        values = values.astype(kind)
+        given = values
+    blocks, layout = read({"a": given, "b": X})
+    assert layout.n_features == 6
+    assert_array_equal(blocks[:][:, 0], values.astype(np.float32))
+    # One column of a table is no different.
+    table = np.column_stack([values, X])
+    blocks, _ = read(table, [("a", "auto", 0), ("b", "auto", slice(1, None))])
+    assert_array_equal(blocks[:], table.astype(np.float32))
+
+
+def test_sparse_counts_are_vectors_whatever_their_number():
+    counts = sparse.csr_array(IMAGES[..., 0].reshape(N, 64))
+    blocks, layout = read({"a": counts, "b": X})
+    assert layout.modalities[0].layout.kind == "vector"
+    assert_array_equal(blocks[:][:, :64], counts.toarray())
+
+
+def test_three_modalities_are_averaged(make_multimodal):
+    data = {"image": IMAGES, "text": TEXT, "size": X}
+    estimator = make_multimodal(**OF_DICT).fit(data)
+    alone = [estimator.transform(data, modality=name) for name in data]
+    assert_allclose(estimator.transform(data), np.mean(alone, 0), atol=1e-6)
+    two = {"text": TEXT, "size": X}
+    assert_allclose(estimator.transform(two), np.mean(alone[1:], 0), atol=1e-6)
+    assert np.ptp(alone, axis=0).max() > 1e-2
+
+
+def test_images_in_the_columns_of_a_table(make_multimodal):
+    flat = IMAGES.reshape(N, -1)
+    data = np.column_stack([X, flat / 255])
+    params = {
+        "modalities": [("size", "auto", slice(0, 5)), ("image", "mlp", slice(5, None))],
+        "input_shapes": {"image": (8, 8, 3)},
+    }
+    estimator = make_multimodal(**params).fit(data)
+    shaped = make_multimodal(**params | {"modalities": [("size", "auto"), ("image", "mlp")]})
+    expected = shaped.fit_transform({"size": X, "image": IMAGES / np.float32(255)})
+    assert_allclose(estimator.transform(data), expected, atol=1e-5)
+
+
+def test_read_only_and_strided_input(make_multimodal):
+    fortran = np.asfortranarray(X)
+    backwards = {"a": X[::-1, ::-1], "b": IMAGES[::-1, :, ::-1]}
+    straight = {name: np.ascontiguousarray(values) for name, values in backwards.items()}
+    params = {"input_shapes": {"b": (8, 8, 3)}}
+    assert_array_equal(
+        make_multimodal(**params).fit_transform(backwards),
+        make_multimodal(**params).fit_transform(straight),
+    )
+    assert_array_equal(make_multimodal().fit_transform(fortran), make_multimodal().fit_transform(X))
+    readonly = sparse.csr_array(X)
+    for part in (readonly.data, readonly.indices, readonly.indptr):
+        part.flags.writeable = False
+    assert_array_equal(
+        make_multimodal().fit_transform({"a": readonly, "b": X}),
+        make_multimodal().fit_transform({"a": X, "b": X}),
+    )
+
+
+# ---------------------------------------------------------------- memory
+
+
+@hypothesis.given(
+    there=hnp.arrays(bool, (9, 4)),
+    rows=st.lists(st.integers(-9, 8), max_size=12),
+)
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_blocks_give_the_rows_of_the_dense_table_with_nan_where_missing(there, rows):
+    there[:, 0] |= ~there.any(1)
+    there[0] = True
+    counts = CountVectorizer().fit_transform(TEXT[:9])
+
+    def listed(values, present):
+        return [v if here else None for v, here in zip(values, present, strict=True)]
+
+    data = {
+        "image": listed(IMAGES[:9], there[:, 0]),
+        "text": listed(TEXT[:9], there[:, 1]),
+        "size": np.where(there[:, 2:3], X[:9], np.nan),
+        "age": listed(range(9), there[:, 3]),
+    }
+    dense = [IMAGES[:9].reshape(9, -1) / np.float32(255), counts.toarray(), X[:9]]
+    dense.append(np.arange(9)[:, None])
+    expected = np.column_stack(
+        [np.where(there[:, [i]], values, np.nan) for i, values in enumerate(dense)]
+    )
+    vectorizer = CountVectorizer(vocabulary=sorted(set(" ".join(TEXT).split())))
+    blocks, layout = read(data, None, [("text", vectorizer)], {"image": (8, 8, 3)})
+    again = read_modalities(data, layout)
+    for some in (blocks, again):
+        assert some.shape == expected.shape and len(some) == 9
+        assert_array_equal(some.present(), there)
+        got = some[np.array(rows, dtype=int)]
+        assert got.dtype == np.float32
+        assert_array_equal(got, expected[rows].astype(np.float32))
+
+
+def test_sparse_and_uint8_stay_what_they_are():
+    counts = CountVectorizer(dtype=np.int32).fit_transform(TEXT)
+    blocks, _ = read({"image": IMAGES, "text": counts}, input_shapes={"image": (8, 8, 3)})
+    image, text = (block.values for block in blocks.blocks)
+    assert np.shares_memory(image, IMAGES)
+    assert sparse.issparse(text) and np.shares_memory(text.data, counts.data)
+    blocks, _ = read(
+        {"image": IMAGES, "text": TEXT}, None, OF_DICT["preprocessing"], OF_DICT["input_shapes"]
+    )
+    assert sparse.issparse(blocks.blocks[1].values)
+
+
+def test_only_the_rows_of_a_batch_become_dense(make_multimodal, monkeypatch):
+    # Many enough for what is looked at beside batches.
+    n, made = 3000, []
+    S = sparse.random_array((n, 12), density=0.2, format="csr", rng=np.random.default_rng(0))
+    toarray = type(S).toarray
+
+    def spy(self, *args, **kwargs):
+        made.append(self.shape[0])
+        return toarray(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(S), "toarray", spy)
+    estimator = make_multimodal(max_epochs=1, batch_size=500).fit(S)
+    fitted = len(made)
+    assert made.count(500) >= 2 * 6 and max(made) < n
+    estimator.transform(S)
+    assert max(made[fitted:]) <= 1024 and sum(made[fitted:]) == 2 * n
+
+
+def test_pixels_are_scaled_to_the_unit_interval(make_multimodal):
+    params = {"input_shapes": {"image": (8, 8, 3)}}
+    pixels, floats = {"image": IMAGES, "size": X}, {"image": IMAGES / np.float32(255), "size": X}
+    first, second = make_multimodal(**params).fit(pixels), make_multimodal(**params).fit(floats)
+    Z = first.transform(pixels)
+    assert_array_equal(first.transform(floats), Z)
+    assert_array_equal(second.transform(floats), Z)
+    with pytest.raises(ValueError, match=r"outside \[0, 1\].*255"):
+        first.transform({"image": IMAGES.astype(float)})
+    with pytest.raises(ValueError, match="uint8"):
+        second.transform(pixels)
+
+
+# ---------------------------------------------------------------- missing
+
+MISSING = np.arange(N) % 4 == 1
+
+
+def without_size():
+    """Numbers that are wholly missing in some rows."""
+    return put(X, MISSING)
+
+
+def test_a_row_is_known_by_the_modalities_that_it_has(make_multimodal, frame):
+    module = type(frame).__module__.split(".")[0]
+    text = [None if i % 4 == 2 else t for i, t in enumerate(TEXT)]
+    holes = make_frame(module, without_size(), text)
+    estimator = make_multimodal(**OF_FRAME).fit(holes)
+    Z = estimator.transform(holes)
+    size, words = (estimator.transform(frame, modality=name) for name in ("size", "text"))
+    kind = np.arange(N) % 4
+    expected = np.where((kind == 1)[:, None], words, (size + words) / 2)
+    assert_allclose(Z, np.where((kind == 2)[:, None], size, expected), atol=1e-6)
+    assert np.isfinite(Z).all() and np.isfinite(estimator.score(holes))
+    assert np.isfinite(estimator.history_[-1]["loss"])
+
+
+HOLES = {
+    "None in a list": lambda: [None if m else x for m, x in zip(MISSING, X, strict=True)],
+    "NaN in an array": without_size,
+    "NaN in float32": lambda: without_size().astype(np.float32),
+    "NaN in nested lists": lambda: without_size().tolist(),
+    "None among objects": lambda: np.where(MISSING[:, None], None, X.astype(object)),
+    "NA in a frame": lambda: (
+        pytest.importorskip("pandas").DataFrame(without_size()).astype("Float32")
+    ),
+    "null in polars": lambda: (
+        pytest.importorskip("polars").DataFrame(without_size()).fill_nan(None)
+    ),
+}
+
+
+@pytest.mark.parametrize("holes", HOLES.values(), ids=HOLES)
+def test_a_block_may_be_missing_in_many_ways(holes):
+    blocks, _ = read({"a": holes(), "b": X})
+    assert_array_equal(blocks.present(), np.column_stack([~MISSING, np.ones(N, bool)]))
+    assert_array_equal(blocks[:], np.column_stack([without_size(), X]).astype(np.float32))
+
+
+@pytest.mark.parametrize("nothing", ["None", "nan", "NA"])
+@pytest.mark.parametrize("kind", ["list", "objects", "pandas"])
+def test_text_may_be_missing_in_many_ways(nothing, kind):
+    absent = {"None": lambda: None, "nan": lambda: np.nan}
+    absent["NA"] = lambda: pytest.importorskip("pandas").NA
+    text = [absent[nothing]() if m else t for m, t in zip(MISSING, TEXT, strict=True)]
+    blocks, _ = read({"text": TEXTS[kind](text), "b": X}, None, OF_DICT["preprocessing"])
+    assert_array_equal(blocks.present()[:, 0], ~MISSING)
+    by_hand = TfidfVectorizer().fit_transform([t for t in text if isinstance(t, str)])
+    assert_allclose(blocks[:][~MISSING, :5], by_hand.toarray(), rtol=1e-6)
+
+
+def test_entries_left_out_are_missing(make_multimodal):
+    data = {"image": IMAGES, "text": TEXT}
+    estimator = make_multimodal(**OF_DICT).fit(data)
+    Z = estimator.transform(data, modality="text")
+    for given in (
+        {"text": TEXT},
+        {"text": TEXT, "image": None},
+        {"image": [None] * N, "text": TEXT},
+    ):
+        assert_array_equal(estimator.transform(given), Z)
+    assert np.abs(estimator.transform(data) - Z).max() > 1e-3
+    assert estimator.partial_fit({"text": TEXT}).n_iter_ == 3
+
+
+@pytest.mark.parametrize("other", [np.nan, 1e30])
+def test_one_modality_is_represented_whatever_the_others_are(make_multimodal, other):
+    estimator = make_multimodal().fit(X)
+    Z = estimator.transform(X, modality="first")
+    changed = put(X, (slice(None), slice(3, 5)), other)
+    assert_array_equal(estimator.transform(changed, modality="first"), Z)
+    # Not even what would be an error.
+    changed = put(X, (0, 3))
+    assert_array_equal(estimator.transform(changed, modality="first"), Z)
+    with pytest.raises(ValueError, match=r"NaN.*'second' in part"):
+        estimator.transform(changed)
+
+
+def test_preprocessors_see_only_the_rows_that_have_their_modality():
+    scaler = StandardScaler()
+    blocks, layout = read({"a": without_size(), "b": X}, None, [("a", scaler)])
+    expected = StandardScaler().fit_transform(X[~MISSING])
+    assert_allclose(blocks[:][~MISSING, :5], expected, atol=1e-6)
+    assert not hasattr(scaler, "mean_") and layout.modalities[0].preprocessor is not scaler
+
+
+def test_a_preprocessor_may_impute_what_is_missing_in_part(make_multimodal):
+    holes = put(X, (3, 0))
+    holes[5, :3] = np.nan
+    estimator = make_multimodal(preprocessing=[("first", SimpleImputer())]).fit(holes)
+    assert_array_equal(estimator.transform(holes)[5], estimator.transform(holes, "second")[5])
+    with pytest.raises(ValueError, match="modality 'first' contains NaN"):
+        make_multimodal(preprocessing=[("first", StandardScaler())]).fit(holes)
+
+
+# ---------------------------------------------------------------- bad input
+
+PAIR = [("a", "auto", [0, 1]), ("b", "auto", [2, 3])]
+BAD_TABLES = {
+    "junk": ({"modalities": [3, 4]}, "must hold .name, encoder, columns., got 3"),
+    "too short": ({"modalities": [("a",), PAIR[1]]}, "must hold"),
+    "too long": ({"modalities": [(*PAIR[0], 1), PAIR[1]]}, "must hold"),
+    "number for a name": ({"modalities": [(1, "auto", [0]), PAIR[1]]}, "must hold"),
+    "no columns given": ({"modalities": [("a", "auto"), PAIR[1]]}, "'a' has no columns"),
+    "None for columns": ({"modalities": [("a", "auto", None), PAIR[1]]}, "'a' has no columns"),
+    "empty columns": ({"modalities": [("a", "auto", []), PAIR[1]]}, "'a' has no columns"),
+    "empty slice": ({"modalities": [("a", "auto", slice(9, 12)), PAIR[1]]}, "no columns.*slice"),
+    "empty mask": ({"modalities": [("a", "auto", [False] * 5), PAIR[1]]}, "'a' has no columns"),
+    "short mask": ({"modalities": [("a", "auto", [True]), PAIR[1]]}, "'a' has columns"),
+    "long mask": ({"modalities": [("a", "auto", [True] * 9), PAIR[1]]}, "'a' has columns"),
+    "out of range": ({"modalities": [("a", "auto", [7]), PAIR[1]]}, r"'a' has columns.*\[7\]"),
+    "names of an array": ({"modalities": [("a", "auto", "x"), PAIR[1]]}, "'a'.*dataframes"),
+    "fraction": ({"modalities": [("a", "auto", 1.5), PAIR[1]]}, "'a' has columns.*1.5"),
+    "broken selector": (
+        {"modalities": [("a", "auto", lambda X: X.nothing), PAIR[1]]},
+        "'a' has columns.*nothing",
+    ),
+    "overlap": ({"modalities": [("a", "auto", [0, 2]), PAIR[1]]}, "'a' and 'b' overlap.*column 2"),
+    "overlap from the end": ({"modalities": [("a", "auto", [-2]), PAIR[1]]}, "overlap.*column 3"),
+    "twice": ({"modalities": [("a", "auto", [0, 0]), PAIR[1]]}, "overlap"),
+    "one": ({"modalities": PAIR[:1]}, r"At least two modalities.*\['a'\]"),
+    "none": ({"modalities": []}, "At least two modalities"),
+    "same names": ({"modalities": [PAIR[0], ("a", "auto", [4])]}, "names of their own"),
+    "unknown encoder": ({"modalities": [("a", "mpl", [0]), PAIR[1]]}, "encoder must be one of"),
+    "number for encoder": ({"modalities": [("a", 3, [0]), PAIR[1]]}, "encoder must be a name"),
+    "encoder of images": ({"modalities": [("a", "conv", [0]), PAIR[1]]}, "conv"),
+    "transformer of none": ({"preprocessing": [("third", StandardScaler())]}, r"\['third'\]"),
+    "transformer by itself": ({"preprocessing": [StandardScaler()]}, "preprocessing must hold"),
+    "class": ({"preprocessing": [("first", StandardScaler)]}, "preprocessing must hold"),
+    "no transformer": ({"preprocessing": [("first", None)]}, "preprocessing must hold.*None"),
+    "two transformers": (
+        {"preprocessing": [("first", StandardScaler()), ("first", StandardScaler())]},
+        "not unique",
+    ),
+    "name of a parameter": (
+        {
+            "modalities": [("lr", "auto", [0]), PAIR[1]],
+            "preprocessing": [("lr", StandardScaler())],
+        },
+        "conflict.*'lr'",
+    ),
+    "name with __": (
+        {
+            "modalities": [("a__b", "auto", [0]), PAIR[1]],
+            "preprocessing": [("a__b", StandardScaler())],
+        },
+        "must not contain __",
+    ),
+    "shape of none": ({"input_shapes": {"third": (3,)}}, r"input_shapes names \['third'\]"),
+    "unfit shape": ({"input_shapes": {"first": (4,)}}, r"'first'.*does not fit.*\(4,\)"),
+    "shape of nothing": ({"input_shapes": {"first": "wide"}}, "'first'.*input_shape"),
+}
+
+
+@pytest.mark.parametrize("params, match", BAD_TABLES.values(), ids=BAD_TABLES)
+def test_declarations_that_do_not_fit(make_multimodal, params, match):
+    estimator = make_multimodal(**params)
+    with pytest.raises(ValueError, match=match):
+        estimator.fit(X)
+    assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_features_in_")
+
+
+BAD_DICTS = {
+    "unknown name": ({"a": X, "c": X}, PAIR, r"entries of X are \['a', 'c'\].*\['a', 'b'\]"),
+    "one too many": ({"a": X, "b": X, "c": X}, PAIR, "Name all of them"),
+    "one too few": ({"a": X}, PAIR, "Name all of them"),
+    "one": ({"a": X}, None, "At least two modalities"),
+    "nothing": ({}, None, "At least two modalities"),
+    "lengths": ({"a": X, "b": X[:5]}, None, "differ in length: {'a': 24, 'b': 5}"),
+    "all None": ({"a": None, "b": None}, None, "no values"),
+    "None": ({"a": X, "b": None}, None, "'b' is missing in all rows"),
+    "a list of None": ({"a": X, "b": [None] * N}, None, "'b' is missing in all rows"),
+    "all NaN": ({"a": X, "b": X * np.nan}, None, "'b' is missing in all rows"),
+    "number": ({"a": X, "b": 3}, None, "'b' of X must hold a value for each row"),
+    "one text": ({"a": X, "b": TEXT[0] * 2}, None, "'b' of X must hold a value for each row"),
+    "no rows": ({"a": X[:0], "b": X[:0]}, None, "0 samples"),
+    "one row": ({"a": X[:1], "b": X[:1]}, None, "at least 2 samples"),
+    "text": ({"a": X, "b": TEXT}, None, "'b' holds text.*TfidfVectorizer"),
+    "text of an array": ({"a": X, "b": np.array(TEXT)}, None, "'b' holds text"),
+    "ragged": ({"a": X, "b": [[1.0]] * 23 + [[1.0, 2.0]]}, None, "'b' differ in shape"),
+    "images of another size": (
+        {"a": X, "b": [*IMAGES[:23], IMAGES[0, :4]]},
+        None,
+        "'b' differ in shape",
+    ),
+    "channels last": ({"a": X, "b": IMAGES}, None, "'b'.*input_shapes={'b'"),
+    "flat pixels": ({"a": X, "b": IMAGES.reshape(N, -1)}, None, "'b'.*input_shapes={'b'"),
+    "views": ({"a": X, "b": X.reshape(N, 1, 5)}, None, r"several views.*input_shapes={'b': \(1, 5"),
+    "NaN in part": ({"a": X, "b": put(X, (3, 1))}, None, "NaN.*1 row.*'b' in part.*row 3"),
+    "NaN in a sparse row": ({"a": X, "b": sparse.csr_array(put(X, 3))}, None, "'b' contains NaN"),
+    "infinity": ({"a": X, "b": put(X, 3, np.inf)}, None, "'b' contains infinity"),
+    "too large": ({"a": X, "b": put(X, 3, 1e39)}, None, "'b'.*float32"),
+    "complex": ({"a": X, "b": X * 1j}, None, "[Cc]omplex"),
+    "a row of nothing": (
+        {"a": put(X, [3, 4]), "b": put(X, [4, 5])},
+        None,
+        "1 row.*lack any modality.*row 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("data, modalities, match", BAD_DICTS.values(), ids=BAD_DICTS)
+def test_dicts_that_cannot_be_learnt_from(make_multimodal, data, modalities, match):
+    with pytest.raises(ValueError, match=match):
+        make_multimodal(modalities=modalities).fit(data)
+
+
+BAD_FRAMES = {
+    "text without preprocessor": ({"preprocessing": ()}, None, "'text' holds text"),
+    "unknown name": (
+        {"modalities": [("size", "auto", ["length"]), ("text", "auto", "text")]},
+        None,
+        "'size' has columns.*length",
+    ),
+    "unknown end of a slice": (
+        {"modalities": [("size", "auto", slice("height", "length")), ("text", "auto", "text")]},
+        None,
+        "'size' has columns.*length",
+    ),
+    "partly": ({}, put(X, (3, 1)), "NaN.*'size' in part.*row 3.*SimpleImputer"),
+    "wrong shape for a scaler": (
+        {
+            "modalities": [("size", "auto", "age"), ("text", "auto", "text")],
+            "preprocessing": [*OF_FRAME["preprocessing"], ("size", StandardScaler())],
+        },
+        None,
+        "Expected a? ?2",
+    ),
+}
+
+
+@pytest.mark.parametrize("params, numbers, match", BAD_FRAMES.values(), ids=BAD_FRAMES)
+@pytest.mark.parametrize("module", ["pandas", "polars"])
+def test_frames_that_cannot_be_learnt_from(make_multimodal, module, params, numbers, match):
+    frame = make_frame(module, X if numbers is None else numbers)
+    with pytest.raises(ValueError, match=match):
+        make_multimodal(**OF_FRAME | params).fit(frame)
+
+
+def test_data_unlike_that_of_fit(make_multimodal):
+    data = {"a": X, "b": X}
+    of_dict, of_table = make_multimodal().fit(data), make_multimodal().fit(X)
+    for estimator, wrong, match in (
+        (of_dict, X, "fitted on a dict"),
+        (of_table, data, "fitted on a table"),
+        (of_table, X[:, :4], "X has 4 features.*expecting 5"),
+        (of_table, sparse.csr_array(X)[:, :4], "X has 4 features.*expecting 5"),
+        (of_table, X.reshape(N, 5, 1), "dim 3"),
+        (of_table, put(X, (3, 1)), "'first' in part"),
+        (of_table, put(X, 3), "lack any modality"),
+        (of_dict, {**data, "c": X}, r"entries \['c'\]"),
+        (of_dict, {"a": X[:, :4]}, "4 features.*modality 'a' is expecting 5"),
+        (of_dict, {"a": X.reshape(N, 1, 5)}, "'a'.*views axis"),
+        (of_dict, {"a": X, "b": X[:4]}, "differ in length"),
+        (of_dict, {}, "no values"),
+        (of_dict, {"a": TEXT}, "'a' holds text"),
+    ):
+        before = estimator.transform(data if estimator is of_dict else X)
+        for method in ("transform", "score", "partial_fit"):
+            with pytest.raises(ValueError, match=match):
+                getattr(estimator, method)(wrong)
+        after = estimator.transform(data if estimator is of_dict else X)
+        assert_array_equal(after, before)
+
+
+def test_modalities_that_are_not_there(make_multimodal):
+    estimator = make_multimodal().fit(X)
+    with pytest.raises(ValueError, match=r"no modality 'third'; there are \['first', 'second'\]"):
+        estimator.transform(X, modality="third")
+    with pytest.raises(ValueError, match=r"1 row.*lack the modality 'first'.*row 3"):
+        estimator.transform(put(X, (3, slice(0, 3))), modality="first")
+    with pytest.raises(ValueError, match="lack the modality"):
+        make_multimodal().fit({"a": X, "b": X}).transform({"b": X}, modality="a")
+
+
+# ---------------------------------------------------------------- names and parameters
+
+
+def test_names_of_features(make_multimodal, frame):
+    estimator = make_multimodal(**OF_FRAME).fit(frame)
+    assert estimator.n_features_in_ == 6
+    assert list(estimator.feature_names_in_) == [*NAMES, "text"]
+    name = type(estimator).__name__.lower()
+    assert list(estimator.get_feature_names_out()) == [f"{name}{i}" for i in range(3)]
+    for modality in (None, "size"):
+        with pytest.raises(ValueError, match="feature names"):
+            estimator.transform(frame[["text", *NAMES]], modality=modality)
+    estimator.set_params(preprocessing=OF_DICT["preprocessing"], modalities=None)
+    estimator.set_params(input_shapes=OF_DICT["input_shapes"])
+    estimator.fit({"image": IMAGES, "text": TEXT})
+    assert estimator.n_features_in_ == 8 * 8 * 3 + 5
+    assert not hasattr(estimator, "feature_names_in_")
+
+
+@pytest.mark.parametrize("container", [list, tuple])
+def test_parameters_of_preprocessors_are_reached(make_multimodal, container):
+    frame = make_frame("pandas")
+    estimator = make_multimodal(**OF_FRAME, max_epochs=1)
+    estimator.set_params(preprocessing=container(OF_FRAME["preprocessing"]))
+    params = estimator.get_params()
+    assert params["text__max_features"] is None and params["text"] is estimator.preprocessing[0][1]
+    assert "text" not in estimator.get_params(deep=False)
+    estimator = clone(estimator).set_params(text__max_features=2).fit(frame)
+    assert estimator.layout_.modalities[1].layout.n_features == 2
+    estimator.set_params(text=CountVectorizer(max_features=3)).fit(frame)
+    assert estimator.layout_.modalities[1].layout.n_features == 3
+    assert isinstance(estimator.get_params()["text"], CountVectorizer)
+    assert OF_FRAME["preprocessing"][0][1].max_features is None
+    with pytest.raises(ValueError, match="nothing"):
+        estimator.set_params(text__nothing=3)
+
+
+def test_parameters_of_preprocessors_are_searched(make_multimodal):
+    frame = make_frame("pandas")
+    grid = {"text__max_features": [1, 4], "modalities": [OF_FRAME["modalities"]]}
+    search = GridSearchCV(make_multimodal(**OF_FRAME), grid, cv=2).fit(frame)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    best = search.best_estimator_
+    n_words = best.layout_.modalities[1].layout.n_features
+    assert n_words == search.best_params_["text__max_features"]
+
+
+def test_given_preprocessors_are_never_fitted_nor_shared(make_multimodal):
+    frame = make_frame("pandas")
+    vectorizer = TfidfVectorizer()
+    params = {**OF_FRAME, "preprocessing": [("text", vectorizer)]}
+    first = make_multimodal(**params).fit(frame)
+    words = make_frame("pandas", text=["other words"] * N)
+    make_multimodal(**params).fit(words)
+    assert not hasattr(vectorizer, "vocabulary_")
+    assert "red" in first.layout_.modalities[1].preprocessor.vocabulary_
+    other = clone(first)
+    assert other.preprocessing[0][1] is not vectorizer and repr(other) == repr(first)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_copies_go_on_with_selectors_and_preprocessors(make_multimodal, duplicate):
+    frame = make_frame("pandas")
+    selector = make_column_selector(dtype_include="number")
+    modalities = [("size", "auto", selector), ("text", "auto", "text")]
+    estimator = make_multimodal(**OF_FRAME | {"modalities": modalities}).fit(frame)
+    other = duplicate(estimator)
+    assert_array_equal(other.transform(frame), estimator.transform(frame))
+    other.partial_fit(frame)
+    assert_array_equal(other.transform(frame), estimator.partial_fit(frame).transform(frame))
+
+
+def test_a_fit_that_fails_leaves_the_one_before(make_multimodal):
+    frame = make_frame("pandas")
+    estimator = make_multimodal(**OF_FRAME).fit(frame)
+    Z, before = estimator.transform(frame), dict(vars(estimator))
+    # The text is read when the numbers fail: they come last.
+    estimator.set_params(modalities=OF_FRAME["modalities"][::-1])
+    for bad in (
+        make_frame("pandas", put(X, (3, 1)), ["new words"] * N),
+        make_frame("pandas", put(X, 3, np.inf), ["new words"] * N),
+        frame[NAMES],
+        X,
+    ):
+        with pytest.raises(ValueError):
+            estimator.fit(bad)
+    estimator.set_params(modalities=OF_FRAME["modalities"])
+    assert vars(estimator) == before
+    assert_array_equal(estimator.transform(frame), Z)
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "fit"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"text__max_features": 2},
+        {"modalities": OF_FRAME["modalities"][::-1]},
+        {"input_shapes": {"size": (5, 1)}},
+    ],
+)
+def test_training_does_not_go_on_with_other_modalities(make_multimodal, params, how):
+    frame = make_frame("pandas")
+    estimator = clone(make_multimodal(**OF_FRAME, warm_start=True)).fit(frame)
+    estimator.set_params(**params)
+    with pytest.raises(ValueError, match=r"(preprocessing|modalities|input_shapes) changed since"):
+        getattr(estimator, how)(frame)
