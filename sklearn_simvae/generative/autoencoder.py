@@ -75,9 +75,7 @@ class AutoEncoder(nn.Module):
         mean, log_variance : Tensor of float32 of shape (batch, n_views, n_components)
             Of each view.
         """
-        output = self.encoder(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
-        mean, log_variance = output.chunk(2, dim=-1)
-        return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
+        return posterior(self.encoder(views.flatten(0, 1)).float().unflatten(0, views.shape[:2]))
 
     def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
         """log p(x | z), in nats.
@@ -177,7 +175,7 @@ class AutoEncoder(nn.Module):
         if self.squash:
             mean = mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit()
         elif self.likelihood == "multinomial":
-            mean = mean.clamp(min=_SMALLEST_MEAN * mean.mean()).log()
+            mean = mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), 1e-12)).log()
         last.weight.mul_(_SMALL)
         last.bias.copy_(mean.flatten())
 
@@ -215,6 +213,23 @@ class AutoEncoder(nn.Module):
             x = x / x.flatten(1).sum(1).clamp(min=1e-12).view(-1, *[1] * (x.ndim - 1))
         residual = (x - self.mean(z)).square().mean()
         return float(1 - residual / (x - x.mean(0)).square().mean())
+
+
+def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Read what an encoder gives as the parameters of q(z | x).
+
+    Parameters
+    ----------
+    output : Tensor of shape (..., 2 * n_components)
+        Means, then log-variances.
+
+    Returns
+    -------
+    mean, log_variance : Tensor of shape (..., n_components)
+        The latter within bounds.
+    """
+    mean, log_variance = output.chunk(2, dim=-1)
+    return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:

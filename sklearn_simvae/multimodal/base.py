@@ -262,3 +262,32 @@ def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tenso
         part = part.masked_fill(~present.unsqueeze(1), 0.0)
         parts.append(modality.layout.to_network(part))
     return torch.stack(masks, dim=1), parts
+
+
+def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
+    """Encode each modality of the rows that have it.
+
+    Parameters
+    ----------
+    networks : sequence of Module
+        One for each modality, all of the same width.
+    parts : list of Tensor of shape (N, *shape)
+        As :func:`split_modalities` gives them.
+    mask : Tensor of bool of shape (N, n_modalities)
+        True where a modality is there.
+
+    Returns
+    -------
+    z : Tensor of float32 of shape (N, n_modalities, d)
+        Without meaning where a modality is missing.
+    """
+    encoded = []
+    for network, part, some in zip(networks, parts, mask.unbind(1), strict=True):
+        if some.sum() < 2:
+            # Two rows, as batch statistics need, to learn the width by.
+            some = some.clone()
+            some[:2] = True
+        # Rows that lack the modality stay out of such statistics.
+        z = network(part[some]).float()
+        encoded.append(z.new_zeros(len(part), z.shape[1]).masked_scatter(some[:, None], z))
+    return torch.stack(encoded, dim=1)

@@ -17,7 +17,11 @@ from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip_terms
 from sklearn_simvae.losses.reduction import mean_over_views
-from sklearn_simvae.multimodal.base import MultimodalTransformer, split_modalities
+from sklearn_simvae.multimodal.base import (
+    MultimodalTransformer,
+    encode_present,
+    split_modalities,
+)
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
 
@@ -82,13 +86,7 @@ class ClipNetwork(nn.Module):
 
     def _directions(self, x, networks):
         mask, parts = split_modalities(x, self.layout)
-        directions = []
-        for network, part, there in zip(networks, parts, mask.T, strict=True):
-            # Rows that lack the modality stay out of batch statistics, which need two rows.
-            some = there if there.sum() > 1 else torch.ones_like(there)
-            z = network(part[some]).float()
-            directions.append(z.new_zeros(len(x), z.shape[1]).masked_scatter(some[:, None], z))
-        return mask, F.normalize(torch.stack(directions, dim=1), dim=-1)
+        return mask, F.normalize(encode_present(networks, parts, mask), dim=-1)
 
 
 class CLIP(MultimodalTransformer, DiscriminativeTransformer):

@@ -12,11 +12,15 @@ from torch import Tensor, nn
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.base import PROBE_ROWS
-from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import MAX_ROWS, has_density
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.losses.reduction import mean_over_views
-from sklearn_simvae.multimodal.base import MultimodalTransformer, split_modalities
+from sklearn_simvae.multimodal.base import (
+    MultimodalTransformer,
+    encode_present,
+    split_modalities,
+)
 from sklearn_simvae.multimodal.modalities import Blocks
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
@@ -57,10 +61,8 @@ class JointAutoEncoder(nn.Module):
         mean, log_variance : Tensor of float32 of shape (batch, n_modalities, n_components)
             Without meaning where a modality is missing.
         """
-        _, rows = split_modalities(views[:, 0], self.layout)
-        both = [part.encode(x.unsqueeze(1)) for part, x in zip(self.parts, rows, strict=True)]
-        mean, log_variance = zip(*both, strict=True)
-        return torch.cat(mean, dim=1), torch.cat(log_variance, dim=1)
+        mask, rows = split_modalities(views[:, 0], self.layout)
+        return posterior(encode_present(self.encoders, rows, mask))
 
     def mask(self, views: Tensor) -> Tensor:
         """Which modalities are there.
