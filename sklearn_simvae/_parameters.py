@@ -75,7 +75,10 @@ MODALITIES_DOC = """modalities : list of (str, encoder, columns), default=None
         may be sparse, and stays so until a batch is read.
     input_shapes : dict of str to tuple of int, default=None
         The shape of one row of a modality, as the `input_shape` of the other estimators, where its
-        values alone do not tell."""
+        values alone do not tell.
+    augmentations : dict of str to "auto" or callable, default=None
+        What changes a modality anew each time it is learned from, as the `augmentation` of the
+        other estimators; modalities that are not named are taken as they are."""
 
 DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64, 64)
         Widths of the projection head, which `transform` leaves out and `project` goes through; `()`

@@ -5,8 +5,10 @@ numbers, NaN where one is missing, so that everything between X and the networks
 other estimators.
 """
 
+import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from sklearn_simvae.multimodal.modalities import (
     fit_modalities,
     read_modalities,
 )
-from sklearn_simvae.views import Samples
+from sklearn_simvae.views import Samples, default_augmentation, make_views
 
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
@@ -42,6 +44,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         "modalities": [list, tuple, None],
         "preprocessing": [list, tuple],
         "input_shapes": [dict, None],
+        "augmentations": [dict, None],
     }
     _not_shared = ("encoder", "representation", "n_views", "augmentation", "input_shape")
     _structure = (
@@ -50,7 +53,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     )
 
     def __init__(
-        self, n_components=10, *, modalities=None, preprocessing=(), input_shapes=None, **shared
+        self,
+        n_components=10,
+        *,
+        modalities=None,
+        preprocessing=(),
+        input_shapes=None,
+        augmentations=None,
+        **shared,
     ):
         for name in self._not_shared:
             if name in shared:
@@ -59,6 +69,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self.modalities = modalities
         self.preprocessing = preprocessing
         self.input_shapes = input_shapes
+        self.augmentations = augmentations
 
     def get_params(self, deep=True) -> dict:
         """The parameters, and with `deep` the preprocessors by name and their parameters.
@@ -163,6 +174,25 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 check_like_fitted(self, block.values, modality.layout)
         return blocks
 
+    def _view_maker(self, samples):
+        layout, make = samples.layout, super()._view_maker(samples)
+        augmentations = {}
+        for name, augmentation in (self.augmentations or {}).items():
+            own = layout.modalities[layout.index(name)].layout
+            if isinstance(augmentation, str) and augmentation == "auto":
+                augmentation = default_augmentation(own.kind, own.network_shape[0])
+            if not callable(augmentation):
+                raise ValueError(
+                    f"augmentations[{name!r}] must be 'auto' or a callable from a batch to a "
+                    f"batch, got {augmentation!r}."
+                )
+            if hasattr(augmentation, "validate"):
+                augmentation.validate()
+            augmentations[name] = augmentation
+        if not augmentations:
+            return make
+        return functools.partial(_augment, make=make, layout=layout, augmentations=augmentations)
+
     def _unit_interval(self, samples):
         """For each modality, whether all of it lies in [0, 1]."""
         return [
@@ -235,6 +265,21 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         tags.input_tags.three_d_array = False
         tags.input_tags.sparse = True
         return tags
+
+
+def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:
+    """Make views of rows, with some modalities of those that have them augmented."""
+    views = make(rows, generator=generator)
+    x = views[:, 0].clone()
+    for name, augmentation in augmentations.items():
+        modality = layout.modalities[layout.index(name)]
+        there = ~x[:, modality.start].isnan()
+        # Rows of one modality are rows of its own layout, of which one view is made.
+        own = replace(modality.layout, pixels=False)
+        part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
+        made = make_views(part, own, 1, augmentation, generator)[:, 0]
+        x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
+    return x.unsqueeze(1)
 
 
 def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:

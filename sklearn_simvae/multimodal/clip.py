@@ -154,9 +154,6 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         self,
         n_components=10,
         *,
-        modalities=None,
-        preprocessing=(),
-        input_shapes=None,
         temperature=0.07,
         max_logit_scale=100.0,
         projection_sizes=(),
@@ -164,9 +161,6 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     ):
         super().__init__(
             n_components,
-            modalities=modalities,
-            preprocessing=preprocessing,
-            input_shapes=input_shapes,
             projection_sizes=projection_sizes,
             **shared,
         )

@@ -207,9 +207,6 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         self,
         n_components=10,
         *,
-        modalities=None,
-        preprocessing=(),
-        input_shapes=None,
         style_variance=0.15,
         prior_variance=1.0,
         decoder="auto",
@@ -220,9 +217,6 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
     ):
         super().__init__(
             n_components,
-            modalities=modalities,
-            preprocessing=preprocessing,
-            input_shapes=input_shapes,
             style_variance=style_variance,
             prior_variance=prior_variance,
             decoder=decoder,

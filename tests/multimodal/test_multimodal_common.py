@@ -252,3 +252,47 @@ def test_copies_represent_one_modality_as_the_original_does(make_multimodal, dig
     assert_array_equal(
         other.transform(upper, modality="upper"), estimator.transform(upper, modality="upper")
     )
+
+
+def test_modalities_are_augmented_where_they_are_there(make_multimodal):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 6, 6, 3), dtype=np.uint8)
+    other = rng.normal(size=(40, 4)).astype(np.float32)
+    other[::2] = np.nan
+    seen = {"image": [], "other": []}
+
+    def record(name, change):
+        def augment(x):
+            seen[name].append(x)
+            return change(x)
+
+        return augment
+
+    estimator = make_multimodal(
+        modalities=[("image", "mlp"), ("other", "mlp")],
+        input_shapes={"image": (6, 6, 3)},
+        augmentations={
+            "image": record("image", lambda x: 1 - x),
+            "other": record("other", lambda x: x + 1),
+        },
+        max_epochs=1,
+        batch_size=40,
+    ).fit({"image": images, "other": other})
+    # In the layout of the networks, the rows that have it alone.
+    assert seen["image"][0].shape == (40, 3, 6, 6)
+    assert seen["other"][0].shape == (20, 4)
+    samples = estimator._samples_of({"image": images, "other": other}, None)
+    rows = torch.from_numpy(samples.take(np.arange(40))[0])
+    made = estimator._view_maker(samples)(rows)[:, 0]
+    assert_allclose(made[:, :108], 1 - rows[:, :108], atol=1e-6)
+    assert_allclose(made[1::2, 108:], rows[1::2, 108:] + 1, atol=1e-6)
+    assert made[::2, 108:].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("augmentations", "match"),
+    [({"third": "auto"}, "no modality 'third'"), ({"first": 3}, r"augmentations\['first'\]")],
+)
+def test_augmentations_of_nothing_are_refused(make_multimodal, digits, augmentations, match):
+    with pytest.raises(ValueError, match=match):
+        make_multimodal(augmentations=augmentations).fit(digits[0])
