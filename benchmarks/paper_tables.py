@@ -114,6 +114,8 @@ def table(runs, columns, methods=None):
         if any(cells):
             n_seeds = max(len(runs.of(method, what)) for _, *what in columns)
             lines.append([method, str(n_seeds), *cells])
+    if not lines:
+        return ""
     used = [i for i in range(len(columns)) if any(line[i + 2] for line in lines)]
     head = ["method", "seeds", *(columns[i][0] for i in used)]
     return rst(head, [line[:2] + [line[i + 2] for i in used] for line in lines])
@@ -122,7 +124,7 @@ def table(runs, columns, methods=None):
 def page(name, runs):
     """All tables of a data set."""
     style = [FAMILY] if name == "glyphs" else [STYLE]
-    parts = [
+    sections = [
         f"Content and style, {', '.join(sorted(set(runs.epochs.values())))} epochs:",
         table(runs, CONTENT + style),
         "Layers: what is read at the latents, at the hidden layer before them and after the "
@@ -138,7 +140,27 @@ def page(name, runs):
             [[m, runs.settings[m] or "defaults"] for m in runs.methods if m != "PCA"],
         ),
     ]
-    return "\n\n".join(parts) + "\n"
+    titles, tables = sections[::2], sections[1::2]
+    filled = [f"{title}\n\n{made}" for title, made in zip(titles, tables, strict=True) if made]
+    return "\n\n".join(filled) + "\n"
+
+
+def search_page(path):
+    """The candidates of each method with their validation accuracies, the chosen one in bold."""
+    found = defaultdict(dict)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["metric"] == "accuracy":
+                found[row["method"], row["settings"]][row["probe"]] = float(row["value"])
+    lines = []
+    for method in METHODS:
+        tried = {key: values for key, values in found.items() if key[0] == method}
+        best = max(tried, key=lambda key: sum(tried[key].values()), default=None)
+        for key, values in tried.items():
+            setting = key[1] or "defaults"
+            setting = f"**{setting}**" if key == best else setting
+            lines.append([method, setting, f"{values['linear']:.3f}", f"{values['knn']:.3f}"])
+    return rst(["method", "settings", "linear", "kNN"], lines) + "\n"
 
 
 def claims(runs_of):
@@ -173,6 +195,8 @@ def main():
     runs_of = {n: Runs(p) for n in names if (p := args.results / f"{n}.csv").exists()}
     for name, runs in runs_of.items():
         (args.output / f"{name}.inc").write_text(page(name, runs))
+    for path in args.results.glob("*_search.csv"):
+        (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))
 
 
