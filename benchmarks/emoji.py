@@ -26,10 +26,19 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GroupShuffleSplit
+from sklearn.pipeline import make_union
+from torch import nn
 
 from sklearn_simvae.datasets import fetch_emoji
 from sklearn_simvae.evaluation import probe
 from sklearn_simvae.multimodal import CLIP, MultimodalSimVAE, recall_at_k
+from sklearn_simvae.views import (
+    ColorJitter,
+    Compose,
+    FeatureMasking,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+)
 
 COLUMNS = ["method", "seed", "metric", "value"]
 WORDS = [
@@ -58,16 +67,35 @@ def split(emoji, seed):
 
 
 def vectorizer():
-    return TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    """Words, pairs of words and parts of words, for all methods."""
+    return make_union(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=5, sublinear_tf=True),
+    )
+
+
+def linear(input_shape, n_outputs):
+    """An encoder of words: names are too few for more than one layer."""
+    return nn.Linear(input_shape[0], n_outputs)
 
 
 def settings():
     """What both networks share."""
     return {
         "n_components": 64,
-        "modalities": [("image", "mlp"), ("text", "mlp")],
+        "modalities": [("image", "mlp"), ("text", linear)],
         "input_shapes": {"image": (48, 48, 3)},
         "preprocessing": [("text", vectorizer())],
+        "augmentations": {
+            "image": Compose(
+                [
+                    ColorJitter(0.2, 0.2, 0.2, 0.02),
+                    RandomResizedCrop((0.6, 1.0)),
+                    RandomHorizontalFlip(),
+                ]
+            ),
+            "text": FeatureMasking(0.3),
+        },
         "hidden_layer_sizes": (512, 256),
     }
 
