@@ -92,7 +92,7 @@ def test_pixels_in_pipelines_and_searches(pixels):
     expected = reconstruction_error(vae.fit(rows), rows)
     pipe = make_pipeline(FunctionTransformer(), vae).fit(rows)
     assert reconstruction_error(pipe, rows) == pytest.approx(expected)
-    search = GridSearchCV(vae, {"lr": [1e-3]}, cv=2).fit(rows)
+    search = GridSearchCV(vae, {"lr": [vae.lr]}, cv=2).fit(rows)
     assert reconstruction_error(search, rows) == pytest.approx(expected)
 
 

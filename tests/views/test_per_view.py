@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import Views
+from conftest import Views, one_kind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -190,6 +190,7 @@ def test_a_wrong_kind_of_data_is_refused():
         PerView([None, RandomResizedCrop()]).augment_views(batch(4, 2, 3), 2)
 
 
+@one_kind
 def test_an_estimator_trains_on_views_that_are_made_differently(make, digits):
     X, _ = digits
     first, second, rest = Views(), Views(lambda x: x + 1), Views(lambda x: x + 2)
