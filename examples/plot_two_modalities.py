@@ -38,7 +38,7 @@ def characters():
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(plt.matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    font = ImageFont.truetype(path, 34)
+    font = ImageFont.truetype(path, 34, layout_engine=ImageFont.Layout.BASIC)
     missing = font.getmask("\U0010ffff").getbbox()
     images, names, letters = [], [], []
     for code in (*range(0x21, 0x250), *range(0x370, 0x530), *range(0x2190, 0x27C0)):
@@ -113,10 +113,8 @@ for row, i in enumerate(shown):
         axis.imshow(picture)
         axis.set_axis_off()
     axes[row, 0].set_title(asked[row][:42], fontsize=7, loc="left")
-for axis, title in zip(axes[0], ["", "found 1st", "2nd", "3rd", "generated"], strict=True):
-    axis.text(0.5, -0.12, title, transform=axis.transAxes, ha="center", va="top", fontsize=7)
-figure.suptitle(
-    "The picture of a name that was not learned from, what CLIP finds, what SimVAE makes"
-)
+for axis, title in zip(axes[0, 1:], ["found 1st", "2nd", "3rd", "generated"], strict=True):
+    axis.set_title(title, fontsize=7)
+figure.suptitle("Names not learned from: their picture, what is found, what is made", fontsize=9)
 figure.tight_layout()
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "two_modalities.png", dpi=120)
