@@ -15,7 +15,7 @@ from sklearn_simvae.evaluation import (
     reconstruction_error,
     style_probe,
 )
-from sklearn_simvae.evaluation.representations import representations
+from sklearn_simvae.evaluation.representations import view_representations
 
 
 class After:
@@ -130,7 +130,7 @@ def measure(fitted, data):
 def around_centre(fitted, data):
     """Content and style in the mean of a sample's views, and in what a view differs from it."""
     views = data.some_views()
-    z = np.stack([representations(fitted, views.X[:, j]) for j in range(views.X.shape[1])], 1)
+    z = view_representations(fitted, views.X)
     centre = z.mean(1)
     rows = []
     for name, part in (("centre", centre), ("around", z[:, 0] - centre)):

@@ -19,7 +19,7 @@ from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
 
 _ELBO_DRAWS = 8
-MAX_ROWS = 1024
+_MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 
 
@@ -232,13 +232,16 @@ class GenerativeTransformer(SSLTransformer):
         return self._decode(torch.from_numpy(np.array(Z)))
 
     def _decode(self, z: Tensor) -> np.ndarray:
-        """Latents of shape (n, n_components) to rows, a batch at a time."""
-        layout = self.layout_
+        """Latents of shape (n, n_components) to rows."""
+        return self._decode_by(self.module_, self.layout_, z)
+
+    def _decode_by(self, module: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
+        """Latents to the rows of one kind of data, a batch at a time."""
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(z), MAX_ROWS):
-                part = slice(start, start + MAX_ROWS)
-                x = self.module_.mean(z[part].to(self.net_.device))
+            for start in range(0, len(z), _MAX_ROWS):
+                part = slice(start, start + _MAX_ROWS)
+                x = module.mean(z[part].to(self.net_.device))
                 X[part] = layout.from_network(x).cpu().numpy()
         return X
 
@@ -349,7 +352,7 @@ class GenerativeTransformer(SSLTransformer):
 
     def _group_batches(self, samples: Samples):
         """Batches of whole groups: the rows of X, which of them count, the views and their mask."""
-        for which in samples.groups.batches(MAX_ROWS):
+        for which in samples.groups.batches(_MAX_ROWS):
             rows, mask = samples.groups.draw(which, int(samples.groups.sizes[which].max()))
             batch = torch.from_numpy(Samples(samples.X, samples.layout, False).take(rows)[0])
             views = make_views(batch.to(self.net_.device), samples.layout, None)

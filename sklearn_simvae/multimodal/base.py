@@ -299,14 +299,30 @@ def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tenso
     parts : list of Tensor of shape (N, *shape)
         Each in the layout of its networks, zeros where it is missing.
     """
-    parts, masks = [], []
-    for modality in layout.modalities:
-        part = x[:, modality.start : modality.stop]
-        present = ~part[:, 0].isnan()
-        masks.append(present)
-        part = part.masked_fill(~present.unsqueeze(1), 0.0)
+    mask, parts = present_modalities(x, layout), []
+    for modality, present in zip(layout.modalities, mask.unbind(1), strict=True):
+        part = x[:, modality.start : modality.stop].masked_fill(~present.unsqueeze(1), 0.0)
         parts.append(modality.layout.to_network(part))
-    return torch.stack(masks, dim=1), parts
+    return mask, parts
+
+
+def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
+    """Which modalities rows have.
+
+    Parameters
+    ----------
+    x : Tensor of shape (N, n_values)
+        Rows as they travel, NaN where a modality is missing.
+    layout : ModalLayout
+        How they are laid out.
+
+    Returns
+    -------
+    mask : Tensor of bool of shape (N, n_modalities)
+        True where a modality is there.
+    """
+    # Missing is missing as a whole: the first value tells.
+    return ~torch.stack([x[:, modality.start] for modality in layout.modalities], dim=1).isnan()
 
 
 def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:

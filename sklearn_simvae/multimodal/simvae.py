@@ -13,12 +13,13 @@ from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.generative.base import MAX_ROWS, has_density
+from sklearn_simvae.generative.base import has_density
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
+    present_modalities,
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
@@ -77,7 +78,7 @@ class JointAutoEncoder(nn.Module):
         mask : Tensor of bool of shape (batch, n_modalities)
             False where one is missing.
         """
-        return split_modalities(views[:, 0], self.layout)[0]
+        return present_modalities(views[:, 0], self.layout)
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Means of the latents of rows.
@@ -375,28 +376,18 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         check_is_fitted(self, "net_")
         if target is not None:
             self.layout_.index(target)
-        made = self._decode_each(torch.from_numpy(self.content(X, source)[0]).unsqueeze(1))
-        return made if target is None else made[target]
+        z = torch.from_numpy(self.content(X, source)[0])
+        if target is not None:
+            return self._decode_one(target, z)
+        return {name: self._decode_one(name, z) for name in self.layout_.names}
 
-    def _decode_each(self, z: Tensor) -> dict[str, np.ndarray]:
-        """Latents (n, n_modalities or 1, n_components) to rows of each modality."""
-        made = {}
-        for j, (modality, part) in enumerate(
-            zip(self.layout_.modalities, self.module_.parts, strict=True)
-        ):
-            layout = modality.layout
-            own = z[:, min(j, z.shape[1] - 1)]
-            rows = np.empty((len(z), *layout.row_shape), dtype=np.float32)
-            with torch.inference_mode():
-                for start in range(0, len(z), MAX_ROWS):
-                    some = slice(start, start + MAX_ROWS)
-                    x = part.mean(own[some].to(self.net_.device))
-                    rows[some] = layout.from_network(x).cpu().numpy()
-            made[modality.name] = rows
-        return made
+    def _decode_one(self, name: str, z: Tensor) -> np.ndarray:
+        """Latents (n, n_components) to rows of a modality."""
+        j = self.layout_.index(name)
+        return self._decode_by(self.module_.parts[j], self.layout_.modalities[j].layout, z)
 
     def _decode(self, z):
-        return self._as_table(self._decode_each(z.unsqueeze(1)))
+        return self._as_table({name: self._decode_one(name, z) for name in self.layout_.names})
 
     def _as_table(self, made: dict[str, np.ndarray]):
         """Rows of the modalities in the columns that they had, where they had some."""
@@ -437,7 +428,9 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         shape = (n_samples, len(self.layout_.modalities), self.n_components_)
-        return self._as_table(self._decode_each(self._sample_prior(shape, generator)))
+        z = self._sample_prior(shape, generator)
+        names = enumerate(self.layout_.names)
+        return self._as_table({name: self._decode_one(name, z[:, j]) for j, name in names})
 
 
 def _by_name(value, names: list[str], parameter: str, default) -> dict:
