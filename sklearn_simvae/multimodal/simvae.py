@@ -15,7 +15,6 @@ from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import has_density
 from sklearn_simvae.generative.simvae import SimVAE
-from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
@@ -23,6 +22,7 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
+from sklearn_simvae.views import Samples
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
@@ -295,7 +295,9 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         mean, variance : ndarray of float32 of shape (n, n_modalities, n_components)
             NaN where a modality is missing.
         """
-        samples = self._read(X)
+        return self._posterior(self._read(X))
+
+    def _posterior(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         shape = (len(samples), len(self.layout_.modalities), self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
@@ -333,20 +335,14 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         ValueError
             As for :meth:`transform`.
         """
-        samples = self._samples_of(X, modality)
-        shape = (len(samples), self.n_components_)
-        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        style, prior = self.style_variance, self.prior_variance
-        with torch.inference_mode():
-            for part, views, _ in self._batches(samples, self.net_.device):
-                mask = self.module_.mask(views)
-                n_views = mask.sum(1, keepdim=True)
-                m, log_v = self.module_.encode(views)
-                v = log_v.exp().masked_fill(~mask.unsqueeze(2), 0.0).sum(1) / n_views**2
-                shrink = 1.0 if prior is None else 1 / (1 + style / (n_views * prior))
-                precision = n_views / style + (0.0 if prior is None else 1 / prior)
-                mean[part] = (shrink * mean_over_views(m, mask)).cpu().numpy()
-                variance[part] = (1 / precision + shrink**2 * v).cpu().numpy()
+        means, variances = self._posterior(self._samples_of(X, modality))
+        n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True).astype(np.float32)
+        # A uniform prior is one of infinite variance.
+        style, prior = self.style_variance, self.prior_variance or np.inf
+        shrink = 1 / (1 + style / (n_views * prior))
+        own = 1 / (n_views / style + 1 / prior)
+        mean = shrink * np.nanmean(means, 1)
+        variance = own + shrink**2 * np.nansum(variances, 1) / n_views**2
         return mean, variance
 
     # ---------------------------------------------------------------- data from latents
