@@ -13,7 +13,21 @@ VERSION = re.search(
 DATA = ["pillow>=10"]
 PLOT = ["matplotlib>=3.8"]
 EVALUATION = ["pandas>=2.1"]
-TEST = [*DATA, *PLOT, *EVALUATION, "pytest>=8", "hypothesis>=6.100", "ruff>=0.6"]
+PARQUET = ["pyarrow>=15"]
+DASK = ["dask[array,distributed]>=2025.1"]
+PERSISTENCE = ["safetensors>=0.5", "skops>=0.16", "onnx>=1.20", "onnxruntime>=1.22"]
+# Ray, of 240 MB, is not among them: its test runs where it is installed.
+SOURCES = [*PARQUET, *DASK, "zarr>=3", "h5py>=3.10"]
+TEST = [
+    *DATA,
+    *PLOT,
+    *EVALUATION,
+    *SOURCES,
+    *PERSISTENCE,
+    "pytest>=8",
+    "hypothesis>=6.100",
+    "ruff>=0.6",
+]
 
 setup(
     name="sklearn-simvae",
@@ -40,6 +54,10 @@ setup(
         "plot": PLOT,
         "data": DATA,
         "evaluation": EVALUATION,
+        "persistence": PERSISTENCE,
+        "parquet": PARQUET,
+        "dask": DASK,
+        "ray": ["ray>=2.40"],
         "distributed": ["accelerate>=1.0"],
     },
     classifiers=[

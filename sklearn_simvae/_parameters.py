@@ -115,7 +115,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         Passes over the samples.
     batch_size : int or "auto", default="auto"
         Samples (not views) in a step. "auto" is 256 (512 for SimCLR, whose negatives come of the
-        batch), less on small sets so that an epoch has about 20 steps.
+        batch), less on small sets so that an epoch has about 20 steps. Where processes train
+        together, it is that of one process.
     lr : float, default=1e-3
         Peak of the learning rate. Losses are means over samples, so it does not depend on
         `batch_size`.
@@ -135,7 +136,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     device : str or torch.device, default="auto"
-        "auto" is CUDA, else MPS, else the CPU.
+        "auto" is CUDA, else MPS, else the CPU. Where processes train together, "auto" and "cuda"
+        are a GPU for each.
     precision : {"auto", "float32", "bf16"}, default="auto"
         Of training: "auto" runs the networks under bf16 autocast where the hardware is fast at it
         and they are large enough to gain. `transform` and scores always use float32.
@@ -156,7 +158,7 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
     encoder_ : torch.nn.Module
         The encoder in it, to be taken out and trained further.
     history_ : list of dict
-        A row per epoch: each term of the objective by name, "valid_..." on the validation part,
+        A row per epoch: each term of the objective by name, `valid_...` on the validation part,
         "effective_rank" and "representation_variance" (the mean over components) of the latents
         of some samples, "lr" and "dur" (seconds).
     n_iter_ : int
@@ -165,7 +167,7 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
         How a row of X is read.
     n_features_in_ : int
         Values in a row, the product of its shape.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X in `fit` had string names."""
 
 

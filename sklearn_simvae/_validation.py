@@ -7,20 +7,27 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 from skorch.callbacks import Callback
 
 from sklearn_simvae.views import Groups, Layout, Samples
+from sklearn_simvae.views.sources import Source, as_source, some_rows
 
 
-def check_rows(estimator: BaseEstimator, X) -> np.ndarray:
-    """X as an array of finite numbers, in the type that it has, without a copy where possible."""
-    X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
-    if X.dtype.kind == "f" and X.dtype.itemsize > 4:
-        largest = max(X.max(), -X.min())
+def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
+    """X as an array of finite numbers, in the type that it has, without a copy where possible.
+
+    Of what is not in memory some rows are checked here, the others when they are read.
+    """
+    X = as_source(X)
+    values = check_array(
+        some_rows(X), dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
+    )
+    if values.dtype.kind == "f" and values.dtype.itemsize > 4:
+        largest = max(values.max(), -values.min())
         if largest > np.finfo(np.float32).max:
             raise ValueError(
                 f"Input X contains values up to {largest:.3g}, too large for float32, in which "
                 f"{type(estimator).__name__} computes. Scale the data first, e.g. by "
                 "StandardScaler."
             )
-    return X
+    return X if isinstance(X, Source) else values
 
 
 def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -> None:
@@ -105,8 +112,9 @@ def check_callbacks(callbacks) -> list:
     return callbacks
 
 
-def in_unit_interval(X: np.ndarray) -> bool:
-    """Whether all of X lies in [0, 1]."""
+def in_unit_interval(X: np.ndarray | Source) -> bool:
+    """Whether all of X lies in [0, 1]; of what is not in memory, some rows."""
+    X = some_rows(X)
     return bool(X.min() >= 0 and X.max() <= 1)
 
 

@@ -1,10 +1,11 @@
 """The way of data through every estimator: check, views, net, representation."""
 
+import copyreg
 import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae import persistence
+from sklearn_simvae._files import plain
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._validation import (
     check_callbacks,
@@ -36,6 +39,16 @@ from sklearn_simvae.training import (
     resolve_device,
     resolve_precision,
 )
+from sklearn_simvae.training.callbacks import callbacks_of_process
+from sklearn_simvae.training.checkpoint import Saved, check_same_fit, find_checkpoint
+from sklearn_simvae.training.distributed import (
+    check_same,
+    fingerprint,
+    from_first,
+    n_processes,
+    rank,
+    train_together,
+)
 from sklearn_simvae.views import (
     Batch,
     Layout,
@@ -44,6 +57,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
@@ -132,7 +146,8 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : array-like of shape (n, n_features), (n, n_views, n_features) or of images
-            Rows, or samples of views. See `input_shape`.
+            Rows, or samples of views. See `input_shape`. What is not in memory is read by batch:
+            see :func:`~sklearn_simvae.views.as_source`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
@@ -193,27 +208,31 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         return self.fit(X, groups=groups).transform(X)
 
+    @train_together()
     # A caller's no_grad or inference_mode is meant for what the caller computes.
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _fit(self, X, groups, partial=False):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
-        feature_names = _get_feature_names(X)
+        feature_names = _get_feature_names(named(X))
         reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
-            _check_feature_names(self, X, reset=False)
+            _check_feature_names(self, named(X), reset=False)
             self._check_structure()
+        checkpoint = find_checkpoint(check_callbacks(self.callbacks))
         X, layout, has_views = self._check_X(X, reset)
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
         train, valid = samples, None
+        saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
+        seed = self._seed_of_fit(saved)
         if self.early_stopping:
-            train, valid = split(samples, self.validation_fraction, seed_of(self.random_state))
+            train, valid = split(samples, self.validation_fraction, seed)
         callbacks = self._make_callbacks()
         if reset:
-            net = self._make_net(train, callbacks)
+            net = self._make_net(train, callbacks, seed)
         else:
             net = self.net_
             net.set_params(lr=self.lr, batch_size=self._batch_size(train))
@@ -221,11 +240,19 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             net.callbacks = callbacks
             net._initialize_callbacks()
         watched = train.some_views(PROBE_ROWS, net.device)
+        self._check_same(net, train, watched)
+        if checkpoint:
+            net.fit_description = self._describe_fit(net, train, watched, seed, partial)
+            if saved:
+                check_same_fit(saved, net.fit_description)
         net.monitor = functools.partial(self._watch_spread, watched)
-        net.record_batches = bool(self.callbacks)
+        # A checkpoint has no use for single batches.
+        net.record_batches = len(check_callbacks(self.callbacks)) > bool(checkpoint)
         net.lr_schedule = "constant" if partial else self.lr_schedule
+        net.saved = saved
         try:
-            net.train_epochs(train, valid, 1 if partial else self.max_epochs, self._begin_fit)
+            n_epochs = 1 if partial else self.max_epochs
+            net.train_epochs(train, valid, n_epochs, self._begin_fit)
         except DivergenceError:
             # Where nothing was fitted before, the epochs that went well are better than nothing.
             if net.history and not hasattr(self, "net_"):
@@ -236,6 +263,11 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._keep(
             net, layout, feature_names if reset else getattr(self, "feature_names_in_", None)
         )
+        if rank() > 0:
+            # The first process warns for all.
+            return self
+        if checkpoint and not net.interrupted_:
+            checkpoint.remove()
         if net.interrupted_:
             warnings.warn(
                 f"Training interrupted by user after {self.n_iter_} whole epochs.",
@@ -280,11 +312,12 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : array-like of shape (n, ...)
-            Rows, or samples of views, whose representations are then averaged.
+            Rows, or samples of views, whose representations are then averaged. A Dask array is
+            transformed by chunk, when the result is asked for.
 
         Returns
         -------
-        Z : ndarray of float32 of shape (n, n_components)
+        Z : ndarray or dask.array.Array of float32 of shape (n, n_components)
             One row for each row of X. With `representation="hidden"`, as wide as the encoder's
             last hidden layer.
 
@@ -293,6 +326,9 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If X is not like what was fitted.
         """
+        if is_dask_array(X):
+            self._check_shape(X)
+            return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
@@ -338,6 +374,123 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
+    # ---------------------------------------------------------------- keeping
+
+    def save_weights(self, path) -> None:
+        """Write the network's weights, and what is needed to build it again, to a file.
+
+        The file is in the safetensors format: numbers and text, from any device for any other.
+        Beside the weights it holds the history, the names of the features and the parameters as far
+        as they are not the user's own code, but not the optimiser's state.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, e.g. "model.safetensors". One that is there is replaced as a whole.
+
+        Raises
+        ------
+        ValueError
+            If parameters of the network changed since it was fitted.
+        OSError
+            If the file cannot be written; one that was there is as it was.
+
+        See Also
+        --------
+        load_weights : Reads it.
+        sklearn_simvae.persistence.read_metadata : What such a file says of itself.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_simvae import SimVAE
+        >>> X = load_iris().data
+        >>> vae = SimVAE(2, hidden_layer_sizes=(8,), max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     vae.save_weights(f"{folder}/vae.safetensors")
+        ...     other = SimVAE(2, hidden_layer_sizes=(8,))
+        ...     other = other.load_weights(f"{folder}/vae.safetensors")
+        >>> bool((other.transform(X) == vae.transform(X)).all())
+        True
+        """
+        persistence.save_weights(self, path)
+
+    def load_weights(self, path):
+        """Take the weights that :meth:`save_weights` wrote; nothing in the file is run.
+
+        The estimator is then as fitted: `transform`, scores and the history are those of the one
+        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimiser's
+        moments forgotten. Its parameters stay its own: those of the network must be those of the
+        file. An `encoder` or `decoder` that is not a name is held against the shapes of the
+        weights.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of something else, of a later format, or of another estimator
+            or network, with what differs. What was fitted before is then kept.
+        """
+        persistence.load_weights(self, path)
+        return self
+
+    def to_onnx(self, path) -> None:
+        """Write the encoder, from rows to what `transform` gives, as an ONNX file.
+
+        It runs without Python or torch. Its input "rows" is float32 of shape `(n, ...)`, with rows
+        as `fit` saw them, or uint8 where that saw uint8 images, which are scaled inside; its output
+        "representation" is that of :meth:`transform`. Rows have no views axis. n is free.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, e.g. "encoder.onnx". One that is there is replaced as a whole.
+
+        Raises
+        ------
+        ValueError
+            If the encoder does what ONNX cannot say.
+        OSError
+            If the file cannot be written; one that was there is as it was.
+        """
+        check_is_fitted(self, "net_")
+        persistence.to_onnx(self, path, self.layout_, self._represent)
+
+    def __reduce_ex__(self, protocol):
+        # For pickle, joblib and copies: all objects as they are. __getstate__ is what skops sees.
+        return copyreg.__newobj__, (type(self),), self.__dict__.copy()
+
+    def __getstate__(self):
+        return persistence.plain_state(self)
+
+    def __setstate__(self, state):
+        state = dict(state)
+        packed = state.pop("_packed", None)
+        preprocessors = state.pop("_fitted_preprocessors", None)
+        super().__setstate__(state)
+        if packed is not None:
+            persistence.set_plain_state(self, packed, preprocessors)
+
+    def _layout_to_dict(self) -> dict:
+        return self.layout_.to_dict()
+
+    def _layout_from_dict(self, fields: dict, preprocessors: dict) -> Layout:
+        return Layout.from_dict(fields)
+
+    def _preprocessors(self, layout: Layout | None) -> dict:
+        """Fitted transformers by name, without which a layout reads no data."""
+        return {}
+
     # ---------------------------------------------------------------- what a method adds
 
     @abstractmethod
@@ -371,7 +524,12 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     # ---------------------------------------------------------------- data
 
-    def _check_X(self, X, reset: bool) -> tuple[np.ndarray, Layout, bool]:
+    def _check_shape(self, X) -> None:
+        """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
+        check_is_fitted(self, "net_")
+        self.layout_.has_views(X.shape, type(self).__name__)
+
+    def _check_X(self, X, reset: bool) -> tuple[np.ndarray | Source, Layout, bool]:
         """X as an array that torch can read by batch, its layout, and whether it has views."""
         X = check_rows(self, X)
         if reset:
@@ -384,7 +542,7 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _read(self, X, groups=None) -> Samples:
         """The samples of an X that is like what was fitted."""
         check_is_fitted(self, "net_")
-        _check_feature_names(self, X, reset=False)
+        _check_feature_names(self, named(X), reset=False)
         X, layout, has_views = self._check_X(X, reset=False)
         return Samples(X, layout, has_views, check_groups(groups, X, has_views))
 
@@ -400,7 +558,10 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             rows, mask = samples.take(np.arange(part.start, part.stop))
             rows = torch.from_numpy(rows).to(device)
             mask = None if mask is None else torch.from_numpy(mask).to(device)
-            yield part, make_views(rows, samples.layout, None if samples.views_given else 1), mask
+            views = make_views(rows, samples.layout, None if samples.views_given else 1)
+            # Before the next are read.
+            del rows
+            yield part, views, mask
 
     def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
         """How much the latents of some rows differ, for the history."""
@@ -417,26 +578,35 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     # ---------------------------------------------------------------- net
 
-    def _make_net(self, samples: Samples, callbacks: list) -> SSLNet:
-        device = resolve_device(self.device)
-        layout = samples.layout
-        net = SSLNet(
-            functools.partial(self._build_module, layout, self._unit_interval(samples)),
+    def _make_net(self, samples: Samples, callbacks: list, seed: int) -> SSLNet:
+        net = self._new_net(
+            samples.layout,
+            self._unit_interval(samples),
             make_views=self._view_maker(samples),
+            seed=seed,
+            batch_size=self._batch_size(samples),
+            callbacks=callbacks,
+        )
+        self._prepare(net.module_, samples)
+        return net
+
+    def _new_net(self, layout: Layout, unit_interval: bool, make_views=None, **options) -> SSLNet:
+        """A net of this layout, with first weights that know nothing of the data."""
+        device = resolve_device(self.device)
+        net = SSLNet(
+            functools.partial(self._build_module, layout, unit_interval),
+            make_views=make_views,
             objective=self._objective,
             begin_epoch=self._begin_epoch,
             after_step=self._after_step,
-            seed=seed_of(self.random_state),
             lr=self.lr,
-            batch_size=self._batch_size(samples),
             device=str(device),
             compile=self.compile,
-            callbacks=callbacks,
             verbose=0,
+            **options,
             **optimizer_parameters(self.optimizer, self.weight_decay, self._lr_multiples),
         )
         net.initialize()
-        self._prepare(net.module_, samples)
         n_weights = sum(p.numel() for p in net.module_.parameters())
         net.bf16 = resolve_precision(self.precision, device, n_weights)
         if self.representation == "hidden":
@@ -458,15 +628,66 @@ class SSLTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _batch_size(self, samples: Samples) -> int:
+        """Samples of a step, of all processes together."""
+        n, processes = len(samples), n_processes()
         if self.batch_size == "auto":
-            return auto_batch_size(len(samples), self._largest_auto_batch)
-        return min(self.batch_size, len(samples))
+            size = auto_batch_size(n, self._largest_auto_batch * processes)
+            size = max(size, 2 * processes)
+        else:
+            size = min(self.batch_size * processes, n)
+        smallest = n // -(-n // size)
+        if smallest < processes:
+            raise ValueError(
+                f"{n} samples in batches of at most {size} make batches of {smallest}, of which "
+                f"{processes} processes cannot each take a part. Raise batch_size, or train with "
+                "fewer processes."
+            )
+        return size
+
+    def _seed(self) -> int:
+        return from_first(seed_of(self.random_state))
+
+    def _seed_of_fit(self, saved: Saved | None) -> int:
+        """That of a fit that goes on, where no number was given."""
+        known = isinstance(self.random_state, Integral)
+        return self._seed() if saved is None or known else saved.metadata["fit"]["seed"]
+
+    def _describe_fit(self, net, samples, some_views, seed: int, partial: bool) -> dict:
+        """What a fit is known by, for its checkpoint."""
+        changing = ("callbacks", "device", "random_state", "verbose", "warm_start")
+        parameters = plain(self.get_params(deep=False))
+        return {
+            "estimator": type(self).__name__,
+            **{name: value for name, value in parameters.items() if name not in changing},
+            "seed": seed,
+            "partial_fit": partial,
+            "first epoch": len(net.history) + 1,
+            "n_samples": len(samples),
+            "shape of X": list(samples.X.shape),
+            "X (checksum)": fingerprint(some_views),
+        }
+
+    def _check_same(self, net: SSLNet, samples: Samples, some_views: Tensor) -> None:
+        """Raise where processes that train together are given different things."""
+        if n_processes() > 1:
+            check_same(
+                {
+                    "estimator": type(self).__name__,
+                    "n_samples": len(samples),
+                    "X (checksum)": fingerprint(some_views),
+                    "batch_size": net.batch_size,
+                    "max_epochs": self.max_epochs,
+                    "number of weights": sum(p.numel() for p in net.module_.parameters()),
+                }
+            )
 
     def _make_callbacks(self) -> list:
-        callbacks = check_callbacks(self.callbacks)
+        callbacks = callbacks_of_process(check_callbacks(self.callbacks))
         if self.early_stopping:
             callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
-        if self.verbose:
+        # Last, when the others have seen the epoch.
+        callbacks.sort(key=lambda item: find_checkpoint([item]) is not None)
+        if self.verbose and rank() == 0:
             callbacks.append(("progress", FitProgress(type(self).__name__)))
         return callbacks
 

@@ -23,6 +23,13 @@ from sklearn_simvae.training import (
     encode_in_chunks,
     isolated_random_state,
 )
+from sklearn_simvae.training.distributed import (
+    from_first,
+    gather_batch,
+    gather_rows,
+    n_processes,
+    own_part,
+)
 from sklearn_simvae.views import Batch, Samples
 
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
@@ -130,28 +137,36 @@ class DiscriminativeTransformer(SSLTransformer):
     def _begin_fit(self, net, samples):
         x = samples.some_views(2, net.device)
         net.module_.eval()
-        net.module_.chunk_size = (
+        chunk_size = (
             auto_chunk_size(net.module_.encoder, x)
             if self.chunk_size == "auto"
             else self.chunk_size
         )
+        if n_processes() > 1:
+            # Even chunks, as many in each process: batch norm over all of them waits for each.
+            n_views = samples.n_given_views if samples.views_given else self.n_views
+            n_rows = -(-net.batch_size // n_processes()) * n_views
+            chunk_size = from_first(-(-n_rows // -(-n_rows // chunk_size)))
+        net.module_.chunk_size = chunk_size
 
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)
         # Similarities and covariances need more digits than autocast would leave them.
         with torch.autocast(batch.views.device.type, enabled=False):
-            return self._loss(z, batch, module)
+            return self._loss(*gather_batch(z, batch), module)
 
     @torch.no_grad()
     def _latents(self, net: SSLNet, samples: Samples) -> Tensor:
         """Representations of all samples as they are, averaged over their views."""
+        n = len(samples)
+        samples = samples.subset(np.arange(n)[own_part(n)])
         net.module_.eval()
         device, parts = torch.device(net.device), []
         with torch.autocast(device.type, torch.bfloat16, enabled=net.bf16):
             for _, views, mask in self._batches(samples, device):
                 z = net.module_.encoder(views.flatten(0, 1)).float()
                 parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
-        return torch.cat(parts)
+        return gather_rows(torch.cat(parts), n)
 
     @staticmethod
     def _set_prototypes(net: SSLNet, prototypes: Tensor) -> None:

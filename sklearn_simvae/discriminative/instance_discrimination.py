@@ -10,6 +10,7 @@ from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import instance_discrimination_terms
 from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.training.distributed import first_tensor
 
 # The softmax over more samples than these costs more than the network.
 _LARGEST_SOFTMAX = 10_000
@@ -112,7 +113,7 @@ class InstanceDiscrimination(DiscriminativeTransformer):
         n_samples = len(module.prototypes)
         negatives = None
         if self.n_negatives < n_samples:
-            negatives = torch.randint(n_samples, (self.n_negatives,), device=z.device)
+            negatives = first_tensor(torch.randint(n_samples, (self.n_negatives,), device=z.device))
         terms = instance_discrimination_terms(
             z, module.prototypes, batch.indices, self.temperature, batch.mask, negatives
         )

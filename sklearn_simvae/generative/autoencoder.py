@@ -10,6 +10,7 @@ from sklearn_simvae.losses import (
     gaussian_log_likelihood,
     multinomial_log_likelihood,
 )
+from sklearn_simvae.training.distributed import own_part
 
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0
@@ -232,7 +233,12 @@ def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
     return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
 
 
-def reparameterise(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
+def reparameterise(
+    mean: Tensor,
+    log_variance: Tensor,
+    generator: torch.Generator | None,
+    n_whole: int | None = None,
+) -> Tensor:
     """A draw from N(mean, exp(log_variance)) that gradients pass through.
 
     Parameters
@@ -241,13 +247,19 @@ def reparameterise(mean: Tensor, log_variance: Tensor, generator: torch.Generato
         Of one shape.
     generator : torch.Generator or None
         Of the draw.
+    n_whole : int, default=None
+        Rows of all processes, where these are the part of one: the noise is then drawn for all of
+        them, so that it does not depend on how many processes there are.
 
     Returns
     -------
     z : Tensor
         The draw.
     """
-    noise = torch.empty_like(mean).normal_(generator=generator)
+    n = len(mean) if n_whole is None else n_whole
+    noise = mean.new_empty(n, *mean.shape[1:]).normal_(generator=generator)
+    if n > len(mean):
+        noise = noise[own_part(n)]
     return torch.addcmul(mean, noise, torch.exp(0.5 * log_variance))
 
 

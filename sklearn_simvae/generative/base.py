@@ -1,5 +1,6 @@
 """What the generative estimators share: decode, score and sample."""
 
+import functools
 import warnings
 from abc import abstractmethod
 
@@ -17,6 +18,7 @@ from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
@@ -142,7 +144,7 @@ class GenerativeTransformer(SSLTransformer):
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
-        z = reparameterise(mean, log_variance, generator)
+        z = reparameterise(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
@@ -152,14 +154,15 @@ class GenerativeTransformer(SSLTransformer):
         X, layout, has_views = super()._check_X(X, reset)
         likelihood = self.likelihood if reset else self.module_.likelihood
         if likelihood == "bernoulli" and not layout.pixels and not in_unit_interval(X):
+            values = some_rows(X)
             raise ValueError(
-                f"likelihood='bernoulli' needs values in [0, 1]; got values from {X.min():.3g} to "
-                f"{X.max():.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
-                "likelihood='gaussian'."
+                "likelihood='bernoulli' needs values in [0, 1]; got values from "
+                f"{values.min():.3g} to {values.max():.3g}. Scale them, e.g. by "
+                "MinMaxScaler(clip=True), or use likelihood='gaussian'."
             )
-        if likelihood == "multinomial" and X.min() < 0:
+        if likelihood == "multinomial" and (least := some_rows(X).min()) < 0:
             raise ValueError(
-                f"likelihood='multinomial' needs counts of at least 0; got {X.min():.3g}. Use "
+                f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
                 "likelihood='gaussian'."
             )
         return X, layout, has_views
@@ -314,7 +317,8 @@ class GenerativeTransformer(SSLTransformer):
         ----------
         X : array-like
             As for :meth:`fit`. Rows are taken as they are, without augmentation; a row by itself
-            is a sample of one view.
+            is a sample of one view. A Dask array without groups is scored by chunk, when the result
+            is asked for.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
@@ -325,7 +329,7 @@ class GenerativeTransformer(SSLTransformer):
 
         Returns
         -------
-        scores : ndarray of float32 of shape (n,)
+        scores : ndarray or dask.array.Array of float32 of shape (n,)
             One for each row of X.
 
         References
@@ -337,6 +341,10 @@ class GenerativeTransformer(SSLTransformer):
             raise ValueError(
                 f"n_importance_samples must be a positive int, got {n_importance_samples!r}."
             )
+        if is_dask_array(X) and groups is None:
+            self._check_shape(X)
+            score = functools.partial(self.score_samples, n_importance_samples=n_importance_samples)
+            return by_chunk(score, X, ())
         samples = self._read(X, groups)
         scores = np.empty(len(samples.X), dtype=np.float32)
         with torch.inference_mode():

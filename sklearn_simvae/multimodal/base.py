@@ -17,16 +17,27 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._validation import check_like_fitted
+from sklearn_simvae import persistence
+from sklearn_simvae._files import plain
+from sklearn_simvae._validation import check_like_fitted, in_unit_interval
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
+    Modality,
     ModalLayout,
     declare,
     fit_modalities,
     read_modalities,
 )
-from sklearn_simvae.views import Samples, default_augmentation, make_views
+from sklearn_simvae.views import (
+    Layout,
+    Samples,
+    Source,
+    as_source,
+    default_augmentation,
+    make_views,
+)
+from sklearn_simvae.views.sources import by_chunk, is_dask_array
 
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
@@ -148,6 +159,11 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             if len(X.shape) != 2 or not X.shape[0]:
                 raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
             return X
+        if not isinstance(X, np.ndarray) and isinstance(as_source(X), Source):
+            raise ValueError(
+                f"X is of type {type(X).__name__}, which would be read whole to take its columns "
+                "apart. Give a dict with such a source for each modality, to be read by batch."
+            )
         return check_array(
             X,
             accept_sparse="csr",
@@ -159,6 +175,15 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     def _read_blocks(self, X, only=None):
         """The blocks of an X that is like what was fitted."""
+        self._check_shape(X)
+        blocks = read_modalities(X, self.layout_, only)
+        for modality, block in zip(self.layout_.modalities, blocks.blocks, strict=True):
+            if block.values.shape[0]:
+                check_like_fitted(self, block.values, modality.layout)
+        return blocks
+
+    def _check_shape(self, X):
+        check_is_fitted(self, "net_")
         layout, name = self.layout_, type(self).__name__
         if isinstance(X, Mapping) != layout.from_dict:
             kind = "a dict of arrays" if layout.from_dict else "a table"
@@ -168,11 +193,6 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 f"X has {X.shape[1]} features, but {name} is expecting {layout.n_columns} features "
                 "as input."
             )
-        blocks = read_modalities(X, layout, only)
-        for modality, block in zip(layout.modalities, blocks.blocks, strict=True):
-            if block.values.shape[0]:
-                check_like_fitted(self, block.values, modality.layout)
-        return blocks
 
     def _view_maker(self, samples):
         layout, make = samples.layout, super()._view_maker(samples)
@@ -196,7 +216,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     def _unit_interval(self, samples):
         """For each modality, whether all of it lies in [0, 1]."""
         return [
-            m.layout.pixels or bool(block.values.min() >= 0 and block.values.max() <= 1)
+            m.layout.pixels or in_unit_interval(block.values)
             for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
         ]
 
@@ -209,13 +229,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         ----------
         X : array-like, DataFrame, sparse matrix or dict
             As in :meth:`fit`; missing modalities are NaN or None, or no entry of a dict. Where
-            `modality` is given and `fit` saw a dict, its values alone will do.
+            `modality` is given and `fit` saw a dict, its values alone will do. A Dask array is
+            transformed by chunk, when the result is asked for.
         modality : str, default=None
             The one to represent. None is the mean over those that a row has.
 
         Returns
         -------
-        Z : ndarray of float32 of shape (n, n_components)
+        Z : ndarray or dask.array.Array of float32 of shape (n, n_components)
             One row for each row of X.
 
         Raises
@@ -223,6 +244,11 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         ValueError
             If X is not like what was fitted, there is no such modality, or a row lacks it.
         """
+        if is_dask_array(X):
+            if modality is None:
+                self._check_shape(X)
+            transform = functools.partial(self.transform, modality=modality)
+            return by_chunk(transform, X, (self._n_features_out,))
         samples = self._samples_of(X, modality)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
@@ -260,11 +286,137 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """The encoders in a list, in the order of the modalities."""
         return self.module_.encoders
 
+    # ---------------------------------------------------------------- keeping
+
+    def load_weights(self, path):
+        """Take the weights that :meth:`save_weights` wrote; nothing in the file is run.
+
+        The estimator is then as fitted: `transform`, scores and the history are those of the one
+        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimiser's
+        moments forgotten. Its parameters stay its own: those of the network must be those of the
+        file. Encoders that are not names are held against the shapes of the weights.
+
+        The file does not hold the preprocessors, which are objects of scikit-learn: where there are
+        some, the estimator must have been fitted or loaded from skops or joblib before.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of something else, of a later format, or of another estimator
+            or network, with what differs, or if it needs preprocessors that this estimator has not.
+            What was fitted before is then kept.
+        """
+        return super().load_weights(path)
+
+    def to_onnx(self, path, modality) -> None:
+        """Write the encoder of a modality, from its rows to their representation, as an ONNX file.
+
+        It runs without Python or torch. Its input "rows" is float32 of shape `(n, ...)`, with rows
+        of that modality as `fit` saw them, or as its preprocessor gives them, dense; uint8 where
+        `fit` saw uint8 images, which are scaled inside. Its output "representation" is that of
+        `transform(X, modality=modality)`. n is free.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, e.g. "text.onnx". One that is there is replaced as a whole.
+        modality : str
+            Its name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such modality, or the encoder does what ONNX cannot say.
+        OSError
+            If the file cannot be written; one that was there is as it was.
+        """
+        check_is_fitted(self, "net_")
+        j = self.layout_.index(modality)
+        represent = functools.partial(self._latent_of, self.module_.encoders[j])
+        persistence.to_onnx(self, path, self.layout_.modalities[j].layout, represent)
+
+    def _latent_of(self, encoder, x):
+        """What `module_.latents` gives of one modality: means, or directions."""
+        z = encoder(x).float()
+        if hasattr(self.module_, "encode"):
+            return z[:, : self.module_.n_components]
+        return nn.functional.normalize(z, dim=-1)
+
+    def _layout_to_dict(self):
+        layout = self.layout_
+        modalities = [
+            {
+                "name": m.name,
+                "encoder": plain(m.encoder),
+                "columns": m.columns,
+                "as_series": m.as_series,
+                "preprocessor": _type_name(m.preprocessor),
+                "layout": m.layout.to_dict(),
+                "start": m.start,
+            }
+            for m in layout.modalities
+        ]
+        own = {"n_columns": int(layout.n_columns), "from_dict": layout.from_dict}
+        return {"modalities": plain(modalities), **own}
+
+    def _layout_from_dict(self, fields, preprocessors):
+        encoders = {item[0]: item[1] for item in self.modalities or []}
+        missing = [
+            f"{m['name']!r} ({m['preprocessor']})"
+            for m in fields["modalities"]
+            if m["preprocessor"] != _type_name(preprocessors.get(m["name"]))
+        ]
+        if missing:
+            raise ValueError(
+                "Weights alone do not hold preprocessors, and these are not fitted here: "
+                f"{', '.join(missing)}. Load them into the estimator that was fitted, or keep the "
+                "whole estimator by skops or joblib."
+            )
+        modalities = tuple(
+            Modality(
+                m["name"],
+                encoders.get(m["name"], "auto"),
+                None if m["columns"] is None else tuple(m["columns"]),
+                m["as_series"],
+                preprocessors.get(m["name"]),
+                Layout.from_dict(m["layout"]),
+                m["start"],
+            )
+            for m in fields["modalities"]
+        )
+        n_values = (modalities[-1].stop,)
+        return ModalLayout(
+            "vector",
+            n_values,
+            n_values,
+            modalities=modalities,
+            n_columns=fields["n_columns"],
+            from_dict=fields["from_dict"],
+        )
+
+    def _preprocessors(self, layout):
+        made = {} if layout is None else {m.name: m.preprocessor for m in layout.modalities}
+        return {name: fitted for name, fitted in made.items() if fitted is not None}
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = False
         tags.input_tags.sparse = True
         return tags
+
+
+def _type_name(value) -> str | None:
+    return None if value is None else type(value).__name__
 
 
 def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:

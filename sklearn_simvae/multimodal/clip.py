@@ -24,6 +24,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
+from sklearn_simvae.training.distributed import gather_batch
 
 
 class ClipNetwork(nn.Module):
@@ -204,7 +205,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     def _objective(self, module, batch, generator):
         mask, z = module(batch.views[:, 0])
         with torch.autocast(z.device.type, enabled=False):
-            return self._loss(z, batch._replace(mask=mask), module)
+            return self._loss(*gather_batch(z, batch._replace(mask=mask)), module)
 
     def _loss(self, z, batch, module):
         scale = module.log_scale.clamp(max=math.log(self.max_logit_scale)).exp()

@@ -13,7 +13,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _num_samples, check_array
 
-from sklearn_simvae.views import Layout
+from sklearn_simvae.views import Layout, Source, as_source
+from sklearn_simvae.views.sources import some_rows
+
+# Rows of a source that are looked through at a time.
+_MAX_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Block:
 
     Parameters
     ----------
-    values : ndarray or sparse matrix of shape (n_present, ...)
+    values : ndarray, sparse matrix or Source of shape (n_present, ...)
         Of those rows alone.
     position : ndarray of int of shape (n,)
         For each row its place in `values`, -1 where it has none.
@@ -407,7 +411,8 @@ def _n_rows(X, modalities) -> int:
         raise ValueError(f"X has entries {unknown}; the modalities are {names}.")
     given = {name: values for name, values in X.items() if values is not None}
     for name, values in given.items():
-        if isinstance(values, str) or not hasattr(values, "__len__"):
+        is_sized = hasattr(values, "__len__") or hasattr(values, "shape")
+        if isinstance(values, str) or not is_sized:
             raise ValueError(f"The entry {name!r} of X must hold a value for each row: {values!r}.")
     lengths = {name: _num_samples(values) for name, values in given.items()}
     if not lengths:
@@ -423,16 +428,25 @@ def _n_rows(X, modalities) -> int:
 def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
     """The values of the rows that have the modality, and the place of each row among them."""
     values = _as_array(modality.raw(X))
+    if modality.columns is None and modality.preprocessor is None:
+        values = as_source(values)
     if values is None:
         return None, np.full(n, -1)
     missing = _missing(values, modality.name, modality.preprocessor is not None)
     position = np.where(missing, -1, np.cumsum(~missing) - 1)
     if missing.any():
-        values = _safe_indexing(values, np.flatnonzero(~missing))
+        present = np.flatnonzero(~missing)
+        if isinstance(values, Source):
+            return _some_of(values, present), position
+        values = _safe_indexing(values, present)
         if isinstance(values, np.ndarray) and values.dtype == object and len(values):
             # Arrays among None are rows of one array.
             values = np.stack(values) if isinstance(values[0], np.ndarray) else values
     return values, position
+
+
+def _some_of(source: Source, rows: np.ndarray) -> Source:
+    return Source(lambda which: source[rows[which]], (len(rows), *source.shape[1:]), source.dtype)
 
 
 def _as_array(values):
@@ -453,10 +467,15 @@ def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
         return np.zeros(values.shape[0], dtype=bool)
     if isinstance(values, list):
         return np.array([_is_absent(value) for value in values])
-    array = np.asarray(values)
+    array = values if isinstance(values, Source) else np.asarray(values)
     if array.dtype.kind in "OUS":
         flat = array.reshape(len(array), -1)
         absent = np.array([[_is_absent(value) for value in row] for row in flat])
+    elif isinstance(array, Source) and array.dtype.kind == "f":
+        # Once through all of it: training must know which rows there are.
+        batches = np.array_split(np.arange(len(array)), -(-len(array) // _MAX_ROWS))
+        nan = [np.isnan(array.take(rows)).reshape(len(rows), -1) for rows in batches]
+        absent = np.concatenate([np.stack([part.all(1), part.any(1)], axis=1) for part in nan])
     elif array.dtype.kind == "f":
         absent = np.isnan(array).reshape(len(array), -1)
     else:
@@ -479,7 +498,10 @@ def _is_absent(value) -> bool:
 
 
 def _numbers(values, name: str):
-    """Values as an array or a sparse matrix of finite numbers."""
+    """Values as an array, a sparse matrix or a source of finite numbers."""
+    if isinstance(values, Source):
+        _numbers(some_rows(values), name)
+        return values
     try:
         array = values if sparse.issparse(values) else np.asarray(values)
     except ValueError as error:

@@ -23,6 +23,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.modalities import Blocks
 from sklearn_simvae.views import Samples
+from sklearn_simvae.views.sources import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
@@ -453,7 +454,8 @@ def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
     ):
         if likelihood not in ("bernoulli", "multinomial") or not block.values.shape[0]:
             continue
-        low, high = block.values.min(), block.values.max()
+        values = some_rows(block.values)
+        low, high = values.min(), values.max()
         wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
         if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
             raise ValueError(

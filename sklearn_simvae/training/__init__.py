@@ -2,6 +2,8 @@
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
 from sklearn_simvae.training.callbacks import FitProgress, StopEarly
+from sklearn_simvae.training.checkpoint import Checkpoint
+from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import (
     isolated_random_state,
@@ -15,8 +17,10 @@ from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 __all__ = [
     "SCHEDULES",
     "BatchLoader",
+    "Checkpoint",
     "DivergenceError",
     "FitProgress",
+    "ProcessLostError",
     "SSLNet",
     "StopEarly",
     "TotalLoss",

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_simvae.training.distributed import n_processes, own_part
 from sklearn_simvae.views.samples import Batch, Samples
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
@@ -37,6 +38,9 @@ def auto_batch_size(n_samples: int, largest: int = 256) -> int:
 
 class BatchLoader:
     """Iterate over samples in batches whose sizes differ by one at most.
+
+    Where processes train together, each reads its own part of every batch: `indices` are those of
+    the whole batch, `views` and `mask` those of the part.
 
     Parameters
     ----------
@@ -77,11 +81,11 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng(self.seed) if self.shuffle else None
-        n_samples = len(self.samples)
+        n_samples, together = len(self.samples), n_processes() > 1
         order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
         # Even parts rather than a small last batch, whose gradient would be the noisiest.
         for which in np.array_split(order, len(self)):
-            rows, mask = self.samples.take(which, rng)
+            rows, mask = self.samples.take(which, rng, own_part(len(which)) if together else None)
             mask = None if mask is None else self._to_device(mask)
             yield Batch(self._to_device(rows), mask, self._to_device(which))
 

@@ -1,7 +1,18 @@
 """The callbacks that estimators add to the user's own: early stopping and progress."""
 
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    GradientNormClipping,
+    LRScheduler,
+    ParamMapper,
+)
 from tqdm.auto import tqdm
+
+from sklearn_simvae.training.distributed import rank
+
+# What changes the steps that are taken, and so has to be in every process.
+_OF_ALL_PROCESSES = (GradientNormClipping, LRScheduler, ParamMapper)
 
 
 class StopEarly(EarlyStopping):
@@ -65,6 +76,29 @@ class FitProgress(Callback):
         """Close the bar, also where training was cut short."""
         if "_bar" in self.__dict__:
             self.__dict__.pop("_bar").close()
+
+
+def callbacks_of_process(callbacks: list) -> list:
+    """Leave to the first process what writes and watches, where processes train together.
+
+    Parameters
+    ----------
+    callbacks : list
+        Skorch callbacks, or `(name, callback)`.
+
+    Returns
+    -------
+    callbacks : list
+        All of them in the first process. In the others those that change the steps: skorch's
+        GradientNormClipping, LRScheduler and ParamMapper, and what is derived of them.
+    """
+
+    def acts(item):
+        callback = item[1] if isinstance(item, tuple) else item
+        kind = callback if isinstance(callback, type) else type(callback)
+        return issubclass(kind, _OF_ALL_PROCESSES)
+
+    return [item for item in callbacks if rank() == 0 or acts(item)]
 
 
 def _silent(*args, **kwargs):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from sklearn_simvae.training.distributed import local_cuda_device, n_processes
+
 # Below this many weights, casting them to bf16 at each step costs more than it saves.
 _BF16_MIN_WEIGHTS = 200_000
 
@@ -17,7 +19,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Parameters
     ----------
     device : str or torch.device
-        "auto" (CUDA, else MPS, else CPU) or any name that torch knows.
+        "auto" (CUDA, else MPS, else CPU) or any name that torch knows. Where processes train
+        together, "auto" and "cuda" are a device for each.
 
     Returns
     -------
@@ -37,12 +40,15 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """
     if device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            return local_cuda_device()
+        mps = torch.backends.mps.is_available() and n_processes() == 1
+        return torch.device("mps" if mps else "cpu")
     try:
         resolved = torch.device(device)
         # A tensor that holds no number is no use, so "meta" fails here too.
         torch.zeros(1, device=resolved).item()
+        if resolved == torch.device("cuda"):
+            return local_cuda_device()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ValueError(

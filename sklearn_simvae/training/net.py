@@ -10,6 +10,19 @@ from torch import Tensor, nn
 
 from sklearn_simvae.training.batching import BatchLoader
 from sklearn_simvae.training.callbacks import FitProgress
+from sklearn_simvae.training.checkpoint import resume
+from sklearn_simvae.training.distributed import (
+    agreement,
+    any_process,
+    average_buffers,
+    first_weights,
+    from_first,
+    n_processes,
+    own_seed,
+    sum_gradients,
+    sum_over_processes,
+    synchronise_batch_norm,
+)
 from sklearn_simvae.training.hardware import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
 
@@ -63,7 +76,8 @@ class SSLNet(NeuralNet):
     datasets are :class:`~sklearn_simvae.views.Samples`, its batches come by index, the objective's
     terms are summed on the device and read once an epoch, and everything random is fixed by the
     seed and the epoch's number, so that training can go on from any epoch as if never stopped.
-    With `record_batches`, callbacks find skorch's record of every batch.
+    With `record_batches`, callbacks find skorch's record of every batch. Where processes train
+    together, each steps by the gradient of its own part of a batch, summed over all.
 
     Parameters
     ----------
@@ -115,6 +129,8 @@ class SSLNet(NeuralNet):
         self.lr_schedule = lr_schedule
         self.seed = seed
         self.record_batches = False
+        self.fit_description = {}
+        self.saved = None
         self._compiled = None
 
     @property
@@ -129,7 +145,8 @@ class SSLNet(NeuralNet):
     def train_epochs(self, train, valid, epochs: int, begin=None) -> "SSLNet":
         """Train for some epochs.
 
-        A failure or an interruption leaves the weights of the last whole epoch.
+        A failure or an interruption leaves the weights of the last whole epoch. With `saved`, the
+        checkpoint of this training, it goes on after the epochs that are in that.
 
         Parameters
         ----------
@@ -155,15 +172,22 @@ class SSLNet(NeuralNet):
         self.interrupted_ = self._in_epoch = False
         self._good_weights, self._valid = None, valid
         self._good_epochs = start = len(self.history)
+        self._start, self.n_epochs_ = start, epochs
         self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
         self._set_lr(1.0)
         try:
+            synchronise_batch_norm(self.module_, torch.device(self.device))
+            first_weights(self.module_)
             self._keep_weights()
             if begin is not None:
                 seed, _ = self._epoch_seeds(start)
                 with isolated_random_state(seed, torch.device(self.device)):
                     begin(self, train)
+                first_weights(self.module_)
             self.partial_fit(train, epochs=epochs)
+            # Callbacks, which may choose or change weights, are those of the first process.
+            first_weights(self.module_)
+            self.history[:] = from_first(list(self.history))
             if self.interrupted_:
                 if len(self.history) == start:
                     raise KeyboardInterrupt
@@ -177,8 +201,12 @@ class SSLNet(NeuralNet):
                 if isinstance(callback, FitProgress):
                     callback.close()
             self.module_.eval()
-            self._good_weights = self._valid = None
+            self._good_weights = self._valid = self.saved = None
         return self
+
+    def epochs_done(self) -> int:
+        """How many epochs of the training that goes on are in the history."""
+        return len(self.history) - self._start
 
     # What skorch calls, in the order in which it does.
 
@@ -193,10 +221,29 @@ class SSLNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         try:
-            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+            with agreement():
+                if self.saved is not None:
+                    # Callbacks have begun: what early stopping had seen is not forgotten again.
+                    resume(self, self.saved)
+                    self._keep_weights()
+                    epochs -= self.epochs_done()
+                    self._step = self.epochs_done() * self.n_steps_ // self.n_epochs_
+                super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt:
-            self.interrupted_ = self._in_epoch
+            self.interrupted_ = from_first(self._in_epoch)
             raise
+        return self
+
+    def notify(self, method_name, **cb_kwargs):
+        if method_name != "on_epoch_end":
+            return super().notify(method_name, **cb_kwargs)
+        stop = False
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt:
+            stop = True
+        if any_process(stop):
+            raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
         # Before callbacks hear of it: early stopping then goes on to the best of the whole epochs.
@@ -218,6 +265,7 @@ class SSLNet(NeuralNet):
             seed, _ = self._epoch_seeds(len(self.history))
             with isolated_random_state(seed, torch.device(self.device)):
                 self.begin_epoch(self, dataset_train)
+        first_weights(self.module_)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if self.monitor is not None:
@@ -235,14 +283,18 @@ class SSLNet(NeuralNet):
             return
         seed, iterator.seed = self._epoch_seeds(len(self.history) if training else 0)
         generator = torch.Generator(self.device).manual_seed(seed)
+        view_generator, own = generator, own_seed(seed)
+        if n_processes() > 1:
+            # Latents draw their noise for the whole batch, views for the own part of it.
+            view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
         totals, n_samples = None, 0
-        with isolated_random_state(seed, torch.device(self.device)):
+        with isolated_random_state(own, torch.device(self.device)):
             for batch in iterator:
                 # Callbacks of skorch take a batch apart into X and y.
                 pair = batch, None
                 self.notify("on_batch_begin", batch=pair, training=training)
-                step = step_fn(batch, generator=generator)
+                step = step_fn(batch, generator=generator, view_generator=view_generator)
                 size = len(batch.views)
                 n_samples += size
                 values = torch.stack([value.detach() for value in step["terms"].values()])
@@ -251,7 +303,10 @@ class SSLNet(NeuralNet):
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
                     self.history.record_batch(prefix + "_batch_size", size)
                 self.notify("on_batch_end", batch=pair, training=training, **step)
-        for name, value in zip(step["terms"], (totals / n_samples).tolist(), strict=True):
+        totals = sum_over_processes(torch.cat([totals, totals.new_tensor([n_samples])]))
+        if training:
+            average_buffers(self.module_)
+        for name, value in zip(step["terms"], (totals / totals[-1]).tolist(), strict=False):
             self.history.record(f"{prefix}_{name}", value)
         # What skorch's Checkpoint looks for.
         losses = self.history[:, f"{prefix}_loss"]
@@ -267,15 +322,15 @@ class SSLNet(NeuralNet):
         if self.record_batches:
             super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
-    def train_step(self, batch, generator=None, **fit_params):
+    def train_step(self, batch, generator=None, view_generator=None, **fit_params):
         """One step of the optimiser.
 
         Parameters
         ----------
         batch : Batch
             As read.
-        generator : torch.Generator, default=None
-            Of augmentations and draws.
+        generator, view_generator : torch.Generator, default=None
+            Of the draws of the objective, and of augmentations.
         **fit_params
             Not used.
 
@@ -288,8 +343,10 @@ class SSLNet(NeuralNet):
             self._set_lr(lr_factor(self.lr_schedule, self._step / self.n_steps_))
         self._step += 1
         self.optimizer_.zero_grad(set_to_none=True)
-        step = self._forward(batch, generator)
-        step["loss"].backward()
+        step = self._forward(batch, generator, view_generator)
+        share = len(batch.views) / len(batch.indices)
+        (step["loss"] if share == 1 else step["loss"] * share).backward()
+        sum_gradients(self.module_)
         self.notify(
             "on_grad_computed",
             named_parameters=self.get_all_learnable_params(),
@@ -301,15 +358,15 @@ class SSLNet(NeuralNet):
             self.after_step(self, self._step / self.n_steps_)
         return step
 
-    def validation_step(self, batch, generator=None, **fit_params):
+    def validation_step(self, batch, generator=None, view_generator=None, **fit_params):
         """The objective on a batch, without learning.
 
         Parameters
         ----------
         batch : Batch
             As read.
-        generator : torch.Generator, default=None
-            Of augmentations and draws.
+        generator, view_generator : torch.Generator, default=None
+            Of the draws of the objective, and of augmentations.
         **fit_params
             Not used.
 
@@ -319,10 +376,10 @@ class SSLNet(NeuralNet):
             "loss", "y_pred" and "terms".
         """
         with torch.no_grad():
-            return self._forward(batch, generator)
+            return self._forward(batch, generator, view_generator)
 
-    def _forward(self, batch, generator):
-        batch = batch._replace(views=self.make_views(batch.views, generator=generator))
+    def _forward(self, batch, generator, view_generator):
+        batch = batch._replace(views=self.make_views(batch.views, generator=view_generator))
         objective = self.objective
         if self.compile:
             if self._compiled is None:

@@ -8,5 +8,15 @@ from sklearn_simvae.views.augmentation import __all__ as _augmentations
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.samples import Batch, Samples, make_views
+from sklearn_simvae.views.sources import Source, as_source
 
-__all__ = ["Batch", "Groups", "Layout", "Samples", "make_views", *_augmentations]
+__all__ = [
+    "Batch",
+    "Groups",
+    "Layout",
+    "Samples",
+    "Source",
+    "as_source",
+    "make_views",
+    *_augmentations,
+]

@@ -1,13 +1,15 @@
 """How the rows of X are laid out, and how they become what the networks read."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sklearn_simvae.networks.checks import check_sizes
+from sklearn_simvae.views.sources import some_rows
 
 _CHANNELS = (1, 3, 4)
 
@@ -52,7 +54,7 @@ class Layout:
 
         Parameters
         ----------
-        X : ndarray of shape (n, ...)
+        X : ndarray or Source of shape (n, ...)
             Rows or samples of views.
         input_shape : tuple of int, default=None
             The shape of one row, where X alone does not tell.
@@ -136,6 +138,27 @@ class Layout:
             )
         return found
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, of what JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Layout":
+        """Undo :meth:`to_dict`.
+
+        Parameters
+        ----------
+        fields : dict
+            The fields by name; sizes may be lists.
+
+        Returns
+        -------
+        layout : Layout
+            As it was.
+        """
+        shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
+        return cls(fields["kind"], **shapes, pixels=fields["pixels"])
+
     def to_network(self, rows: Tensor) -> Tensor:
         """Turn a batch of rows into float32 of shape `(N, *network_shape)`.
 
@@ -151,7 +174,8 @@ class Layout:
         """
         x = rows.reshape(-1, *self.input_shape)
         if self.channels_last:
-            x = x.movedim(-1, 1)
+            # Counted from the front: ONNX knows no other axes.
+            x = x.movedim(x.ndim - 1, 1)
         x = x.reshape(-1, *self.network_shape).float()
         return x.div_(255.0) if self.pixels and rows.dtype == torch.uint8 else x
 
@@ -178,7 +202,7 @@ def _shape_from_array(X: np.ndarray) -> tuple[tuple[int, ...], bool]:
     shape = X.shape
     if X.ndim == 2:
         image = _square_image(shape[1])
-        if X.dtype == np.uint8 and image and X.max(initial=0) > 1:
+        if X.dtype == np.uint8 and image and some_rows(X).max(initial=0) > 1:
             raise ValueError(
                 f"uint8 rows of {shape[1]} values may be flattened images or plain vectors: pass "
                 f"input_shape={image} for images, input_shape=({shape[1]},) for vectors."

@@ -35,8 +35,8 @@ class Samples:
     Parameters
     ----------
     X : array of shape (n, ...) or (n, n_views, ...)
-        Anything that can be indexed by an integer array and gives numpy arrays, memmaps included:
-        only the rows of a batch are ever read.
+        Anything that can be indexed by an integer array and gives numpy arrays, such as a
+        :class:`~sklearn_simvae.views.Source`: only the rows of a batch are ever read.
     layout : Layout
         How a row is read.
     has_views : bool
@@ -100,7 +100,10 @@ class Samples:
         )
 
     def take(
-        self, which: np.ndarray, rng: np.random.Generator | None = None
+        self,
+        which: np.ndarray,
+        rng: np.random.Generator | None = None,
+        part: slice | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Read a batch of samples.
 
@@ -110,6 +113,8 @@ class Samples:
             Places among these samples.
         rng : numpy.random.Generator, default=None
             Which rows of groups larger than `n_views`. None takes the first.
+        part : slice, default=None
+            The samples of the batch to read, where others read the rest. None is all.
 
         Returns
         -------
@@ -121,6 +126,8 @@ class Samples:
         indices, mask = self.indices[which], None
         if self.groups is not None:
             indices, mask = self.groups.draw(indices, self.n_views, rng)
+        if part is not None:
+            indices, mask = indices[part], None if mask is None else mask[part]
         rows = np.asarray(self.X[indices])
         return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False), mask
 

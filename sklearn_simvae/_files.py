@@ -1,0 +1,425 @@
+"""Files of tensors and JSON: written whole or not at all, read without running anything."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# Raised whenever files change so that this version cannot read them as they are. What was written
+# before is then brought up by a function of `MIGRATIONS`: from the format that is its key to the
+# next, `(tensors, metadata) -> (tensors, metadata)`.
+FORMAT = 1
+MIGRATIONS: dict[int, Callable] = {}
+
+# What stands for parameters of which a file holds no more than that they are the user's own.
+OWN_CODE = "(own code)"
+_KEY = "sklearn_simvae"
+
+Tensors = dict[str, Tensor]
+
+
+def need(module: str):
+    """Import what is an extra.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+
+    Returns
+    -------
+    module : module
+        Imported.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed, with the command that installs it.
+    """
+    try:
+        return __import__(module, fromlist=["*"])
+    except ImportError as error:
+        raise ImportError(
+            f"This needs {module.partition('.')[0]}, which is not installed: "
+            "pip install 'sklearn-simvae[persistence]'."
+        ) from error
+
+
+# ---------------------------------------------------------------- files
+
+
+def write_whole(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file so that any reader finds the one before or this one, never a part.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to.
+    data : bytes
+        All of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before still is.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    # The new name is on the disk once the folder is; not every system can be asked for that.
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def remove_parts(path: str | os.PathLike) -> None:
+    """Remove what writers of a file left that were killed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    """
+    path = Path(path)
+    for part in path.parent.iterdir():
+        if part.name.startswith(f".{path.name}.") and part.suffix == ".part":
+            part.unlink(missing_ok=True)
+
+
+def pack(tensors: Tensors, metadata: dict[str, Any]) -> bytes:
+    """Put tensors and what describes them into the bytes of a safetensors file.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        On any device.
+    metadata : dict
+        Of what JSON knows.
+
+    Returns
+    -------
+    data : bytes
+        With the format, the version of the package and a checksum.
+    """
+    from sklearn_simvae import __version__
+
+    # Copies: safetensors refuses tensors that share their memory.
+    tensors = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+    text = json.dumps({"format": FORMAT, "version": __version__, **metadata})
+    header = {_KEY: text, "sha256": _digest(tensors, text)}
+    return need("safetensors.torch").save(tensors, header)
+
+
+def unpack(data: bytes, where: str, kind: str) -> tuple[Tensors, dict[str, Any]]:
+    """Undo :func:`pack`.
+
+    Parameters
+    ----------
+    data : bytes
+        A file.
+    where : str
+        What it is, for messages.
+    kind : str
+        The "kind" that its metadata must have.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        On the CPU.
+    metadata : dict
+        In the format of this version.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, of something else or of a later format.
+    """
+    torch_files = need("safetensors.torch")
+    try:
+        tensors = torch_files.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (need("safetensors").SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{where} is damaged or cut short, or is no safetensors file ({error}). Nothing was "
+            "loaded. Use another copy of it."
+        ) from error
+    header = header.get("__metadata__") or {}
+    try:
+        text = header[_KEY]
+        metadata = json.loads(text)
+        found, version = metadata["format"], metadata["version"]
+        if type(found) is not int:
+            raise TypeError
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{where} is a safetensors file, but not one that sklearn_simvae wrote. Put weights "
+            "of other origin into `module_` by load_state_dict."
+        ) from error
+    if found > FORMAT:
+        raise ValueError(
+            f"{where} was written by sklearn-simvae {version} in format {found}, and this version "
+            f"reads formats up to {FORMAT}. Install that version or a later one."
+        )
+    if header.get("sha256") != _digest(tensors, text):
+        raise ValueError(
+            f"{where} is damaged: its checksum is not that of what it holds. Nothing was loaded. "
+            "Use another copy of it."
+        )
+    for version_before in range(found, FORMAT):
+        if version_before not in MIGRATIONS:
+            raise ValueError(
+                f"{where} was written by sklearn-simvae {version} in format {found}, which this "
+                "version no longer reads. Load it with that version, and save it by one in between."
+            )
+        tensors, metadata = MIGRATIONS[version_before](tensors, metadata)
+    if metadata.get("kind") != kind:
+        raise ValueError(
+            f"{where} is a file of kind {metadata.get('kind')!r}, where {kind!r} is expected. "
+            "Weights are of save_weights, checkpoints of a Checkpoint among the callbacks of a fit."
+        )
+    return tensors, metadata
+
+
+def _digest(tensors: Tensors, text: str) -> str:
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+# ---------------------------------------------------------------- what they hold
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON knows it.
+
+    Parameters
+    ----------
+    value : object
+        Any.
+
+    Returns
+    -------
+    value : None, bool, int, float, str, list or dict
+        For functions, modules and other objects, that they are the user's own.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, list | tuple | range):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop}, {value.step})"
+    return OWN_CODE
+
+
+def plain_history(history) -> list[dict]:
+    """The rows of a skorch history, without the records of single batches.
+
+    Parameters
+    ----------
+    history : skorch.history.History
+        Of a net.
+
+    Returns
+    -------
+    rows : list of dict
+        Their numbers and texts.
+    """
+
+    def number(value):
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        if isinstance(value, Integral):
+            return int(value)
+        return float(value) if isinstance(value, Real) else value
+
+    return [
+        {name: number(v) for name, v in row.items() if isinstance(v, Real | np.bool_ | str)}
+        for row in history
+    ]
+
+
+def set_history(history, rows: list[dict]) -> None:
+    """Undo :func:`plain_history`.
+
+    Parameters
+    ----------
+    history : skorch.history.History
+        To be changed.
+    rows : list of dict
+        The new ones.
+    """
+    history[:] = [{"batches": [], **row} for row in rows]
+
+
+def module_tensors(module: nn.Module) -> Tensors:
+    """The weights of a module, by names of a file.
+
+    Parameters
+    ----------
+    module : Module
+        Any.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        Its own, not copies.
+    """
+    return {f"module.{name}": value for name, value in module.state_dict().items()}
+
+
+def module_differences(module: nn.Module, tensors: Tensors) -> list[str]:
+    """How the weights of a file differ from those of a new module, in words.
+
+    Parameters
+    ----------
+    module : Module
+        As built.
+    tensors : dict of str to Tensor
+        As :func:`module_tensors` gives them.
+
+    Returns
+    -------
+    differences : list of str
+        Empty where the file fits.
+    """
+    own, given = module_tensors(module), parts(tensors, "module")
+    own = {name.removeprefix("module."): value for name, value in own.items()}
+    found = [f"{name} is not in the file" for name in own if name not in given]
+    found += [f"{name} of the file is not in the network" for name in given if name not in own]
+    for name in own.keys() & given.keys():
+        # What is empty at first grows with the data, as prototypes of samples do.
+        if own[name].numel() and (own[name].shape, own[name].dtype) != (
+            given[name].shape,
+            given[name].dtype,
+        ):
+            found.append(
+                f"{name} is {_kind(given[name])} in the file and {_kind(own[name])} in the network"
+            )
+    return sorted(found)
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
+
+
+@torch.no_grad()
+def set_module(module: nn.Module, tensors: Tensors) -> None:
+    """Give a module the weights of a file, which are known to fit.
+
+    Parameters
+    ----------
+    module : Module
+        To be changed.
+    tensors : dict of str to Tensor
+        As :func:`module_tensors` gives them.
+    """
+    given = parts(tensors, "module")
+    for name, own in module.state_dict(keep_vars=True).items():
+        if (own.shape, own.dtype) == (given[name].shape, given[name].dtype):
+            own.copy_(given[name])
+            continue
+        new = given[name].to(own.device, copy=True)
+        if isinstance(own, nn.Parameter):
+            own.data = new
+        else:
+            owner, _, leaf = name.rpartition(".")
+            setattr(module.get_submodule(owner), leaf, new)
+
+
+def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str, Any]]:
+    """The state of an optimiser, as tensors and what JSON knows.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Any that keeps tensors and numbers.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        Its own, not copies.
+    numbers : dict
+        The rest.
+    """
+    state = optimizer.state_dict()
+    tensors, numbers = {}, {}
+    for i, values in state["state"].items():
+        numbers[str(i)] = {name: v for name, v in values.items() if not isinstance(v, Tensor)}
+        tensors |= {f"optimizer.{i}.{n}": v for n, v in values.items() if isinstance(v, Tensor)}
+    # Some optimisers count in their groups.
+    groups = [
+        {name: v for name, v in group.items() if isinstance(v, bool | int | float)}
+        for group in state["param_groups"]
+    ]
+    return tensors, {"state": numbers, "groups": groups}
+
+
+def set_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Tensors, numbers: dict[str, Any]
+) -> None:
+    """Undo :func:`optimizer_parts`.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Of the same parameters and options, to be changed.
+    tensors : dict of str to Tensor
+        Of a file.
+    numbers : dict
+        Of the same.
+    """
+    state = optimizer.state_dict()
+    state["state"] = {int(i): dict(values) for i, values in numbers["state"].items()}
+    for name, tensor in parts(tensors, "optimizer").items():
+        i, _, key = name.partition(".")
+        state["state"][int(i)][key] = tensor
+    for group, saved in zip(state["param_groups"], numbers["groups"], strict=True):
+        group.update(saved)
+    optimizer.load_state_dict(state)
+
+
+def parts(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose names begin with a prefix and a dot, without it.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Of a file.
+    prefix : str
+        What to look for.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        Those.
+    """
+    start = f"{prefix}."
+    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}

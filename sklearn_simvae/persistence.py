@@ -1,0 +1,341 @@
+"""Keeping what was fitted: weights in safetensors, skops files and encoders in ONNX."""
+
+import inspect
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_simvae._files import (
+    module_differences,
+    module_tensors,
+    need,
+    optimizer_parts,
+    pack,
+    plain,
+    plain_history,
+    set_history,
+    set_module,
+    set_optimizer,
+    unpack,
+    write_whole,
+)
+from sklearn_simvae.training import resolve_device
+
+__all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
+
+# The version of ONNX's operators that `to_onnx` writes.
+ONNX_OPSET = 18
+
+# Parts of a network's structure that are of its training, and leave no trace in its weights.
+_OF_TRAINING = ("optimizer", "weight_decay", "compile")
+# What `fit` sets and the packed form gives back.
+_PACKED = (
+    *("net_", "layout_", "n_features_in_", "feature_names_in_", "history_", "n_iter_"),
+    *("_fitted_structure", "_fitted_batch_size"),
+)
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """What a file of :meth:`save_weights` says of itself.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    metadata : dict
+        "class", "version" of the package, "params" (all parameters of the estimator, as far as they
+        are not the user's own code), "history", "feature_names", "layout" and others.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or not such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_simvae import SimVAE
+    >>> from sklearn_simvae.persistence import read_metadata
+    >>> vae = SimVAE(2, hidden_layer_sizes=(8,), max_epochs=2, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     vae.fit(load_iris().data).save_weights(f"{folder}/vae.safetensors")
+    ...     metadata = read_metadata(f"{folder}/vae.safetensors")
+    >>> metadata["class"], metadata["params"]["n_components"]
+    ('SimVAE', 2)
+    """
+    return unpack(Path(path).read_bytes(), str(path), "weights")[1]
+
+
+def trusted_types() -> list[str]:
+    """The types of this package that a skops file may hold.
+
+    None of them runs code that comes from the file: they are the estimators and the augmentations,
+    of which parameters and numbers are read.
+
+    Returns
+    -------
+    types : list of str
+        To be given to :func:`skops.io.load` as `trusted`, with what else you know and trust.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.persistence import trusted_types
+    >>> "sklearn_simvae.generative.simvae.SimVAE" in trusted_types()
+    True
+    """
+    import sklearn_simvae
+    from sklearn_simvae import multimodal, views
+
+    kinds = [getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__]
+    kinds += [multimodal.ZeroShotClassifier]
+    made = (getattr(views, name) for name in views.__all__)
+    kinds += [
+        kind
+        for kind in made
+        if inspect.isclass(kind)
+        and issubclass(kind, views.Augmentation)
+        and not inspect.isabstract(kind)
+    ]
+    return sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
+
+
+# ---------------------------------------------------------------- weights
+
+
+def save_weights(estimator, path: str | os.PathLike) -> None:
+    """See :meth:`SSLTransformer.save_weights`."""
+    check_is_fitted(estimator, "net_")
+    write_whole(path, pack(*_described(estimator)))
+
+
+def load_weights(estimator, path: str | os.PathLike) -> None:
+    """See :meth:`SSLTransformer.load_weights`."""
+    estimator._validate_params()
+    tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
+    layout = estimator.__dict__.get("layout_")
+    _restore(estimator, tensors, metadata, str(path), estimator._preprocessors(layout))
+
+
+def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights of a fitted estimator, and all that is needed to build its network again."""
+    now, net = estimator._current_structure(), estimator.net_
+    changed = [
+        name
+        for name, value in estimator._fitted_structure.items()
+        if value != now[name] and name not in _OF_TRAINING
+    ]
+    if changed:
+        raise ValueError(
+            f"{', '.join(changed)} changed since this {type(estimator).__name__} was fitted, and "
+            "no longer describes its network. Set back what changed, or fit anew."
+        )
+    _, unit_interval = net.module.args
+    names = estimator.__dict__.get("feature_names_in_")
+    return module_tensors(net.module_), {
+        "kind": "weights",
+        "class": type(estimator).__name__,
+        "params": plain(estimator.get_params(deep=False)),
+        "structure": _structure(estimator),
+        "layout": estimator._layout_to_dict(),
+        "unit_interval": plain(unit_interval),
+        "feature_names": None if names is None else [str(name) for name in names],
+        "history": plain_history(net.history),
+        "seed": int(net.seed),
+        "batch_size": int(net.batch_size),
+    }
+
+
+def _structure(estimator) -> dict[str, Any]:
+    names = [name for name in estimator._structure if name not in _OF_TRAINING]
+    return {name: plain(getattr(estimator, name)) for name in names}
+
+
+def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, Any]) -> None:
+    """Make a net, and keep it if all of the file fits."""
+    name = type(estimator).__name__
+    try:
+        if metadata["class"] != name:
+            raise ValueError(
+                f"{where} holds the weights of a {metadata['class']}, and this is a {name}. Load "
+                f"it into a {metadata['class']}."
+            )
+        own, theirs = _structure(estimator), metadata["structure"]
+        different = [
+            f"{parameter}={theirs.get(parameter)!r} there and {own[parameter]!r} here"
+            for parameter in own
+            if theirs.get(parameter) != own[parameter]
+        ]
+        if different:
+            raise ValueError(
+                f"{where} is of another network than the parameters of this {name} describe: "
+                f"{', '.join(different)}. Set them as they are there, by set_params."
+            )
+        layout = estimator._layout_from_dict(metadata["layout"], preprocessors)
+        net = estimator._new_net(
+            layout,
+            metadata["unit_interval"],
+            seed=metadata["seed"],
+            batch_size=metadata["batch_size"],
+        )
+        different = module_differences(net.module_, tensors)
+        if different:
+            raise ValueError(
+                f"{where} does not fit the network that the parameters of this {name} make: "
+                f"{'; '.join(different)}. Give the encoder and decoder that were fitted."
+            )
+        set_module(net.module_, tensors)
+        if "optimizer" in metadata:
+            set_optimizer(net.optimizer_, tensors, metadata["optimizer"])
+        set_history(net.history, metadata["history"])
+        names = metadata["feature_names"]
+        names = None if names is None else np.asarray(names, dtype=object)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f"{where} has metadata that this version does not understand ({error!r}). Save the "
+            "weights anew."
+        ) from error
+    net.module_.eval()
+    estimator._keep(net, layout, names)
+
+
+# ---------------------------------------------------------------- skops
+
+
+def plain_state(estimator) -> dict[str, Any]:
+    """The state of an estimator in plain parts: parameters, and what was fitted as bytes.
+
+    Parameters
+    ----------
+    estimator : SSLTransformer
+        Fitted or not.
+
+    Returns
+    -------
+    state : dict
+        Without a net: what :func:`set_plain_state` takes.
+    """
+    state = {name: v for name, v in estimator.__dict__.items() if name not in _PACKED}
+    modules = [n for n, v in estimator.get_params(deep=False).items() if _holds_module(v)]
+    if modules:
+        raise ValueError(
+            f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
+            "is code. Give a function that makes it, save_weights, or use joblib and load only "
+            "files that you trust."
+        )
+    if "net_" in estimator.__dict__:
+        estimator._check_structure()
+        tensors, metadata = _described(estimator)
+        moments, metadata["optimizer"] = optimizer_parts(estimator.net_.optimizer_)
+        state["_packed"] = pack({**tensors, **moments}, metadata)
+        state["_fitted_preprocessors"] = estimator._preprocessors(estimator.layout_)
+    return state
+
+
+def _holds_module(value) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_module, value))
+    if isinstance(value, dict):
+        return any(map(_holds_module, value.values()))
+    return isinstance(value, nn.Module)
+
+
+def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> None:
+    """Give an estimator, which has its parameters, what was fitted.
+
+    Parameters
+    ----------
+    estimator : SSLTransformer
+        To be changed.
+    packed : bytes
+        From :func:`plain_state`.
+    preprocessors : dict of str to transformer
+        Fitted, of the modalities that have one.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are damaged, or do not fit the parameters.
+    """
+    estimator._validate_params()
+    try:
+        resolve_device(estimator.device)
+    except ValueError as error:
+        warnings.warn(f"{error} It is loaded on the CPU.", UserWarning)
+        estimator.device = "cpu"
+    tensors, metadata = unpack(packed, "The file", "weights")
+    _restore(estimator, tensors, metadata, "The file", preprocessors)
+
+
+# ---------------------------------------------------------------- ONNX
+
+
+class _FromRows(nn.Module):
+    """What a network makes of rows as users give them."""
+
+    def __init__(self, module, layout, represent):
+        super().__init__()
+        self.module = module
+        self.layout = layout
+        self.represent = represent
+
+    def forward(self, rows):
+        return self.represent(self.layout.to_network(rows)).float()
+
+
+def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
+    """Write a network, from rows to their representation, as an ONNX file.
+
+    Parameters
+    ----------
+    estimator : SSLTransformer
+        Fitted.
+    path : path-like
+        Where to.
+    layout : Layout
+        Of the rows that it is to take.
+    represent : callable
+        From a batch in network layout to representations.
+
+    Raises
+    ------
+    ValueError
+        If the network does what ONNX cannot say.
+    """
+    need("onnx")
+    module = _FromRows(estimator.module_, layout, represent).eval()
+    # Two rows, lest what is right for a single row alone be taken for a rule.
+    dtype = torch.uint8 if layout.pixels else torch.float32
+    rows = torch.zeros(2, *layout.row_shape, dtype=dtype, device=estimator.net_.device)
+    file = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            # The exporter that goes by torch.export takes ten times as long, and says no more.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            # What torch's own layers check of a batch is right for any batch.
+            warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="torch")
+            torch.onnx.export(
+                module,
+                (rows,),
+                file,
+                dynamo=False,
+                opset_version=ONNX_OPSET,
+                input_names=["rows"],
+                output_names=["representation"],
+                dynamic_axes={"rows": {0: "n"}, "representation": {0: "n"}},
+            )
+    except (RuntimeError, NotImplementedError, torch.onnx.errors.OnnxExporterError) as error:
+        raise ValueError(
+            f"The encoder of this {type(estimator).__name__} does what ONNX cannot say: {error}"
+        ) from error
+    write_whole(path, file.getvalue())

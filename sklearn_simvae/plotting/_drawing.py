@@ -1,0 +1,209 @@
+"""What the displays share in drawing: axes, and rows as images, lines or bars."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sklearn_simvae._validation import in_unit_interval
+from sklearn_simvae.views import Layout
+
+# Ten colours that colour-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
+# Visualization", arXiv 2107.02270.
+PALETTE = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+
+# Of a figure, in inches, unless its parts become too small to see.
+_MAX_WIDTH, _MAX_HEIGHT = 10.0, 8.0
+_MIN_SCALE, _MAX_SCALE = 0.6, 1.3
+
+
+def require_matplotlib(name: str) -> None:
+    """Raise where matplotlib is not installed.
+
+    Parameters
+    ----------
+    name : str
+        What needs it.
+
+    Raises
+    ------
+    ImportError
+        With the extra to install.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'{name} needs matplotlib: pip install "sklearn-simvae[plot]".'
+        ) from error
+
+
+def make_axes(n_rows: int, n_columns: int, ax, figsize: tuple[float, float], **shared):
+    """Axes in a grid: in a new figure, or in the place of one that is given.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Of the grid.
+    ax : matplotlib Axes or None
+        To be divided; used as it is where one is enough. A title that it has stays, above the
+        parts. None makes a figure.
+    figsize : (float, float)
+        Of a new figure, in inches.
+    **shared : object
+        As for :func:`matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Where they are.
+    axes : ndarray of Axes of shape (n_rows, n_columns)
+        The grid.
+
+    Raises
+    ------
+    ValueError
+        If `ax` is not part of a grid, and so cannot be divided.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        return plt.subplots(
+            n_rows, n_columns, figsize=figsize, layout="constrained", squeeze=False, **shared
+        )
+    if n_rows * n_columns == 1:
+        return ax.figure, np.array([[ax]], dtype=object)
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            "ax must be a subplot, to be divided into several axes; got axes that were placed by "
+            "hand. Make it by plt.subplots or figure.add_subplot."
+        )
+    ax.set_axis_off()
+    axes = place.subgridspec(n_rows, n_columns).subplots(squeeze=False, **shared)
+    # It would stand in the midst of the parts: a line above their own titles, it does not.
+    title = ax.get_title()
+    if title:
+        ax.set_title("")
+        axes[0, 0].set_title(f"{title}\n", loc="left")
+    # New axes become the current ones of their figure.
+    ax.figure.sca(ax)
+    return ax.figure, axes
+
+
+def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
+    """Rows as matplotlib takes them.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (k, ...)
+        In the layout that an estimator was fitted on, flat or shaped.
+    layout : Layout
+        What a row is.
+
+    Returns
+    -------
+    x : ndarray of float32
+        Images of shape (k, H, W) or (k, H, W, C), series (k, length, channels), vectors (k, d).
+        Pixels are scaled to [0, 1].
+    """
+    x = layout.to_network(torch.from_numpy(np.array(rows))).numpy()
+    if layout.kind == "vector":
+        return x
+    x = np.moveaxis(x, 1, -1)
+    return x[..., 0] if layout.kind == "image" and x.shape[-1] == 1 else x
+
+
+def draw_rows(
+    x: np.ndarray,
+    kind: str,
+    n_columns: int,
+    *,
+    ax=None,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    row_kw: dict | None = None,
+):
+    """Draw rows in a grid, line after line, all on one scale.
+
+    Parameters
+    ----------
+    x : ndarray of shape (k, ...)
+        As :func:`to_drawable` gives.
+    kind : {"image", "series", "vector"}
+        What a row is.
+    n_columns : int
+        Of the grid.
+    ax : matplotlib Axes, default=None
+        To be divided. None makes a figure.
+    row_labels, column_labels : sequence of str
+        At the left and at the top of the grid.
+    row_kw : dict, default=None
+        Keyword arguments of `imshow`, `plot` or `stairs`, by the kind.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Where they are.
+    axes : ndarray of Axes of shape (n_rows, n_columns)
+        The grid. What is too many at its end is not visible.
+    artists : ndarray of object of shape (n_rows, n_columns)
+        An AxesImage, a list of Line2D or a StepPatch for each row, None at the end.
+    """
+    n_rows = -(-len(x) // n_columns)
+    image = kind == "image"
+    width, height = (1.0, x.shape[1] / x.shape[2]) if image else (1.8, 1.2)
+    scale = min(_MAX_WIDTH / (n_columns * width), _MAX_HEIGHT / (n_rows * height))
+    scale = np.clip(scale, _MIN_SCALE, _MAX_SCALE)
+    figsize = (
+        n_columns * width * scale + (0.9 if row_labels else 0.1),
+        n_rows * height * scale + (0.3 if column_labels else 0.1),
+    )
+    share = {} if image else {"sharex": True, "sharey": True}
+    figure, axes = make_axes(n_rows, n_columns, ax, figsize, **share)
+    draw = _draw_images if image else _draw_series if kind == "series" else _draw_vectors
+    artists = np.full(axes.size, None, dtype=object)
+    for place, artist in enumerate(draw(axes.flat, x, row_kw or {})):
+        artists[place] = artist
+    for empty in axes.flat[len(x) :]:
+        empty.set_visible(False)
+    for one, label in zip(axes[:, 0], row_labels, strict=bool(row_labels)):
+        one.set_ylabel(label, rotation=0, ha="right", va="center")
+    for one, label in zip(axes[0], column_labels, strict=bool(column_labels)):
+        one.set_title(label, fontsize="medium")
+    return figure, axes, artists.reshape(axes.shape)
+
+
+def _draw_images(axes, x, row_kw):
+    if not in_unit_interval(x):
+        low, high = x.min(), x.max()
+        x = (x - low) / ((high - low) or 1)
+    settings = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest", **row_kw}
+    for ax, image in zip(axes, x, strict=False):
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        yield ax.imshow(image, **settings)
+
+
+def _draw_series(axes, x, row_kw):
+    for ax, series in zip(axes, x, strict=False):
+        _few_ticks(ax)
+        yield ax.plot(series, **{"linewidth": 1, **row_kw})
+
+
+def _draw_vectors(axes, x, row_kw):
+    edges = np.arange(x.shape[1] + 1) - 0.5
+    for ax, values in zip(axes, x, strict=False):
+        _few_ticks(ax)
+        yield ax.stairs(values, edges, **{"fill": True, **row_kw})
+
+
+def _few_ticks(ax):
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.tick_params(labelsize="small")

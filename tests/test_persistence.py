@@ -1,0 +1,534 @@
+"""What was fitted is kept in files, whole, and comes back as it was."""
+
+import builtins
+import functools
+import io
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import skops.io
+import torch
+from conftest import METHODS, ONE_KIND, TINY, TWO, n_outputs, one_kind, tiny
+from numpy.testing import assert_array_equal
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from torch import nn
+
+from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
+from sklearn_simvae import _files as files
+from sklearn_simvae.persistence import ONNX_OPSET, read_metadata, trusted_types
+from sklearn_simvae.views import Compose, FeatureCorruption, FeatureMasking
+
+
+@pytest.fixture(scope="module")
+def X(digits):
+    return digits[0][:64]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "file"
+
+
+@pytest.fixture(scope="module")
+def fitted(X):
+    """A SimVAE, which no test changes."""
+    return tiny("SimVAE").fit(X)
+
+
+def mlp(input_shape, n_outputs, width=12):
+    return nn.Sequential(nn.Linear(input_shape[0], width), nn.ReLU(), nn.Linear(width, n_outputs))
+
+
+def copied(data, **changes):
+    """A file of ours with other metadata, and a checksum that is right."""
+    tensors, metadata = files.unpack(data, "it", "weights")
+    text = json.dumps({**metadata, **changes})
+    header = {"sklearn_simvae": text, "sha256": files._digest(tensors, text)}
+    return files.need("safetensors.torch").save(tensors, header)
+
+
+# ---------------------------------------------------------------- weights
+
+
+def test_weights_come_back_bit_for_bit(make, X, path):
+    estimator = make().fit(X)
+    estimator.save_weights(path)
+    other = make(random_state=1)
+    assert other.load_weights(path) is other
+    assert_array_equal(other.transform(X), estimator.transform(X))
+    assert other.history_ == estimator.history_ and other.n_iter_ == 2
+    assert other.n_features_in_ == estimator.n_features_in_
+    assert list(other.get_feature_names_out()) == list(estimator.get_feature_names_out())
+    for name in ("score", "project", "score_samples"):
+        if hasattr(estimator, name):
+            assert_array_equal(getattr(other, name)(X), getattr(estimator, name)(X))
+
+
+def test_training_goes_on_from_weights(make, X, path):
+    make().fit(X).save_weights(path)
+    other = make(warm_start=True).load_weights(path)
+    Z = other.transform(X)
+    assert other.partial_fit(X).n_iter_ == 3 and other.fit(X).n_iter_ == 5
+    assert np.abs(other.transform(X) - Z).max() > 1e-6
+
+
+VARIANTS = {
+    "hidden": SimVAE(**TINY, representation="hidden"),
+    "learned noise": SimVAE(**TINY, noise_variance="learned"),
+    "bernoulli": SimVAE(**TINY, likelihood="bernoulli"),
+    "memory bank": InstanceDiscrimination(**TINY, memory_bank=True),
+    "images": SimVAE(**TINY, input_shape=(8, 8), encoder="conv"),
+    "series": SimCLR(**TINY, input_shape=(32, 2)),
+    "factory": SimVAE(**TINY, encoder=mlp, decoder=functools.partial(nn.Linear, out_features=64)),
+    "module": SimVAE(**TINY, encoder=mlp((64,), 6)),
+    "modalities": CLIP(**TINY, modalities=TWO, projection_sizes=(8,)),
+    "noise by modality": MultimodalSimVAE(**TINY, modalities=TWO, noise_variance={"even": 0.1}),
+}
+VARIANTS["factory"].decoder = lambda n_components, shape: nn.Linear(n_components, shape[0])
+
+
+@pytest.mark.parametrize("estimator", VARIANTS.values(), ids=VARIANTS)
+def test_weights_of_variants_come_back(estimator, X, path):
+    estimator.fit(X).save_weights(path)
+    other = type(estimator)(**estimator.get_params(deep=False)).load_weights(path)
+    assert_array_equal(other.transform(X), estimator.transform(X))
+    if hasattr(estimator, "score"):
+        assert other.score(X) == estimator.score(X)
+
+
+def test_layout_and_scale_of_pixels_come_back(sprites, path):
+    estimator = tiny("SimVAE").fit(sprites)
+    estimator.save_weights(path)
+    other = tiny("SimVAE").load_weights(path)
+    assert other.layout_ == estimator.layout_ and other.layout_.pixels
+    Z = estimator.transform(sprites)
+    assert_array_equal(other.transform(sprites), Z)
+    assert_array_equal(other.inverse_transform(Z), estimator.inverse_transform(Z))
+
+
+def test_feature_names_come_back(X, path):
+    table = pd.DataFrame(X).add_prefix("pixel ")
+    tiny("VAE").fit(table).save_weights(path)
+    other = tiny("VAE").load_weights(path)
+    assert list(other.feature_names_in_) == list(table.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        other.transform(table.add_prefix("other "))
+
+
+def test_loading_replaces_a_former_fit(X, path, fitted):
+    fitted.save_weights(path)
+    table = pd.DataFrame(np.tile(X, 2)).add_prefix("pixel ")
+    other = tiny("SimVAE").fit(table).load_weights(path)
+    assert_array_equal(other.transform(X), fitted.transform(X))
+    assert not hasattr(other, "feature_names_in_") and other.n_features_in_ == 64
+
+
+def test_file_tells_what_it_holds_and_names_no_device(fitted, path):
+    fitted.save_weights(path)
+    metadata = read_metadata(path)
+    assert metadata["class"] == "SimVAE" and metadata["params"]["hidden_layer_sizes"] == [16]
+    assert [row["epoch"] for row in metadata["history"]] == [1, 2]
+    assert metadata["params"].pop("device") == "auto"
+    assert not {"cuda", "cpu", "mps"} & set(json.dumps(metadata).replace('"', " ").split())
+
+
+def test_settings_of_training_alone_may_differ(X, fitted, path):
+    fitted.save_weights(path)
+    params = {"optimizer": "sgd", "weight_decay": 0.1, "lr": 0.1, "max_epochs": 7}
+    other = tiny("SimVAE", **params).load_weights(path)
+    assert_array_equal(other.transform(X), fitted.transform(X))
+    other.partial_fit(X)
+
+
+# ---------------------------------------------------------------- weights of something else
+
+
+OTHERS = {
+    "class": ("VAE", {}, "holds the weights of a SimVAE, and this is a VAE"),
+    "width": ("SimVAE", {"n_components": 4}, "n_components=3 there and 4 here"),
+    "layers": (
+        "SimVAE",
+        {"hidden_layer_sizes": (8, 4)},
+        r"hidden_layer_sizes=\[16\] there and \[8, 4\] here",
+    ),
+    "noise": ("SimVAE", {"noise_variance": "learned"}, "noise_variance=0.01 there"),
+    "own encoder": ("SimVAE", {"encoder": mlp}, r"encoder='auto' there and '\(own code\)' here"),
+}
+
+
+@pytest.mark.parametrize("name, params, message", OTHERS.values(), ids=OTHERS)
+def test_weights_of_another_network_are_refused(X, fitted, path, name, params, message):
+    fitted.save_weights(path)
+    other = tiny(name, **params).fit(X)
+    Z, history = other.transform(X), other.history_
+    with pytest.raises(ValueError, match=message):
+        other.load_weights(path)
+    assert_array_equal(other.transform(X), Z)
+    assert other.history_ is history
+
+
+def test_own_encoders_are_held_against_the_shapes_of_the_weights(X, path):
+    tiny("SimVAE", encoder=mlp).fit(X).save_weights(path)
+    wider = tiny("SimVAE", encoder=functools.partial(mlp, width=20))
+    with pytest.raises(
+        ValueError,
+        match=r"encoder.0.weight is \(12, 64\) of float32 in the file and \(20, 64\) of float32 in",
+    ):
+        wider.load_weights(path)
+    deeper = tiny("SimVAE", encoder=lambda shape, n: nn.Sequential(nn.Identity(), mlp(shape, n)))
+    with pytest.raises(ValueError, match=r"encoder.0.bias of the file is not in the network"):
+        deeper.load_weights(path)
+    assert not hasattr(wider, "net_") and not hasattr(deeper, "net_")
+
+
+def test_weights_that_the_parameters_no_longer_describe_are_not_saved(X, path):
+    estimator = tiny("SimVAE").fit(X).set_params(n_components=5)
+    with pytest.raises(ValueError, match="n_components changed since"):
+        estimator.save_weights(path)
+    assert not path.exists()
+
+
+def test_unfitted_estimators_have_nothing_to_save(path):
+    with pytest.raises(ValueError, match="not fitted"):
+        tiny("SimVAE").save_weights(path)
+    with pytest.raises(ValueError, match="not fitted"):
+        tiny("SimVAE").to_onnx(path)
+
+
+# ---------------------------------------------------------------- damaged and hostile files
+
+
+class Hostile:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('the file ran code')",)
+
+
+def hostile_torch_file():
+    file = io.BytesIO()
+    torch.save(Hostile(), file)
+    return file.getvalue()
+
+
+def safetensors_of_others(metadata=None):
+    return files.need("safetensors.torch").save({"a": torch.zeros(2)}, metadata)
+
+
+DAMAGE = {
+    "pickle": (lambda data: pickle.dumps(Hostile()), "damaged"),
+    "torch file": (lambda data: hostile_torch_file(), "damaged"),
+    "pickle in the metadata": (
+        lambda data: safetensors_of_others({"sklearn_simvae": pickle.dumps(Hostile(), 0).decode()}),
+        "not one that sklearn_simvae wrote",
+    ),
+    "empty": (lambda data: b"", "damaged"),
+    "cut short": (lambda data: data[:-1], "damaged"),
+    "cut in its header": (lambda data: data[:100], "damaged"),
+    "longer": (lambda data: data + b"more", "damaged"),
+    "one bit of a weight": (lambda data: data[:-4] + bytes([data[-4] ^ 1]) + data[-3:], "checksum"),
+    "metadata": (lambda data: data.replace(b"SimVAE", b"BimVAE", 1), "checksum"),
+    "of others": (lambda data: safetensors_of_others(), "not one that sklearn_simvae wrote"),
+    "later format": (lambda data: copied(data, format=99), "in format 99, and this .* Install"),
+    "other kind": (lambda data: copied(data, kind="checkpoint"), "kind 'checkpoint', where"),
+    "no layout": (lambda data: copied(data, layout={}), "does not understand"),
+    "layout of another kind": (lambda data: copied(data, layout=[1, 2]), "does not understand"),
+    "no history": (lambda data: copied(data, history=3), "does not understand"),
+}
+
+
+@pytest.mark.parametrize("damage, message", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_files_are_refused_and_the_former_fit_survives(X, fitted, path, damage, message):
+    fitted.save_weights(path)
+    path.write_bytes(damage(path.read_bytes()))
+    other = tiny("SimVAE", random_state=1).fit(X)
+    Z = other.transform(X)
+    with pytest.raises(ValueError, match=message):
+        other.load_weights(path)
+    assert_array_equal(other.transform(X), Z)
+
+
+def test_files_of_an_older_format_are_brought_up(X, fitted, path, monkeypatch):
+    fitted.save_weights(path)
+    tensors, metadata = files.unpack(path.read_bytes(), "it", "weights")
+    # As if the names of weights had once had no prefix, and the class another key.
+    metadata["estimator"] = metadata.pop("class")
+    tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    text = json.dumps({**metadata, "format": 0, "version": "0.0"})
+    header = {"sklearn_simvae": text, "sha256": files._digest(tensors, text)}
+    path.write_bytes(files.need("safetensors.torch").save(tensors, header))
+    with pytest.raises(ValueError, match=r"sklearn-simvae 0.0 in format 0, .* no longer reads"):
+        tiny("SimVAE").load_weights(path)
+
+    def from_0(tensors, metadata):
+        tensors = {f"module.{name}": tensor for name, tensor in tensors.items()}
+        return tensors, {**metadata, "class": metadata["estimator"]}
+
+    monkeypatch.setitem(files.MIGRATIONS, 0, from_0)
+    other = tiny("SimVAE").load_weights(path)
+    assert_array_equal(other.transform(X), fitted.transform(X))
+
+
+# ---------------------------------------------------------------- whole or not at all
+
+
+def refuse(*args, **kwargs):
+    raise OSError(28, "No space left on device")
+
+
+SAVE = {
+    "weights": lambda estimator, path: estimator.save_weights(path),
+    "onnx": lambda estimator, path: estimator.to_onnx(path),
+}
+
+
+@pytest.mark.parametrize("save", SAVE.values(), ids=SAVE)
+@pytest.mark.parametrize("step", ["open", "os.fsync", "os.replace"])
+def test_file_that_cannot_be_written_leaves_the_old_one(fitted, path, monkeypatch, save, step):
+    path.write_bytes(b"what was there before")
+    monkeypatch.setattr(f"sklearn_simvae._files.{step}", refuse, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        save(fitted, path)
+    assert path.read_bytes() == b"what was there before"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_folder_that_is_not_there_is_named(fitted, path):
+    with pytest.raises(FileNotFoundError, match="file"):
+        fitted.save_weights(path / "in" / "none")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_read_only_folder_is_refused(fitted, path):
+    path.parent.chmod(0o500)
+    with pytest.raises(PermissionError):
+        fitted.save_weights(path)
+
+
+def test_a_reader_never_sees_a_part(path, monkeypatch):
+    files.write_whole(path, b"old" * 100)
+    seen = []
+
+    def replace(part, target, whole=os.replace):
+        seen.append(Path(target).read_bytes() == b"old" * 100)
+        whole(part, target)
+        seen.append(Path(target).read_bytes() == b"new" * 100)
+
+    monkeypatch.setattr("sklearn_simvae._files.os.replace", replace)
+    files.write_whole(path, b"new" * 100)
+    assert seen == [True, True] and list(path.parent.iterdir()) == [path]
+
+
+def test_extra_is_named_where_it_is_missing(fitted, path, monkeypatch):
+    def without(name, *args, found=builtins.__import__, **kwargs):
+        if name.partition(".")[0] == "safetensors":
+            raise ImportError(name)
+        return found(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"needs safetensors.*sklearn-simvae\[persistence\]"):
+        fitted.save_weights(path)
+
+
+# ---------------------------------------------------------------- skops
+
+
+def through_skops(estimator, path):
+    skops.io.dump(estimator, path)
+    return skops.io.load(path, trusted=trusted_types())
+
+
+def test_skops_files_come_back_and_go_on_as_the_original_does(make, X, path):
+    estimator = make(warm_start=True).fit(X)
+    other = through_skops(estimator, path)
+    assert skops.io.get_untrusted_types(file=path) == [
+        f"{type(estimator).__module__}.{type(estimator).__name__}"
+    ]
+    assert repr(other) == repr(estimator) and other.history_ == estimator.history_
+    assert_array_equal(other.transform(X), estimator.transform(X))
+    # Not the weights alone: the optimiser goes on too.
+    assert_array_equal(other.fit(X).transform(X), estimator.fit(X).transform(X))
+    assert_array_equal(other.partial_fit(X).transform(X), estimator.partial_fit(X).transform(X))
+
+
+def test_skops_takes_pipelines_with_augmentations_and_names(X, path):
+    table = pd.DataFrame(X).add_prefix("pixel ")
+    augmentation = Compose([FeatureCorruption(p=0.2), FeatureMasking(p=0.1)])
+    pipeline = make_pipeline(StandardScaler(), tiny("SimVAE", augmentation=augmentation))
+    pipeline.set_output(transform="pandas").fit(table)
+    pd.testing.assert_frame_equal(
+        through_skops(pipeline, path).transform(table), pipeline.transform(table)
+    )
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ONE_KIND])
+def test_skops_keeps_preprocessors_and_weights_alone_do_not(X, path, method):
+    rows = {"text": ["warm and dry", "cold", "cold and wet", "wet"] * 8, "numbers": X[:32]}
+    modalities = [("text", "mlp"), ("numbers", "auto")]
+    params = {"modalities": modalities, "preprocessing": [("text", TfidfVectorizer())]}
+    estimator = tiny(method, **params).fit(rows)
+    Z = estimator.transform(rows)
+    assert_array_equal(through_skops(estimator, path).transform(rows), Z)
+
+    estimator.save_weights(path)
+    with pytest.raises(ValueError, match=r"'text' \(TfidfVectorizer\).*skops or joblib"):
+        tiny(method, **params).load_weights(path)
+    assert_array_equal(estimator.partial_fit(rows).load_weights(path).transform(rows), Z)
+
+
+def test_skops_keeps_unfitted_estimators(make, path):
+    estimator = make()
+    other = through_skops(estimator, path)
+    assert repr(other) == repr(estimator) and not hasattr(other, "net_")
+
+
+def test_skops_asks_for_what_is_not_of_this_package(X, path):
+    estimator = tiny("SimVAE", optimizer=torch.optim.RMSprop).fit(X)
+    skops.io.dump(estimator, path)
+    with pytest.raises(TypeError, match="RMSprop"):
+        skops.io.load(path, trusted=trusted_types())
+    trusted = [*trusted_types(), "torch.optim.rmsprop.RMSprop"]
+    other = skops.io.load(path, trusted=trusted)
+    assert_array_equal(other.partial_fit(X).transform(X), estimator.partial_fit(X).transform(X))
+
+
+def test_skops_refuses_modules_and_says_what_else_there_is(X, path):
+    for estimator in (
+        tiny("SimVAE", encoder=mlp((64,), 6)),
+        tiny("CLIP", modalities=[("a", mlp((32,), 3), slice(32)), ("b", "mlp", slice(32, 64))]),
+    ):
+        with pytest.raises(ValueError, match=r"torch module.*joblib"):
+            skops.io.dump(estimator.fit(X), path)
+
+
+def test_skops_refuses_what_the_parameters_no_longer_describe(X, path):
+    estimator = tiny("SimVAE").fit(X).set_params(weight_decay=0.1)
+    with pytest.raises(ValueError, match="weight_decay changed since"):
+        skops.io.dump(estimator, path)
+
+
+def test_skops_loads_on_the_cpu_what_was_trained_elsewhere(X, fitted, path):
+    estimator = pickle.loads(pickle.dumps(fitted)).set_params(device="cuda:99")
+    skops.io.dump(estimator, path)
+    with pytest.warns(UserWarning, match="'cuda:99' is not available.*on the CPU"):
+        other = skops.io.load(path, trusted=trusted_types())
+    assert_array_equal(other.transform(X), fitted.transform(X))
+    other.partial_fit(X)
+
+
+def test_hostile_pickle_in_a_skops_file_is_refused(X, fitted, path, tmp_path):
+    skops.io.dump(fitted, path)
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    blobs = [name for name in contents if name != "schema.json"]
+    assert blobs
+    evil = tmp_path / "evil"
+    with zipfile.ZipFile(evil, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, pickle.dumps(Hostile()) if name in blobs else content)
+    with pytest.raises(ValueError, match="damaged"):
+        skops.io.load(evil, trusted=trusted_types())
+
+
+def test_trusted_types_are_ours_and_run_no_code_of_a_file():
+    for name in trusted_types():
+        module, _, kind = name.rpartition(".")
+        assert module.startswith("sklearn_simvae.")
+        kind = getattr(__import__(module, fromlist=[kind]), kind)
+        assert isinstance(kind, type)
+    # A checkpoint would write to wherever the file says.
+    assert not [name for name in trusted_types() if "training" in name]
+
+
+# ---------------------------------------------------------------- ONNX
+
+
+def run_onnx(path, rows):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["representation"], {"rows": rows})[0]
+
+
+def assert_onnx_is_transform(estimator, path, rows, **kwargs):
+    estimator.to_onnx(path, **kwargs)
+    for part in (rows, rows[:1]):
+        made, Z = run_onnx(path, part), estimator.transform(part, **kwargs)
+        assert made.dtype == np.float32 and made.shape == Z.shape
+        np.testing.assert_allclose(made, Z, atol=1e-4)
+
+
+@one_kind
+def test_onnx_gives_what_transform_gives(make, X, path):
+    assert_onnx_is_transform(make().fit(X), path, X)
+
+
+def images(channels_last=False):
+    X = np.random.default_rng(0).integers(0, 256, (12, 3, 16, 16), dtype=np.uint8)
+    return np.ascontiguousarray(X.transpose(0, 2, 3, 1)) if channels_last else X
+
+
+def series():
+    return np.random.default_rng(0).normal(size=(12, 40, 2)).astype(np.float32)
+
+
+ENCODERS = {
+    "mlp, hidden": (SimVAE(representation="hidden", **TINY), series()[:, :, 0]),
+    "conv": (SimVAE(**TINY), images()),
+    "conv, hidden": (SimCLR(representation="hidden", **TINY), images() / np.float32(255)),
+    "channels last": (SimVAE(input_shape=(16, 16, 3), **TINY), images(channels_last=True)),
+    "flat": (SimVAE(input_shape=(3, 16, 16), **TINY), images().reshape(12, -1)),
+    "resnet18": (SimVAE(encoder="resnet18", **TINY), images()),
+    "conv1d": (SimVAE(input_shape=(40, 2), **TINY), series()),
+    "conv1d, flat": (SimCLR(input_shape=(40, 2), **TINY), series().reshape(12, -1)),
+    "own": (SimVAE(encoder=mlp, **TINY), series()[:, :, 0]),
+}
+
+
+@pytest.mark.parametrize("estimator, rows", ENCODERS.values(), ids=ENCODERS)
+def test_onnx_of_encoders_gives_what_transform_gives(estimator, rows, path):
+    assert_onnx_is_transform(estimator.set_params(max_epochs=1).fit(rows), path, rows)
+
+
+def test_onnx_says_its_operators_and_names(fitted, path):
+    fitted.to_onnx(path)
+    model = onnx.load(path)
+    onnx.checker.check_model(model)
+    assert [opset.version for opset in model.opset_import] == [ONNX_OPSET]
+    assert [tensor.name for tensor in model.graph.input] == ["rows"]
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ONE_KIND])
+def test_onnx_of_a_modality_gives_what_transform_gives_of_it(method, X, path):
+    params = {"modalities": TWO, "preprocessing": [("odd", MaxAbsScaler())]}
+    estimator = tiny(method, **params).fit(X)
+    parts = {"even": X[:, ::2], "odd": MaxAbsScaler().fit_transform(X[:, 1::2])}
+    for modality, rows in parts.items():
+        estimator.to_onnx(path, modality)
+        Z = estimator.transform(X, modality=modality)
+        np.testing.assert_allclose(run_onnx(path, rows), Z, atol=1e-4)
+    with pytest.raises(ValueError, match="no modality 'third'"):
+        estimator.to_onnx(path, "third")
+
+
+def test_what_onnx_cannot_say_is_refused(X, path):
+    class Odd(nn.Module):
+        def __init__(self, n_outputs):
+            super().__init__()
+            self.layer = nn.Linear(64, n_outputs)
+
+        def forward(self, x):
+            return self.layer(x) + torch.special.bessel_j0(x).mean()
+
+    estimator = tiny("SimVAE")
+    estimator.set_params(encoder=lambda shape, n: Odd(n_outputs(estimator))).fit(X)
+    path.write_bytes(b"what was there before")
+    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel"):
+        estimator.to_onnx(path)
+    assert path.read_bytes() == b"what was there before"
