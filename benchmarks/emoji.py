@@ -168,7 +168,7 @@ def make(method, train, valid, epochs, seed):
         return CLIP(**settings(), max_epochs=epochs, random_state=seed).fit(train)
     model = MultimodalSimVAE(
         **settings(),
-        style_variance=0.01,
+        style_variance=0.1,
         noise_variance={"image": 0.1, "text": 0.003},
         decoder="mlp",
         max_epochs=epochs,

@@ -184,6 +184,24 @@ def claims(runs_of):
     return rst(head, lines) + "\n"
 
 
+def emoji_page(path):
+    """Recall both ways and the linear probe, mean and standard deviation over seeds."""
+    found = defaultdict(list)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["method"], row["metric"]].append(float(row["value"]))
+    metrics = [f"{way}@{k}" for way in ("image to text", "text to image") for k in (1, 5, 10)]
+    methods = list(dict.fromkeys(method for method, _ in found))
+    lines = [
+        [method, str(len(found[method, "linear probe"]))]
+        + [number(found[method, metric]) for metric in [*metrics, "linear probe"]]
+        for method in methods
+    ]
+    chance = [number(found[methods[0], f"chance@{k}"]) for k in (1, 5, 10)]
+    lines.insert(0, ["chance", lines[0][1], *chance, *chance, ""])
+    return rst(["method", "seeds", *metrics, "linear probe"], lines)
+
+
 def main():
     root = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -195,6 +213,8 @@ def main():
     runs_of = {n: Runs(p) for n in names if (p := args.results / f"{n}.csv").exists()}
     for name, runs in runs_of.items():
         (args.output / f"{name}.inc").write_text(page(name, runs))
+    if (path := args.results / "emoji.csv").exists():
+        (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))
