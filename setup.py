@@ -50,7 +50,15 @@ setup(
     ],
     extras_require={
         "test": TEST,
-        "docs": [*PLOT, *DATA, "sphinx>=7.3", "sphinx-gallery>=0.16", "numpydoc>=1.7"],
+        "docs": [
+            *PLOT,
+            *DATA,
+            *EVALUATION,
+            "sphinx>=8",
+            "sphinx-gallery>=0.18",
+            "numpydoc>=1.8",
+            "pydata-sphinx-theme>=0.16",
+        ],
         "plot": PLOT,
         "data": DATA,
         "evaluation": EVALUATION,

@@ -1,7 +1,7 @@
 """
-=========================================
+==========================================
 One model, many methods: content and style
-=========================================
+==========================================
 
 In the model behind self-supervised learning, a sample has a *content*, and each of its views has a
 latent that *style* scatters around it. Every method pulls the latents of a sample's views together,

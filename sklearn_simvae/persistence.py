@@ -1,5 +1,6 @@
 """Keeping what was fitted: weights in safetensors, skops files and encoders in ONNX."""
 
+import copyreg
 import inspect
 import io
 import os
@@ -27,6 +28,7 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae.training import resolve_device
+from sklearn_simvae.views import Layout
 
 __all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
 
@@ -40,6 +42,125 @@ _PACKED = (
     *("net_", "layout_", "n_features_in_", "feature_names_in_", "history_", "n_iter_"),
     *("_fitted_structure", "_fitted_batch_size"),
 )
+
+
+class PersistenceMixin:
+    """How an estimator of this package is kept, for all of them."""
+
+    def save_weights(self, path: str | os.PathLike) -> None:
+        """Write the network's weights, and what is needed to build it again, to a file.
+
+        The file is in the safetensors format: numbers and text, from any device for any other.
+        Beside the weights it holds the history, the names of the features and the parameters as far
+        as they are not the user's own code, but not the optimiser's state.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, e.g. "model.safetensors". One that is there is replaced as a whole.
+
+        Raises
+        ------
+        ValueError
+            If parameters of the network changed since it was fitted.
+        OSError
+            If the file cannot be written; one that was there is as it was.
+
+        See Also
+        --------
+        load_weights : Reads it.
+        sklearn_simvae.persistence.read_metadata : What such a file says of itself.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_simvae import SimVAE
+        >>> X = load_iris().data
+        >>> vae = SimVAE(2, hidden_layer_sizes=(8,), max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     vae.save_weights(f"{folder}/vae.safetensors")
+        ...     other = SimVAE(2, hidden_layer_sizes=(8,))
+        ...     other = other.load_weights(f"{folder}/vae.safetensors")
+        >>> bool((other.transform(X) == vae.transform(X)).all())
+        True
+        """
+        save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike):
+        """Take the weights that :meth:`save_weights` wrote; nothing in the file is run.
+
+        The estimator is then as fitted: `transform`, scores and the history are those of the one
+        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimiser's
+        moments forgotten. Its parameters stay its own: those of the network must be those of the
+        file. An `encoder` or `decoder` that is not a name is held against the shapes of the
+        weights.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of something else, of a later format, or of another estimator
+            or network, with what differs. What was fitted before is then kept.
+        """
+        load_weights(self, path)
+        return self
+
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write the encoder, from rows to what `transform` gives, as an ONNX file.
+
+        It runs without Python or torch. Its input "rows" is float32 of shape `(n, ...)`, with rows
+        as `fit` saw them, or uint8 where that saw uint8 images, which are scaled inside; its output
+        "representation" is that of :meth:`transform`. Rows have no views axis. n is free.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, e.g. "encoder.onnx". One that is there is replaced as a whole.
+
+        Raises
+        ------
+        ValueError
+            If the encoder does what ONNX cannot say.
+        OSError
+            If the file cannot be written; one that was there is as it was.
+        """
+        check_is_fitted(self, "net_")
+        to_onnx(self, path, self.layout_, self._represent)
+
+    def __reduce_ex__(self, protocol):
+        # For pickle, joblib and copies: all objects as they are. __getstate__ is what skops sees.
+        return copyreg.__newobj__, (type(self),), self.__dict__.copy()
+
+    def __getstate__(self):
+        return plain_state(self)
+
+    def __setstate__(self, state):
+        state = dict(state)
+        packed = state.pop("_packed", None)
+        preprocessors = state.pop("_fitted_preprocessors", None)
+        super().__setstate__(state)
+        if packed is not None:
+            set_plain_state(self, packed, preprocessors)
+
+    def _layout_to_dict(self) -> dict:
+        return self.layout_.to_dict()
+
+    def _layout_from_dict(self, fields: dict, preprocessors: dict) -> Layout:
+        return Layout.from_dict(fields)
+
+    def _preprocessors(self, layout: Layout | None) -> dict:
+        """Fitted transformers by name, without which a layout reads no data."""
+        return {}
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
