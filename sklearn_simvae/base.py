@@ -221,7 +221,8 @@ class SSLTransformer(
         if not reset:
             _check_feature_names(self, named(X), reset=False)
             self._check_structure()
-        checkpoint = find_checkpoint(check_callbacks(self.callbacks))
+        given_callbacks = check_callbacks(self.callbacks)
+        checkpoint = find_checkpoint(given_callbacks)
         X, layout, has_views = self._check_X(X, reset)
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
@@ -231,7 +232,7 @@ class SSLTransformer(
         seed = self._seed_of_fit(saved)
         if self.early_stopping:
             train, valid = split(samples, self.validation_fraction, seed)
-        callbacks = self._make_callbacks()
+        callbacks = self._make_callbacks(given_callbacks)
         if reset:
             net = self._make_net(train, callbacks, seed)
         else:
@@ -248,7 +249,7 @@ class SSLTransformer(
                 check_same_fit(saved, net.fit_description)
         net.monitor = functools.partial(self._watch_spread, watched)
         # A checkpoint has no use for single batches.
-        net.record_batches = len(check_callbacks(self.callbacks)) > bool(checkpoint)
+        net.record_batches = len(given_callbacks) > bool(checkpoint)
         net.lr_schedule = "constant" if partial else self.lr_schedule
         net.saved = saved
         try:
@@ -565,8 +566,8 @@ class SSLTransformer(
                 }
             )
 
-    def _make_callbacks(self) -> list:
-        callbacks = callbacks_of_process(check_callbacks(self.callbacks))
+    def _make_callbacks(self, given: list) -> list:
+        callbacks = callbacks_of_process(given)
         if self.early_stopping:
             callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
         # Last, when the others have seen the epoch.

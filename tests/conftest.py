@@ -1,6 +1,9 @@
 """Estimators, data and callbacks that the tests share."""
 
 import functools
+import re
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -25,6 +28,21 @@ from sklearn_simvae.datasets import make_sprites
 torch.set_num_threads(1)
 
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays():
+    """Close the figures of a test, where any can have been made."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+def code_blocks(page):
+    """The Python on a page of the documentation, in order."""
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
+    return [textwrap.dedent(block) for block in blocks]
+
 
 TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]
 

@@ -1,21 +1,14 @@
 """The code on the pages of the documentation runs, and does what they say."""
 
-import re
 import sys
-import textwrap
 import types
 from pathlib import Path
 
 import pytest
+from conftest import code_blocks
 from sklearn.utils.estimator_checks import check_estimator
 
 PAGE = Path(__file__).parent.parent / "docs" / "write_your_own_method.rst"
-
-
-def code_blocks(page):
-    """The Python on a page, in order."""
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
-    return [textwrap.dedent(block) for block in blocks]
 
 
 @pytest.fixture(scope="module")

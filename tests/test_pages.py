@@ -1,14 +1,12 @@
 """Every block of Python in the README and in the documentation runs."""
 
 import doctest
-import re
-import textwrap
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import code_blocks
 from sklearn.datasets import load_digits
 
 from sklearn_simvae import SimVAE
@@ -24,12 +22,6 @@ PAGES = [
     and not {"_build", "_templates", "api", "auto_examples"} & set(page.parts)
 ]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-
-
-def code_blocks(page):
-    """The Python on a page, in order, but for console sessions."""
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
-    return [textwrap.dedent(block) for block in blocks]
 
 
 def assumed():
@@ -79,7 +71,6 @@ def test_code_of_a_page_runs(page, short_fits, tmp_path, monkeypatch):
     names = assumed()
     for block in code_blocks(page):
         exec(compile(block, page.name, "exec"), names)
-    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -92,13 +92,28 @@ def callbacks_of_process(callbacks: list) -> list:
         All of them in the first process. In the others those that change the steps: skorch's
         GradientNormClipping, LRScheduler and ParamMapper, and what is derived of them.
     """
+    return [
+        item
+        for item in callbacks
+        if rank() == 0 or issubclass(callback_type(item), _OF_ALL_PROCESSES)
+    ]
 
-    def acts(item):
-        callback = item[1] if isinstance(item, tuple) else item
-        kind = callback if isinstance(callback, type) else type(callback)
-        return issubclass(kind, _OF_ALL_PROCESSES)
 
-    return [item for item in callbacks if rank() == 0 or acts(item)]
+def callback_type(item) -> type:
+    """The class of a callback.
+
+    Parameters
+    ----------
+    item : Callback, class of one, or (str, either)
+        As `callbacks` hold them.
+
+    Returns
+    -------
+    kind : type
+        The class.
+    """
+    callback = item[1] if isinstance(item, tuple) else item
+    return callback if isinstance(callback, type) else type(callback)
 
 
 def _silent(*args, **kwargs):

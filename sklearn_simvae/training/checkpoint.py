@@ -21,6 +21,7 @@ from sklearn_simvae._files import (
     unpack,
     write_whole,
 )
+from sklearn_simvae.training.callbacks import callback_type
 
 # What they know of the epochs before cannot be read off them.
 _NOT_RESUMED = (LRScheduler, ParamMapper)
@@ -173,14 +174,13 @@ def find_checkpoint(callbacks: list) -> Checkpoint | None:
     ValueError
         If there are several, or with it others that cannot be resumed.
     """
-    callbacks = [item[1] if isinstance(item, tuple) else item for item in callbacks]
-    found = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+    given = [item[1] if isinstance(item, tuple) else item for item in callbacks]
+    found = [callback for callback in given if isinstance(callback, Checkpoint)]
     if not found:
         return None
     if len(found) > 1:
         raise ValueError(f"callbacks hold {len(found)} checkpoints; give one.")
-    for callback in callbacks:
-        kind = callback if isinstance(callback, type) else type(callback)
+    for kind in map(callback_type, callbacks):
         if issubclass(kind, _NOT_RESUMED):
             raise ValueError(
                 f"A fit with a {kind.__name__} cannot be resumed as it was: what that knows of the "

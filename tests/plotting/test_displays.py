@@ -54,12 +54,6 @@ DIVIDED = [*GENERATIVE, "history", "views"]
 every_display = pytest.mark.parametrize("name", MAKE)
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
-
-
 def axes_of(display):
     return list(display.axes_.flat) if hasattr(display, "axes_") else [display.ax_]
 

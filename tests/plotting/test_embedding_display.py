@@ -20,12 +20,6 @@ FLAT = Z[:, :2]
 AS_IT_IS = FunctionTransformer()
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
-
-
 def colors_by_point(display):
     """The colour and the marker of each point, by where it is drawn."""
     found = {}

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.text import Text
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
@@ -14,12 +13,6 @@ from sklearn_simvae.evaluation import ResultTable, probe, style_probe
 from sklearn_simvae.plotting import ProbeDisplay
 
 METHODS = ["SimVAE", "VAE", "SimCLR"]
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 def content_row(method, value, seed=0, **more):

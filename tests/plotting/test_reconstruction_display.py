@@ -5,18 +5,11 @@ import pandas as pd
 import pytest
 from conftest import TINY
 from figures import as_decoded, as_seen, column_labels, data, drawn, every_kind, fitted, row_labels
-from matplotlib import pyplot as plt
 
 from sklearn_simvae import VAE
 from sklearn_simvae.plotting import ReconstructionDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 @every_kind

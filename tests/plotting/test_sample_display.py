@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from conftest import TINY
 from figures import as_decoded, column_labels, data, drawn, every_kind, fitted
-from matplotlib import pyplot as plt
 
 from sklearn_simvae import SimVAE
 from sklearn_simvae.plotting import SampleDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 @every_kind

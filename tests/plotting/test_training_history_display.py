@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from conftest import TINY
 from figures import data, fitted
-from matplotlib import pyplot as plt
 
 from sklearn_simvae import SimCLR, SimVAE
 from sklearn_simvae.plotting import TrainingHistoryDisplay
@@ -14,12 +13,6 @@ HISTORY = [
     {"epoch": 2, "loss": 2.0, "valid_loss": 3.5, "kl": 1.5, "lr": 0.1, "dur": 9.0},
     {"epoch": 3, "loss": 1.0, "kl": 2.0, "lr": 0.1, "dur": 9.0},
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 def test_terms_are_drawn_with_validation_where_it_was_recorded():

@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 from conftest import TINY
 from figures import as_decoded, column_labels, data, drawn, every_kind, fitted, row_labels
-from matplotlib import pyplot as plt
 from scipy.stats import norm
 
 from sklearn_simvae import VAE, SimVAE
 from sklearn_simvae.plotting import TraversalDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 @every_kind

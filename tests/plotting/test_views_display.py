@@ -5,7 +5,6 @@ import pytest
 import torch
 from conftest import TINY
 from figures import KINDS, as_decoded, as_seen, column_labels, data, drawn, every_kind, fitted
-from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,12 +14,6 @@ from sklearn_simvae.plotting import ViewsDisplay
 from sklearn_simvae.views import FeatureMasking, PerView
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays():
-    yield
-    plt.close("all")
 
 
 @every_kind
