@@ -42,6 +42,8 @@ from skorch.callbacks import (
 )
 from torch import nn
 
+from sklearn_simvae.training import SSLNet
+
 
 @pytest.fixture(params=[name for name in METHODS if name != "InstanceDiscrimination"])
 def make_continuing(request):
@@ -750,6 +752,23 @@ def test_a_gpu_learns_what_a_cpu_does_and_leaves_its_random_state_alone(make, di
     assert on_gpu.history_[-1]["loss"] == pytest.approx(on_cpu.history_[-1]["loss"], rel=0.1)
     restored = pickle.loads(pickle.dumps(on_gpu))
     np.testing.assert_array_equal(restored.transform(X), on_gpu.transform(X))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_step_never_waits_for_the_gpu(make, digits, precision, monkeypatch):
+    train_step = SSLNet.train_step
+
+    def strict_step(self, batch, **kwargs):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return train_step(self, batch, **kwargs)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(SSLNet, "train_step", strict_step)
+    make(device="cuda", precision=precision).fit(digits[0])
 
 
 def test_auto_precision_is_float32_for_small_networks(make, digits):

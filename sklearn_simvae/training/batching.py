@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sklearn_simvae.training.distributed import n_processes, own_part
+from sklearn_simvae.training.hardware import fits_on_device
 from sklearn_simvae.views.samples import Batch, Samples
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
@@ -38,6 +39,9 @@ def auto_batch_size(n_samples: int, largest: int = 256) -> int:
 
 class BatchLoader:
     """Iterate over samples in batches whose sizes differ by one at most.
+
+    A GPU with room for them is given all rows to learn from once; else each batch is pinned and
+    copied while the GPU is still at work on the one before.
 
     Where processes train together, each reads its own part of every batch: `indices` are those of
     the whole batch, `views` and `mask` those of the part.
@@ -75,6 +79,10 @@ class BatchLoader:
         self.device = torch.device(device)
         self.shuffle = shuffle
         self.seed = 0
+        self._resident = None
+        # What is on disk stays there. Rows to validate on are few.
+        if shuffle and type(samples.X) is np.ndarray and fits_on_device(samples.X, self.device):
+            self._resident = torch.from_numpy(samples.read(slice(None))).to(self.device)
 
     def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)
@@ -85,9 +93,15 @@ class BatchLoader:
         order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
         # Even parts rather than a small last batch, whose gradient would be the noisiest.
         for which in np.array_split(order, len(self)):
-            rows, mask = self.samples.take(which, rng, own_part(len(which)) if together else None)
+            own = own_part(len(which)) if together else None
+            indices, mask = self.samples.draw(which, rng, own)
             mask = None if mask is None else self._to_device(mask)
-            yield Batch(self._to_device(rows), mask, self._to_device(which))
+            yield Batch(self._rows(indices), mask, self._to_device(which))
+
+    def _rows(self, indices: np.ndarray) -> Tensor:
+        if self._resident is None:
+            return self._to_device(self.samples.read(indices))
+        return self._resident[self._to_device(indices)]
 
     def _to_device(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array)

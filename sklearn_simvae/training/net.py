@@ -23,7 +23,7 @@ from sklearn_simvae.training.distributed import (
     sum_over_processes,
     synchronise_batch_norm,
 )
-from sklearn_simvae.training.hardware import isolated_random_state
+from sklearn_simvae.training.hardware import isolated_random_state, lay_out
 from sklearn_simvae.training.schedules import lr_factor
 
 
@@ -139,8 +139,11 @@ class SSLNet(NeuralNet):
 
     def initialize(self):
         """Build the module and the optimiser, with weights fixed by the seed."""
-        with isolated_random_state(self._epoch_seeds(0)[0], torch.device(self.device)):
-            return super().initialize()
+        device = torch.device(self.device)
+        with isolated_random_state(self._epoch_seeds(0)[0], device):
+            super().initialize()
+        lay_out(self.module_, device)
+        return self
 
     def train_epochs(self, train, valid, epochs: int, begin=None) -> "SSLNet":
         """Train for some epochs.

@@ -99,13 +99,13 @@ class Samples:
             self.X, self.layout, self.has_views, self.groups, self.n_views, self.indices[which]
         )
 
-    def take(
+    def draw(
         self,
         which: np.ndarray,
         rng: np.random.Generator | None = None,
         part: slice | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Read a batch of samples.
+        """Choose the rows of a batch of samples.
 
         Parameters
         ----------
@@ -118,8 +118,8 @@ class Samples:
 
         Returns
         -------
-        rows : ndarray of shape (batch, n_views, ...) or, where views are to be made, (batch, ...)
-            As X holds them, but in the machine's byte order and a type that torch has.
+        indices : ndarray of int of shape (batch,) or, of groups, (batch, n_views)
+            Rows of X.
         mask : ndarray of bool of shape (batch, n_views) or None
             False where a group has fewer rows than others.
         """
@@ -128,8 +128,45 @@ class Samples:
             indices, mask = self.groups.draw(indices, self.n_views, rng)
         if part is not None:
             indices, mask = indices[part], None if mask is None else mask[part]
+        return indices, mask
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Read rows of X.
+
+        Parameters
+        ----------
+        indices : ndarray of int
+            Which, as :meth:`draw` chooses them.
+
+        Returns
+        -------
+        rows : ndarray of shape (*indices.shape, ...)
+            As X holds them, but in the machine's byte order and a type that torch has.
+        """
         rows = np.asarray(self.X[indices])
-        return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False), mask
+        return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
+
+    def take(
+        self, which: np.ndarray, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Read a batch of samples.
+
+        Parameters
+        ----------
+        which : ndarray of int of shape (batch,)
+            Places among these samples.
+        rng : numpy.random.Generator, default=None
+            As for :meth:`draw`.
+
+        Returns
+        -------
+        rows : ndarray of shape (batch, n_views, ...) or, where views are to be made, (batch, ...)
+            As :meth:`read` gives them.
+        mask : ndarray of bool of shape (batch, n_views) or None
+            As :meth:`draw` gives it.
+        """
+        indices, mask = self.draw(which, rng)
+        return self.read(indices), mask
 
     def some_views(self, n_samples: int, device: torch.device | str = "cpu") -> Tensor:
         """One view of each of some samples, spread evenly over all, to look at the data.

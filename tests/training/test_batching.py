@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_simvae.training import BatchLoader, auto_batch_size
+from sklearn_simvae.training import BatchLoader, auto_batch_size, batching
 from sklearn_simvae.views import Groups, Layout, Samples
 
 LAYOUT = Layout("vector", (1,), (1,))
@@ -116,6 +116,18 @@ def test_mask_of_small_groups_comes_as_a_tensor():
     assert batch.views.shape == (3, 3, 1)
     assert batch.mask.dtype == torch.bool
     assert sorted(batch.mask.sum(1).tolist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("make", [lambda: loader(100, 16), lambda: grouped([1, 4, 2], n_views=3)])
+def test_rows_that_stay_on_the_device_make_the_same_batches(make, monkeypatch):
+    read = list(make())
+    monkeypatch.setattr(batching, "fits_on_device", lambda X, device: True)
+    batches = make()
+    # Nothing is read once it is there.
+    batches.samples.X = None
+    for batch, expected in zip(batches, read, strict=True):
+        for values, wanted in zip(batch, expected, strict=True):
+            assert (values is wanted is None) or torch.equal(values, wanted)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

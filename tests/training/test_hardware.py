@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sklearn_simvae.training import isolated_random_state, resolve_device, resolve_precision
+from sklearn_simvae.training.hardware import fits_on_device, lay_out
 
 CPU, CUDA, MPS = map(torch.device, ("cpu", "cuda", "mps"))
 
@@ -165,3 +166,21 @@ def test_state_of_the_gpu_is_fixed_inside_and_put_back(name):
             results.append(torch.rand(3, device=device).tolist())
     assert results[0] == results[1] != results[2]
     assert torch.equal(torch.cuda.get_rng_state(device), before)
+
+
+@pytest.mark.parametrize(("free", "fits"), [(16_000, True), (15_999, False)])
+def test_rows_stay_on_a_gpu_that_has_four_times_the_room(free, fits, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
+    X = np.zeros((1000, 4), np.uint8)
+    assert fits_on_device(X, CUDA) is fits
+    assert not fits_on_device(X, CPU)
+
+
+def test_convolutions_have_their_channels_last_on_a_gpu_alone():
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv3d(3, 4, 3))
+    weights = [w.clone() for w in module.parameters()]
+    lay_out(module, CPU)
+    assert module[0].weight.is_contiguous()
+    lay_out(module, CUDA)
+    assert module[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(torch.equal(a, b) for a, b in zip(module.parameters(), weights, strict=True))
