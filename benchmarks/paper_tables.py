@@ -55,24 +55,25 @@ NUMBERS = [
 
 
 class Runs:
-    """Values by method and seed of one data set, at the settings of each that were run last."""
+    """Values by method and seed at one number of epochs, at the settings that were run last."""
 
-    def __init__(self, path):
+    def __init__(self, path, epochs):
+        self.epochs = epochs
         self.values = defaultdict(dict)
-        self.settings, self.epochs = {}, {}
+        self.settings = {}
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
-                method = row["method"]
-                self.settings[method], self.epochs[method] = row["settings"], row["epochs"]
+                if int(row["epochs"]) != epochs:
+                    continue
+                method, settings = row["method"], row["settings"]
+                self.settings[method] = settings
                 what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
-                run = (row["settings"], row["epochs"])
-                self.values[method, *what, run][int(row["seed"])] = float(row["value"])
+                self.values[method, *what, settings][int(row["seed"])] = float(row["value"])
         self.methods = [m for m in METHODS if m in self.settings]
 
     def of(self, method, what):
         """Value by seed."""
-        run = (self.settings.get(method), self.epochs.get(method))
-        return self.values.get((method, *what, run), {})
+        return self.values.get((method, *what, self.settings.get(method)), {})
 
     def difference(self, a, b, what):
         """Mean of a - b over the common seeds, half its 95 % interval, and their number."""
@@ -83,6 +84,15 @@ class Runs:
             return (np.mean(differences) if n else np.nan), np.nan, n
         half = stats.t.ppf(0.975, n - 1) * stats.sem(differences)
         return np.mean(differences), half, n
+
+
+def budgets(path):
+    """The runs of a data set by their number of epochs, that of the most methods first."""
+    with path.open(newline="") as file:
+        epochs = {int(row["epochs"]) for row in csv.DictReader(file)}
+    return sorted(
+        (Runs(path, n) for n in epochs), key=lambda runs: (-len(runs.methods), runs.epochs)
+    )
 
 
 def number(values):
@@ -122,10 +132,10 @@ def table(runs, columns, methods=None):
 
 
 def page(name, runs):
-    """All tables of a data set."""
+    """All tables of a data set at one budget."""
     style = [FAMILY] if name == "glyphs" else [STYLE]
     sections = [
-        f"Content and style, {', '.join(sorted(set(runs.epochs.values())))} epochs:",
+        f"*{runs.epochs} epochs.* Content and style:",
         table(runs, CONTENT + style),
         "Layers: what is read at the latents, at the hidden layer before them and after the "
         "projection head:",
@@ -166,7 +176,7 @@ def search_page(path):
 def claims(runs_of):
     """Paired differences: SimVAE less each other method, on content and on style."""
     lines = []
-    for name, runs in runs_of.items():
+    for name, runs in ((data, runs) for data, budgets_of in runs_of.items() for runs in budgets_of):
         style = FAMILY if name == "glyphs" else STYLE
         for other in runs.methods:
             if other == "SimVAE":
@@ -179,8 +189,8 @@ def claims(runs_of):
                 interval = "" if np.isnan(half) else f" ± {half:.3f}"
                 cells.append(f"{mean:+.3f}{interval}" if n else "")
             if n_seeds:
-                lines.append([name, other, str(n_seeds), *cells])
-    head = ["data", "SimVAE less", "seeds", "linear", "MLP", "kNN", "GMM NMI", "style"]
+                lines.append([name, str(runs.epochs), other, str(n_seeds), *cells])
+    head = ["data", "epochs", "SimVAE less", "seeds", "linear", "MLP", "kNN", "GMM NMI", "style"]
     return rst(head, lines) + "\n"
 
 
@@ -210,9 +220,10 @@ def main():
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     names = ("mnist", "fashion_mnist", "glyphs", "sprites", "cifar10", "celeba")
-    runs_of = {n: Runs(p) for n in names if (p := args.results / f"{n}.csv").exists()}
-    for name, runs in runs_of.items():
-        (args.output / f"{name}.inc").write_text(page(name, runs))
+    runs_of = {n: budgets(p) for n in names if (p := args.results / f"{n}.csv").exists()}
+    for name in runs_of:
+        pages = [page(name, runs) for runs in runs_of[name]]
+        (args.output / f"{name}.inc").write_text("\n".join(pages))
     if (path := args.results / "emoji.csv").exists():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
     for path in args.results.glob("*_search.csv"):

@@ -1,0 +1,255 @@
+"""How fast the package is: beside loops written by hand, the processor's limit, and itself.
+
+    python benchmarks/speed.py [--parts fit transform ...] [--rounds 5] [--n-train 60000]
+        [--results benchmarks/results]
+
+The sides of a comparison run in turn, in an order that alternates from round to round, and the
+figure that counts is the ratio within a round: its median, least and largest. Everything goes to
+`RESULTS/speed.json`, part by part; `speed_tables.py` makes the table of the documentation of it.
+The images are those of Fashion-MNIST in the folder in SKLEARN_SIMVAE_DATA. Run it on a machine that
+does nothing else.
+"""
+
+import argparse
+import functools
+import json
+import time
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import speed_loops as by_hand
+import torch
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_simvae import SimCLR, SimVAE, VICReg
+from sklearn_simvae.datasets import fetch_fashion_mnist
+from sklearn_simvae.views import Compose, RandomHorizontalFlip, RandomResizedCrop
+
+AUGMENTATION = Compose([RandomResizedCrop((0.4, 1.0)), RandomHorizontalFlip()])
+
+
+def seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def compare(what, unit, amount, rounds, reference, package, asked=None):
+    """Times of two named sides, in turn, as one line of the results."""
+    sides = dict((reference, package))
+    times = {name: [] for name in sides}
+    for i in range(rounds):
+        for name in list(sides)[:: 1 if i % 2 else -1]:
+            times[name].append(seconds(sides[name]))
+    a, b = (np.array(times[name]) for name in sides)
+    line = {
+        "what": what,
+        "unit": unit,
+        "reference": reference[0],
+        "reference_rate": amount / np.median(a),
+        "package_rate": amount / np.median(b),
+        **spread(a / b),
+        "asked": asked,
+    }
+    print(json.dumps(line), flush=True)
+    return line
+
+
+def spread(ratios):
+    return {
+        "ratio": float(np.median(ratios)),
+        "least": float(np.min(ratios)),
+        "largest": float(np.max(ratios)),
+        "rounds": len(ratios),
+    }
+
+
+def grey(method, batch_size=256, epochs=1, **params):
+    return method(
+        by_hand.N_COMPONENTS,
+        input_shape=(28, 28),
+        augmentation=AUGMENTATION,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        random_state=0,
+        **{"precision": "bf16", **params},
+    )
+
+
+def matmul_rate(n_views):
+    """FLOP/s of a plain bf16 matrix product of the first layer's size."""
+    a, b = torch.randn(n_views, 784).bfloat16(), torch.randn(784, 2000).bfloat16()
+    product = functools.partial(torch.mm, a, b)
+    for _ in range(20):
+        product()
+    return 2 * n_views * 784 * 2000 / min(seconds(product) for _ in range(200))
+
+
+def fit(images, rounds):
+    """A whole fit of an epoch beside a loop by hand, and beside the matrix product."""
+    lines, n_views = [], 2 * len(images)
+    layers = list(pairwise(by_hand.SIZES))
+    weights = 2 * sum(a * b for a, b in layers) + 3 * by_hand.N_COMPONENTS * by_hand.SIZES[-1]
+    for batch_size, share in ((256, 0.75), (512, 0.9), (1024, 0.9)):
+        best = matmul_rate(2 * batch_size)
+        line = compare(
+            f"SimVAE.fit, {2 * batch_size} views a step",
+            "views/s",
+            n_views,
+            rounds,
+            ("loop by hand", lambda n=batch_size: by_hand.simvae(images, n, 1)),
+            ("fit", lambda n=batch_size: grey(SimVAE, n).fit(images)),
+            1.0,
+        )
+        best = max(best, matmul_rate(2 * batch_size))
+        # A product forward, and two backward.
+        flops = line["package_rate"] * 6 * weights
+        by_rate = flops / best
+        print(f"share of the matrix product: {by_rate:.3f}", flush=True)
+        share_line = {
+            "what": f"the same, of a bf16 matrix product of {2 * batch_size} rows",
+            "unit": "GFLOP/s",
+            "reference": "plain matrix product",
+            "reference_rate": best / 1e9,
+            "package_rate": flops / 1e9,
+            "ratio": by_rate,
+            "asked": share,
+        }
+        lines += [line, share_line]
+    return lines
+
+
+def contrastive(images, rounds):
+    """Fits of SimCLR and VICReg beside loops by hand."""
+    lines = []
+    for method, loop in ((SimCLR, by_hand.simclr), (VICReg, by_hand.vicreg)):
+        sizes = method().projection_sizes
+        lines.append(
+            compare(
+                f"{method.__name__}.fit, 512 views a step",
+                "views/s",
+                2 * len(images),
+                rounds,
+                ("loop by hand", lambda loop=loop, sizes=sizes: loop(images, 256, 1, sizes)),
+                ("fit", lambda method=method: grey(method).fit(images)),
+                0.95,
+            )
+        )
+    return lines
+
+
+def transform(images, rounds):
+    """Representations beside the bare forward pass."""
+    simvae = grey(SimVAE).fit(images[:2000])
+    rows = images.reshape(len(images), -1)
+    return [
+        compare(
+            "transform",
+            "rows/s",
+            len(rows),
+            rounds,
+            ("forward pass by hand", lambda: by_hand.encode(simvae.encoder_, rows)),
+            ("transform", lambda: simvae.transform(rows)),
+            0.97,
+        )
+    ]
+
+
+def small():
+    return SimVAE(
+        10, input_shape=(8, 8), hidden_layer_sizes=(128, 64), max_epochs=30, random_state=0
+    )
+
+
+def search(images, rounds):
+    """A grid search of small networks, by one process and by two."""
+    X = load_digits().data / 16
+    grid = {"style_variance": [0.05, 0.1, 0.15, 0.3], "lr": [1e-3, 3e-3]}
+
+    def run(n_jobs):
+        GridSearchCV(small(), grid, cv=2, n_jobs=n_jobs, refit=False).fit(X)
+
+    run(2)  # Starts the workers.
+    one, two = ("n_jobs=1", lambda: run(1)), ("n_jobs=2", lambda: run(2))
+    return [compare("GridSearchCV, 16 small fits", "fits/s", 16, rounds, one, two, 1.6)]
+
+
+def precision(images, rounds):
+    """bf16 autocast beside float32."""
+    images = images[:20_000]
+    float32 = ("float32", lambda: grey(SimVAE, precision="float32").fit(images))
+    bf16 = ("bf16", lambda: grey(SimVAE).fit(images))
+    what = "precision of SimVAE.fit, 512 views a step"
+    return [compare(what, "views/s", 2 * len(images), rounds, float32, bf16)]
+
+
+def compiled(images, rounds):
+    """Epochs of a compiled objective beside those of one that is not, without compiling it."""
+    images = images[:20_000]
+    nets = {flag: grey(SimVAE, compile=flag, warm_start=True) for flag in (False, True)}
+    start = time.perf_counter()
+    nets[True].fit(images)
+    first = time.perf_counter() - start
+    nets[False].fit(images)
+    print(f"the first fit, compiling: {first:.0f} s", flush=True)
+    line = compare(
+        "compile=True, epochs after the first",
+        "views/s",
+        2 * len(images),
+        rounds,
+        ("compile=False", lambda: nets[False].fit(images)),
+        ("compile=True", lambda: nets[True].fit(images)),
+    )
+    return [line | {"first_fit_seconds": first}]
+
+
+def threads(images, rounds):
+    """A small network on one thread and on all."""
+    X = load_digits().data / 16
+    n_threads = torch.get_num_threads()
+
+    def run(n):
+        torch.set_num_threads(n)
+        small().fit(X)
+        torch.set_num_threads(n_threads)
+
+    all_threads = (f"{n_threads} threads", lambda: run(n_threads))
+    return [
+        compare("a small fit", "fits/s", 1, rounds, all_threads, ("one thread", lambda: run(1)))
+    ]
+
+
+PARTS = {f.__name__: f for f in (fit, contrastive, transform, search, precision, compiled, threads)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--n-train", type=int, default=60_000)
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    # Fits are short on purpose.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    images = np.ascontiguousarray(fetch_fashion_mnist().images[: args.n_train])
+    # The first call of anything pays for what later ones find made.
+    by_hand.simvae(images[:2000], 256, 1)
+    grey(SimVAE).fit(images[:2000])
+    path = args.results / "speed.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    for part in args.parts:
+        lines = PARTS[part](images, args.rounds)
+        results[part] = {
+            "n_train": len(images),
+            "threads": torch.get_num_threads(),
+            "lines": lines,
+        }
+        path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

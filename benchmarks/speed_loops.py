@@ -1,0 +1,140 @@
+"""The best loops that could be written by hand: what speed.py holds the package against.
+
+Each trains the paper's MLP in bf16 autocast on two views by a batched crop and flip, with fused
+Adam and the one-cycle schedule, and has nothing around it: no checks, no records, no seeds an
+epoch, no weights kept in case of a failure.
+"""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+SIZES = (784, 2000, 500, 500)
+N_COMPONENTS = 10
+STYLE, NOISE = 0.15, 0.01
+
+
+def mlp(sizes):
+    layers = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def head(sizes):
+    """Projections with batch norm, as the package has them."""
+    layers = []
+    for n_in, n_out in pairwise((N_COMPONENTS, *sizes)):
+        layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-2])
+
+
+def crop(x):
+    """Random resized crop and flip by one grid_sample."""
+    n = len(x)
+    area = 0.4 + 0.6 * torch.rand(n)
+    ratio = torch.exp(torch.empty(n).uniform_(math.log(0.75), math.log(4 / 3)))
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = width * torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
+    theta[:, 1, 1] = height
+    theta[:, 0, 2] = (1 - width) * (2 * torch.rand(n) - 1)
+    theta[:, 1, 2] = (1 - height) * (2 * torch.rand(n) - 1)
+    grid = F.affine_grid(theta, x.shape, align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def train(images, batch_size, epochs, modules, loss_of, lr):
+    """One pass after another over two views of each image; `loss_of(views)` is to be minimised."""
+    X = torch.from_numpy(images)
+    parameters = [p for module in modules for p in module.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
+    n_steps = epochs * (len(X) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=n_steps)
+    for _ in range(epochs):
+        order = torch.randperm(len(X))
+        for i in range(len(X) // batch_size):
+            x = X[order[i * batch_size : (i + 1) * batch_size]].unsqueeze(1).float() / 255
+            loss = loss_of(crop(x.repeat_interleave(2, 0)).flatten(1))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+def bf16():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def simvae(images, batch_size, epochs):
+    """SimVAE with the closed-form prior of psi."""
+    torch.manual_seed(0)
+    encoder, decoder = mlp([*SIZES, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *SIZES[::-1]])
+
+    def loss_of(x):
+        with bf16():
+            out = encoder(x).float()
+        mean, log_variance = out.chunk(2, 1)
+        z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        with bf16():
+            logits = decoder(z).float()
+        error = 0.5 * (x - logits.sigmoid()).square().sum() / NOISE
+        m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
+        centre = m.mean(1, keepdim=True)
+        pull = ((m - centre).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
+        prior = (centre.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
+        return (error + pull + prior - 0.5 * log_variance.sum()) / batch_size
+
+    train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3)
+
+
+def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
+    """SimCLR at two views."""
+    torch.manual_seed(0)
+    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
+    itself = torch.eye(2 * batch_size, dtype=torch.bool)
+    other = torch.arange(2 * batch_size) ^ 1
+
+    def loss_of(x):
+        with bf16():
+            z = projector(encoder(x)).float()
+        z = F.normalize(z, dim=1)
+        return F.cross_entropy((z @ z.T / temperature).masked_fill(itself, -torch.inf), other)
+
+    train(images, batch_size, epochs, (encoder, projector), loss_of, 3e-3)
+
+
+def vicreg(images, batch_size, epochs, projection_sizes):
+    """VICReg at two views, with its authors' weights."""
+    torch.manual_seed(0)
+    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
+
+    def spread(z):
+        z = z - z.mean(0)
+        covariance = z.T @ z / (batch_size - 1)
+        variance = covariance.diagonal()
+        off_diagonal = covariance.square().sum() - variance.square().sum()
+        return F.relu(1 - (variance + 1e-4).sqrt()).mean(), off_diagonal / z.shape[1]
+
+    def loss_of(x):
+        with bf16():
+            z = projector(encoder(x)).float()
+        first, second = z[::2], z[1::2]
+        (a, c), (b, d) = spread(first), spread(second)
+        return 25 * F.mse_loss(first, second) + 25 * (a + b) / 2 + c + d
+
+    train(images, batch_size, epochs, (encoder, projector), loss_of, 1e-3)
+
+
+def encode(encoder, rows, batch_size=1024):
+    """Representations of rows of bytes; the first half of what the encoder gives."""
+    Z = np.empty((len(rows), N_COMPONENTS), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(rows), batch_size):
+            x = torch.from_numpy(rows[start : start + batch_size]).float() / 255
+            Z[start : start + batch_size] = encoder(x)[:, :N_COMPONENTS].numpy()
+    return Z
