@@ -25,6 +25,8 @@ TEST = [
     *SOURCES,
     *PERSISTENCE,
     "pytest>=8",
+    "numpydoc>=1.8",
+    "pytest-xdist>=3.6",
     "hypothesis>=6.100",
     "ruff>=0.6",
 ]

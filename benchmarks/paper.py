@@ -9,7 +9,7 @@ settings: the same number of candidates for all, fits of a few epochs on a part 
 images, judged by the linear and the kNN probe on a validation part. Then it is fitted on all
 training images, once a seed, and the test set is read. Every number goes to `RESULTS/DATA.csv` as
 soon as it is known, and what is there is not computed again, so that a run can be stopped at any
-time. `paper_tables.py` makes the tables of the documentation of these files.
+time. `tables.py` makes the tables of the documentation of these files.
 
 The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
 `celeba`). Each of `--n-jobs` processes works on one thread.

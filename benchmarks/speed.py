@@ -5,7 +5,7 @@
 
 The sides of a comparison run in turn, in an order that alternates from round to round, and the
 figure that counts is the ratio within a round: its median, least and largest. Everything goes to
-`RESULTS/speed.json`, part by part; `speed_tables.py` makes the table of the documentation of it.
+`RESULTS/speed.json`, part by part; `tables.py` makes the table of the documentation of it.
 The images are those of Fashion-MNIST in the folder in SKLEARN_SIMVAE_DATA. Run it on a machine that
 does nothing else.
 """

@@ -1,10 +1,13 @@
 """What `fit` and its like are given, checked before any work is done."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 from skorch.callbacks import Callback
+from torch import nn
 
 from sklearn_simvae.views import Groups, Layout, Samples
 from sklearn_simvae.views.sources import Source, as_source, some_rows
@@ -19,6 +22,11 @@ def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
     values = check_array(
         some_rows(X), dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
     )
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X holds values of dtype {values.dtype}, which {type(estimator).__name__} does not "
+            "read; expected integers or floats. Convert it to numbers first."
+        )
     if values.dtype.kind == "f" and values.dtype.itemsize > 4:
         largest = max(values.max(), -values.min())
         if largest > np.finfo(np.float32).max:
@@ -45,6 +53,24 @@ def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -
         )
 
 
+def check_count(value, name: str) -> None:
+    """Raise unless a number of things to make is a positive int."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive int, got {value!r}.")
+
+
+def check_finite(estimator: BaseEstimator, made: np.ndarray, name: str = "X") -> np.ndarray:
+    """What an estimator makes of the rows of X, or of another input, if all of it is finite."""
+    bad = ~np.isfinite(made).reshape(len(made), -1).all(1)
+    if bad.any():
+        raise ValueError(
+            f"{type(estimator).__name__} makes values that are not finite of {bad.sum()} of "
+            f"{len(made)} rows of {name}, the first of them row {bad.argmax()}: numbers of that "
+            "size overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
+        )
+    return made
+
+
 def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
     """The groups of the rows of X."""
     if groups is None:
@@ -69,21 +95,44 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
 
 
 def check_samples(estimator: BaseEstimator, samples: Samples, min_views: int) -> None:
-    """Raise where there are too few samples, or samples of too few views."""
-    name = type(estimator).__name__
-    what = "group" if samples.groups is not None else "sample"
+    """Raise where there are too few samples to fit, or samples of too few views."""
     if len(samples) < 2:
+        name, what = type(estimator).__name__, _what(samples)
         raise ValueError(f"{name} needs at least 2 {what}s to fit; got n_{what}s = {len(samples)}.")
-    if samples.groups is not None:
-        sizes = np.minimum(samples.groups.sizes, samples.n_views)
-    else:
-        sizes = np.array([samples.X.shape[1] if samples.has_views else samples.n_views])
+    check_views(estimator, samples, min_views)
+
+
+def check_views(estimator: BaseEstimator, samples: Samples, min_views: int) -> None:
+    """Raise where samples have too few views."""
+    sizes = _n_views(samples)
     if sizes.min() < min_views:
         raise ValueError(
-            f"{name} with these parameters needs at least {min_views} views of each sample; got "
-            f"{np.sum(sizes < min_views)} {what}(s) with {sizes.min()}. Raise n_views, or leave "
-            "those rows out."
+            f"{type(estimator).__name__} with these parameters needs at least {min_views} views of "
+            f"each sample; got {np.sum(sizes < min_views)} {_what(samples)}(s) with "
+            f"{sizes.min()}. Raise n_views, or leave those rows out."
         )
+
+
+def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
+    """Raise where batch normalisation would have to learn from a single row."""
+    smallest = len(samples) // -(-len(samples) // batch_size)
+    has_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+    if has_norm and smallest * _n_views(samples).min() < 2:
+        raise ValueError(
+            f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "
+            "from which the batch normalisation in the network cannot learn. Raise batch_size."
+        )
+
+
+def _n_views(samples: Samples) -> np.ndarray:
+    """Views of each sample, or of all where they have as many."""
+    if samples.groups is not None:
+        return np.minimum(samples.groups.sizes, samples.n_views)
+    return np.array([samples.X.shape[1] if samples.has_views else samples.n_views])
+
+
+def _what(samples: Samples) -> str:
+    return "group" if samples.groups is not None else "sample"
 
 
 def split(samples: Samples, validation_fraction: float, seed: int) -> tuple[Samples, Samples]:

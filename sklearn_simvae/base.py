@@ -14,9 +14,12 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._files import plain
+from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._validation import (
+    check_batch_norm,
     check_callbacks,
+    check_finite,
     check_groups,
     check_like_fitted,
     check_rows,
@@ -65,7 +68,12 @@ _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
 
 
 class SSLTransformer(
-    PersistenceMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+    HTMLMixin,
+    PersistenceMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    ABC,
 ):
     """Base of all estimators. A method adds `_build_module` and `_objective`.
 
@@ -220,6 +228,7 @@ class SSLTransformer(
         reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
             _check_feature_names(self, named(X), reset=False)
+            feature_names = getattr(self, "feature_names_in_", None)
             self._check_structure()
         given_callbacks = check_callbacks(self.callbacks)
         checkpoint = find_checkpoint(given_callbacks)
@@ -241,6 +250,7 @@ class SSLTransformer(
             net.make_views = self._view_maker(train)
             net.callbacks = callbacks
             net._initialize_callbacks()
+        check_batch_norm(net.module_, train, net.batch_size)
         watched = train.some_views(PROBE_ROWS, net.device)
         self._check_same(net, train, watched)
         if checkpoint:
@@ -255,16 +265,16 @@ class SSLTransformer(
         try:
             n_epochs = 1 if partial else self.max_epochs
             net.train_epochs(train, valid, n_epochs, self._begin_fit)
-        except DivergenceError:
-            # Where nothing was fitted before, the epochs that went well are better than nothing.
-            if net.history and not hasattr(self, "net_"):
+        except BaseException as error:
+            # The net is at its last whole epoch. Where it went on, that is the fit that there is
+            # now; of a first fit that diverged, it is better than nothing.
+            first = isinstance(error, DivergenceError) and not hasattr(self, "net_")
+            if net.epochs_done() and (first or not reset):
                 self._keep(net, layout, feature_names)
             raise
         finally:
             net.monitor = None
-        self._keep(
-            net, layout, feature_names if reset else getattr(self, "feature_names_in_", None)
-        )
+        self._keep(net, layout, feature_names)
         if rank() > 0:
             # The first process warns for all.
             return self
@@ -337,7 +347,7 @@ class SSLTransformer(
             for part, views, _ in self._batches(samples, self.net_.device):
                 z = self._represent(views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
-        return Z
+        return check_finite(self, Z)
 
     def _represent(self, x: Tensor) -> Tensor:
         """The representation of a batch in network layout."""
@@ -451,11 +461,21 @@ class SSLTransformer(
     def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
         """How much the latents of some rows differ, for the history."""
         with torch.inference_mode():
-            z = self._latent(module, x).cpu().double()
+            z = self._check_latents(self._latent(module, x)).cpu().double()
         return {
             "effective_rank": effective_rank(z.numpy()),
             "representation_variance": float(z.var(0, correction=0).mean()),
         }
+
+    def _check_latents(self, z: Tensor) -> Tensor:
+        """Latents, if training has left them finite."""
+        if not z.isfinite().all():
+            raise DivergenceError(
+                f"{type(self).__name__} makes latents of the data that are not finite: training "
+                "diverged, or the data are too large for float32. The last good weights are kept. "
+                "Lower lr, or scale the data, e.g. by StandardScaler."
+            )
+        return z
 
     def _unit_interval(self, samples: Samples) -> bool:
         """Whether all of X lies in [0, 1], once pixels are scaled."""

@@ -8,9 +8,11 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import Binarizer, MaxAbsScaler
 from skorch.callbacks import Callback
+from threadpoolctl import threadpool_limits
 
 import sklearn_simvae
 from sklearn_simvae import (
@@ -26,6 +28,10 @@ from sklearn_simvae.datasets import make_sprites
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
+threadpool_limits(1)
+
+# With --hypothesis-profile=thorough, cases of hostile input are many and always new.
+settings.register_profile("thorough", max_examples=700, print_blob=True)
 
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT
+from sklearn_simvae._validation import check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -166,7 +167,7 @@ class DiscriminativeTransformer(SSLTransformer):
             for _, views, mask in self._batches(samples, device):
                 z = net.module_.encoder(views.flatten(0, 1)).float()
                 parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
-        return gather_rows(torch.cat(parts), n)
+        return self._check_latents(gather_rows(torch.cat(parts), n))
 
     @staticmethod
     def _set_prototypes(net: SSLNet, prototypes: Tensor) -> None:
@@ -214,7 +215,7 @@ class DiscriminativeTransformer(SSLTransformer):
         with torch.inference_mode():
             batches = self._batches(samples, self.net_.device)
             parts = [self.module_(views).mean(1) for _, views, _ in batches]
-        return torch.cat(parts).cpu().numpy()
+        return check_finite(self, torch.cat(parts).cpu().numpy())
 
     def score(self, X, y=None, groups=None) -> float:
         """Mean objective of a sample, the negative loss; higher is better.
@@ -239,6 +240,7 @@ class DiscriminativeTransformer(SSLTransformer):
         """
         samples = self._read(X, groups)
         samples.n_views = self.n_views
+        check_views(self, samples, self._min_views)
         make_views = self._view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
@@ -248,4 +250,9 @@ class DiscriminativeTransformer(SSLTransformer):
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
                 terms = self._objective(self.module_, batch, generator)
                 total -= float(terms["loss"]) * len(batch.views)
+        if not np.isfinite(total):
+            raise ValueError(
+                f"The objective of {type(self).__name__} is not finite on X, whose numbers "
+                "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
+            )
         return total / len(samples)

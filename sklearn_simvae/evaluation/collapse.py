@@ -9,7 +9,11 @@ from sklearn.utils import Bunch, gen_batches
 from sklearn.utils.validation import check_array
 
 from sklearn_simvae._validation import seed_of
-from sklearn_simvae.evaluation.representations import representations, view_representations
+from sklearn_simvae.evaluation.representations import (
+    as_rows,
+    representations,
+    view_representations,
+)
 
 _BLOCK = 512
 _MAX_UNIFORMITY = 5000
@@ -51,13 +55,15 @@ def effective_rank(Z) -> float:
     2.0
     """
     Z = check_array(Z, dtype=np.float64, input_name="Z")
+    # Its scale does not matter, and its squares must not overflow.
     size = np.abs(Z).max(initial=0)
+    Z = Z / size if size > 0 else Z
     Z = Z - Z.mean(0)
     # The eigenvalues of a small matrix rather than the singular values of a long one.
     gram = Z.T @ Z if Z.shape[0] >= Z.shape[1] else Z @ Z.T
     singular = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None))
     # What is left of equal rows by rounding is no spread.
-    if singular.max(initial=0) <= 1e-12 * size * np.sqrt(Z.size):
+    if singular.max(initial=0) <= 1e-12 * np.sqrt(Z.size):
         return 0.0
     p = singular[singular > 0] / singular.sum()
     return float(np.exp(-(p * np.log(p)).sum()))
@@ -164,7 +170,9 @@ def uniformity(Z) -> float:
 
 def _unit_length(Z: np.ndarray) -> np.ndarray:
     """Each representation over its length, whatever axes are before."""
-    return normalize(Z.reshape(-1, Z.shape[-1])).reshape(Z.shape)
+    rows = Z.reshape(-1, Z.shape[-1])
+    # First by the largest value, whose square must not overflow.
+    return normalize(normalize(rows, norm="max")).reshape(Z.shape)
 
 
 def collapse_report(
@@ -230,8 +238,7 @@ def collapse_report(
     3.0 of 4, 1 dead
     """
     seed = seed_of(random_state)
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = as_rows(X)
     if X.shape[0] < 2:
         raise ValueError(f"X has {X.shape[0]} samples; give at least 2, better hundreds.")
     if augmentation is not None or _has_views(estimator, X.shape):

@@ -11,6 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sklearn_simvae.evaluation.representations import as_rows, check_size
+
 # A probability of exactly 0 has no logarithm.
 _MIN_PROBABILITY = 1e-7
 
@@ -77,8 +79,13 @@ def reconstruction_error(
             f"{decoded.shape}. Give rows without a views axis, one view of each sample."
         )
     scale = 255.0 if X.dtype == np.uint8 and _reads_pixels(estimator) else 1.0
-    X = X.reshape(len(X), -1) / scale
+    X = X.reshape(len(X), -1).astype(np.float64) / scale
     squared = np.square(X - decoded.reshape(len(X), -1).astype(np.float64))
+    if not np.isfinite(squared).all():
+        raise ValueError(
+            "Squared errors are not finite: X holds NaN, or numbers whose squares overflow. Impute "
+            "or scale the data first."
+        )
     if multioutput == "uniform_average":
         return float(squared.mean())
     return squared.mean(0 if multioutput == "raw_values" else 1)
@@ -134,10 +141,7 @@ def frechet_distance(X, X_generated, classifier: Callable | BaseEstimator) -> fl
     >>> round(frechet_distance(X, X + [2, 0, 0], lambda X: X), 3)
     4.0
     """
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    if not hasattr(X_generated, "shape"):
-        X_generated = np.asarray(X_generated)
+    X, X_generated = as_rows(X), as_rows(X_generated, "X_generated")
     _check_scale(X, X_generated, classifier)
     real = _features(classifier, X, "X")
     generated = _features(classifier, X_generated, "X_generated")
@@ -162,7 +166,7 @@ def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _features(classifier, X, name: str) -> np.ndarray:
     """What the classifier sees in X, float64 of shape (n, n_features)."""
     classifier = getattr(classifier, "best_estimator_", classifier)
-    if X.ndim > 2 and getattr(classifier, "n_features_in_", None) == math.prod(X.shape[1:]):
+    if len(X.shape) > 2 and getattr(classifier, "n_features_in_", None) == math.prod(X.shape[1:]):
         X = X.reshape(len(X), -1)
     if isinstance(classifier, Pipeline) and isinstance(classifier[-1], MLPClassifier):
         if len(classifier) > 1:
@@ -187,9 +191,9 @@ def _features(classifier, X, name: str) -> np.ndarray:
         )
     if hasattr(features, "toarray"):
         features = features.toarray()
-    return check_array(
-        features, dtype=np.float64, ensure_min_samples=2, input_name=f"Features of {name}"
-    )
+    name = f"Features of {name}"
+    features = check_array(features, dtype=np.float64, ensure_min_samples=2, input_name=name)
+    return check_size(features, name)
 
 
 def _last_hidden_layer(mlp: MLPClassifier, X) -> np.ndarray:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._validation import seed_of
-from sklearn_simvae.evaluation.representations import view_representations
+from sklearn_simvae.evaluation.representations import as_array, view_representations
 from sklearn_simvae.networks.mlp import dense_layers
 from sklearn_simvae.training.hardware import isolated_random_state
 
@@ -129,7 +129,7 @@ def mutual_information(
     unknown = [method for method in methods if method not in _METHODS]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
-    X = np.asarray(X)
+    X = as_array(X)
     if len(X) < _MIN_SAMPLES:
         raise ValueError(
             f"X has {len(X)} samples, too few to tell dependence from chance: give at least "

@@ -12,6 +12,107 @@ from sklearn_simvae.views.augmentation import Augmentation
 _ROWS = 1024
 
 
+def as_rows(X, name: str = "X") -> ArrayLike:
+    """X with a shape: a list as an array, all else as it comes.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+        Rows.
+    name : str, default="X"
+        What it is, for the message.
+
+    Returns
+    -------
+    X : array, DataFrame or sparse matrix of shape (n, ...)
+        The same rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows in it, or they differ in shape.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.evaluation.representations import as_rows
+    >>> as_rows([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    kind = type(X).__name__
+    if not hasattr(X, "shape"):
+        try:
+            X = np.asarray(X)
+        except ValueError as error:
+            raise ValueError(f"The rows of {name} differ in shape: {error}.") from error
+    if not X.shape:
+        raise ValueError(f"{name} must hold rows, of shape (n, ...); got a single {kind}.")
+    return X
+
+
+def as_array(X) -> np.ndarray:
+    """Rows as a dense array.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n, ...)
+        Rows.
+
+    Returns
+    -------
+    X : ndarray of shape (n, ...)
+        The same rows.
+
+    Raises
+    ------
+    ValueError
+        As :func:`as_rows` raises.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> from sklearn_simvae.evaluation.representations import as_array
+    >>> as_array(csr_array([[0, 1]]))
+    array([[0, 1]])
+    """
+    X = as_rows(X)
+    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+
+
+def check_size(Z: np.ndarray, name: str) -> np.ndarray:
+    """Values as they come, if their squares can be summed.
+
+    Parameters
+    ----------
+    Z : ndarray
+        Finite numbers.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    Z : ndarray
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If one is too large for float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.evaluation.representations import check_size
+    >>> check_size(np.array([[1e30]]), "Z")
+    array([[1.e+30]])
+    """
+    if np.abs(Z).max(initial=0) > np.finfo(np.float32).max:
+        raise ValueError(
+            f"{name} contains values up to {np.abs(Z).max():.3g}, too large for dtype('float32'): "
+            "their squares overflow. Scale the data first, e.g. by StandardScaler."
+        )
+    return Z
+
+
 def representations(estimator, X) -> np.ndarray:
     """What a transformer makes of rows, or the rows themselves.
 
@@ -45,11 +146,12 @@ def representations(estimator, X) -> np.ndarray:
                 f"got {type(estimator).__name__}, which has no transform."
             )
         X = estimator.transform(X)
-    return check_array(
+    Z = check_array(
         X.toarray() if hasattr(X, "toarray") else X,
         dtype=[np.float32, np.float64],
         input_name="representations",
     )
+    return check_size(Z, "representations")
 
 
 def is_passthrough(estimator) -> bool:
@@ -88,7 +190,7 @@ def view_representations(
         If X has no views and none are made, or as :func:`representations` raises.
     """
     if augmentation is None:
-        X = np.asarray(X)
+        X = as_array(X)
         if X.ndim < 3 or X.shape[1] < 2:
             raise ValueError(
                 f"X of shape {X.shape} has no axis of at least two views. Give samples of views, "
@@ -132,9 +234,9 @@ def augmented_rows(
         If X has views already, or the augmentation does not fit it.
     """
     frame = X if hasattr(X, "iloc") else None
-    X = np.asarray(X)
+    X = as_array(X)
     if X.dtype not in (np.uint8, np.float32, np.float64):
-        X = X.astype(np.float32)
+        X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
     layout, has_views = Layout.infer(X, input_shape)
     if has_views:
         raise ValueError(

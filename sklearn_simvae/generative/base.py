@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import in_unit_interval, seed_of
+from sklearn_simvae._validation import check_count, check_finite, in_unit_interval, seed_of
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
@@ -204,6 +204,8 @@ class GenerativeTransformer(SSLTransformer):
             for part, views, _ in self._batches(samples, self.net_.device):
                 m, log_v = self.module_.encode(views)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
+        for made in (mean, variance):
+            check_finite(self, made)
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     def inverse_transform(self, Z) -> np.ndarray:
@@ -246,7 +248,7 @@ class GenerativeTransformer(SSLTransformer):
                 part = slice(start, start + _MAX_ROWS)
                 x = module.mean(z[part].to(self.net_.device))
                 X[part] = layout.from_network(x).cpu().numpy()
-        return X
+        return check_finite(self, X, "Z")
 
     @available_if(has_density)
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
@@ -272,9 +274,9 @@ class GenerativeTransformer(SSLTransformer):
             If a number is not positive.
         """
         check_is_fitted(self, "net_")
-        for name, value in (("n_samples", n_samples), ("n_views", n_views)):
-            if value is not None and (not isinstance(value, int | np.integer) or value < 1):
-                raise ValueError(f"{name} must be a positive int, got {value!r}.")
+        check_count(n_samples, "n_samples")
+        if n_views is not None:
+            check_count(n_views, "n_views")
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
@@ -337,10 +339,7 @@ class GenerativeTransformer(SSLTransformer):
         Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
         """
         check_is_fitted(self, "net_")
-        if not isinstance(n_importance_samples, int | np.integer) or n_importance_samples < 1:
-            raise ValueError(
-                f"n_importance_samples must be a positive int, got {n_importance_samples!r}."
-            )
+        check_count(n_importance_samples, "n_importance_samples")
         if is_dask_array(X) and groups is None:
             self._check_shape(X)
             score = functools.partial(self.score_samples, n_importance_samples=n_importance_samples)
@@ -356,7 +355,7 @@ class GenerativeTransformer(SSLTransformer):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
                     share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
                     scores[rows[given]] = share[given]
-        return scores
+        return check_finite(self, scores)
 
     def _group_batches(self, samples: Samples):
         """Batches of whole groups: the rows of X, which of them count, the views and their mask."""

@@ -5,7 +5,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import loss_alone, masked_mean
+from sklearn_simvae.losses.reduction import check_batch, loss_alone, masked_mean
 
 
 def barlow_twins_terms(
@@ -49,6 +49,7 @@ def barlow_twins_terms(
     >>> round(float(terms["loss"]), 4)
     0.0
     """
+    check_batch(mask, 2, z=z)
     there = z.new_ones(z.shape[:2]) if mask is None else mask.to(z.dtype)
     invariances, redundancies, counts = [], [], []
     for j, k in combinations(range(z.shape[1]), 2):

@@ -47,6 +47,11 @@ def clip_terms(
     >>> clip_terms(torch.eye(2), torch.eye(2), logit_scale=1.0)
     {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
+    if za.ndim != 2 or not len(za) or za.shape != zb.shape:
+        raise ValueError(
+            "za and zb must have one shape (batch, d), of at least 1 sample; got "
+            f"{tuple(za.shape)} and {tuple(zb.shape)}."
+        )
     if mask is not None:
         za, zb = (z.masked_fill(~mask.unsqueeze(1), 0.0) for z in (za, zb))
     logits = logit_scale * (F.normalize(za, dim=-1) @ F.normalize(zb, dim=-1).T)

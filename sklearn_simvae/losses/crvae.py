@@ -28,10 +28,14 @@ def crvae_elbo(
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
         The parameters of :math:`q(z_j | x_j)`.
-    beta, mask, reduction
-        As in :func:`vae_elbo`.
+    beta : float, default=1.0
+        Of the divergence from the prior, in the bound.
     consistency_weight : float, default=1.0
         :math:`\lambda`.
+    mask : Tensor of bool of shape (batch, n_views), default=None
+        False where a sample has fewer views than others. None: all are there.
+    reduction : {"mean", "none"}, default="mean"
+        The mean over samples, or a value for each.
 
     Returns
     -------

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
+from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
 
 
 def deep_cluster_terms(
@@ -60,6 +60,7 @@ def deep_cluster_terms(
     >>> deep_cluster_terms(z, torch.eye(2), torch.arange(2), sizes, temperature=1.0)
     {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
+    check_batch(mask, z=z)
     scores = F.normalize(z, dim=-1) @ F.normalize(prototypes, dim=-1).T / temperature
     own = scores.gather(-1, labels[:, None, None].expand(-1, z.shape[1], 1)).squeeze(-1)
     sizes = cluster_sizes.to(z.dtype)

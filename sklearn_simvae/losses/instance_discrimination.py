@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
+from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
 
 
 def instance_discrimination_terms(
@@ -61,6 +61,7 @@ def instance_discrimination_terms(
     >>> instance_discrimination_terms(z, torch.eye(3), torch.arange(3), temperature=1.0)
     {'loss': tensor(0.5514), 'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
     """
+    check_batch(mask, z=z)
     z = F.normalize(z, dim=-1)
     own = (z @ F.normalize(prototypes[indices], dim=-1).unsqueeze(-1)).squeeze(-1) / temperature
     if negatives is None:

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from sklearn_simvae.losses.reduction import (
+    check_batch,
     loss_alone,
     softmax_terms,
     sum_over_views,
@@ -60,6 +61,7 @@ def nt_xent_terms(
     >>> nt_xent_terms(z, temperature=1.0)
     {'loss': tensor(0.5514), 'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
     """
+    check_batch(mask, 2, z=z)
     if mask is not None:
         z = z.masked_fill(~mask.unsqueeze(-1), 0.0)
     z = F.normalize(z, dim=-1)

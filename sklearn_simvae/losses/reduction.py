@@ -8,6 +8,61 @@ import torch
 from torch import Tensor
 
 
+def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tensor) -> None:
+    """Raise where latents are not a batch of views, which torch would say in words of its own.
+
+    Parameters
+    ----------
+    mask : Tensor of bool of shape (batch, n_views), default=None
+        False where a view is missing.
+    min_views : int, default=1
+        The fewest views that the objective compares.
+    **tensors : Tensor of shape (batch, n_views, d)
+        Of one shape, by the names that the message is to use.
+
+    Raises
+    ------
+    TypeError
+        If one is no tensor, or the mask does not hold bool.
+    ValueError
+        If one has another shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import check_batch
+    >>> check_batch(z=torch.zeros(4, 2, 3))
+    """
+    first = None
+    for name, z in tensors.items():
+        if not isinstance(z, Tensor):
+            raise TypeError(
+                f"{name} must be a tensor, got {type(z).__name__}. Convert it by torch.as_tensor."
+            )
+        if z.ndim != 3 or not len(z) or z.shape[1] < min_views:
+            raise ValueError(
+                f"{name} must have the shape (batch, n_views, d), of at least 1 sample and "
+                f"{min_views} view(s); got {tuple(z.shape)}."
+            )
+        first = z.shape if first is None else first
+        if z.shape != first:
+            raise ValueError(
+                f"{' and '.join(tensors)} must have one shape; got {tuple(first)} and "
+                f"{tuple(z.shape)}."
+            )
+    if mask is None:
+        return
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        raise TypeError(
+            f"mask must be a tensor of bool, got {getattr(mask, 'dtype', type(mask).__name__)}."
+        )
+    if mask.shape != first[:2]:
+        raise ValueError(
+            f"mask must have the shape (batch, n_views) = {tuple(first[:2])}; got "
+            f"{tuple(mask.shape)}."
+        )
+
+
 def sum_over_views(values: Tensor, mask: Tensor | None) -> Tensor:
     """Sum values of shape (..., n_views) over the views that are there.
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import masked_mean, view_pairs
+from sklearn_simvae.losses.reduction import check_batch, masked_mean, view_pairs
 
 
 def simsiam(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -40,5 +40,6 @@ def simsiam(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
     >>> simsiam(z.flip(1), z), simsiam(z, z)
     (tensor(-1.), tensor(-0.))
     """
+    check_batch(mask, p=p, z=z)
     cosine = F.normalize(p, dim=-1) @ F.normalize(z.detach(), dim=-1).transpose(1, 2)
     return -masked_mean(cosine, view_pairs(z, mask))

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import reduce_terms, sum_over_views
+from sklearn_simvae.losses.reduction import check_batch, reduce_terms, sum_over_views
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -79,7 +79,11 @@ def expected_log_joint_prior(
         :math:`\mu`.
     variance : Tensor of shape (..., n_views, d) or None
         :math:`v`. None is a point mass at `mean`.
-    style_variance, prior_variance, mask
+    style_variance : float
+        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+    prior_variance : float or None, default=1.0
+        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+    mask : Tensor of bool of shape (..., n_views), default=None
         As in :func:`log_joint_prior`.
 
     Returns
@@ -179,7 +183,11 @@ def simvae_elbo(
         :func:`gaussian_log_likelihood` and :func:`bernoulli_log_likelihood`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
         The parameters of :math:`q(z_j | x_j)`.
-    style_variance, prior_variance, mask
+    style_variance : float
+        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+    prior_variance : float or None, default=1.0
+        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+    mask : Tensor of bool of shape (batch, n_views), default=None
         As in :func:`log_joint_prior`.
     reduction : {"mean", "none"}, default="mean"
         The mean over samples, or a value for each.
@@ -202,6 +210,7 @@ def simvae_elbo(
     >>> simvae_elbo(torch.zeros(4, 2), mean, log_variance, style_variance=1.0)["elbo"]
     tensor(-0.6479)
     """
+    check_batch(mask, mean=mean, log_variance=log_variance)
     if mask is not None:
         log_variance = _without_padding(log_variance, mask)
     terms = {
@@ -237,7 +246,11 @@ def simvae_log_weights(
         The draws.
     mean, log_variance : Tensor of shape (..., n_views, d)
         The parameters of q, broadcastable to `z`.
-    style_variance, prior_variance, mask
+    style_variance : float
+        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+    prior_variance : float or None, default=1.0
+        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+    mask : Tensor of bool of shape (..., n_views), default=None
         As in :func:`log_joint_prior`.
 
     Returns

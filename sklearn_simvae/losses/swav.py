@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
+from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
 
 
 @torch.no_grad()
@@ -101,6 +101,7 @@ def swav_terms(
     >>> swav_terms(scores, temperature=1.0)
     {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
+    check_batch(mask, 2, scores=scores)
     batch, n_views, _ = scores.shape
     logits = scores / temperature
     log_partition = torch.logsumexp(logits, dim=-1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import reduce_terms, sum_over_views
+from sklearn_simvae.losses.reduction import check_batch, reduce_terms, sum_over_views
 
 
 def gaussian_kl(
@@ -86,6 +86,7 @@ def vae_elbo(
     >>> vae_elbo(torch.zeros(4, 2), mean, log_variance, beta=2.0)["objective"]
     tensor(-6.)
     """
+    check_batch(mask, mean=mean, log_variance=log_variance)
     kl = gaussian_kl(mean, log_variance)
     terms = {
         "reconstruction": sum_over_views(log_likelihood, mask),

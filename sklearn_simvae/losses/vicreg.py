@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import loss_alone, masked_mean, view_pairs
+from sklearn_simvae.losses.reduction import check_batch, loss_alone, masked_mean, view_pairs
 
 
 def vicreg_terms(
@@ -47,6 +47,7 @@ def vicreg_terms(
     >>> {name: round(float(value), 2) for name, value in vicreg_terms(torch.ones(4, 2, 3)).items()}
     {'loss': 24.75, 'invariance': 0.0, 'variance': 0.99, 'covariance': 0.0}
     """
+    check_batch(mask, 2, z=z)
     batch, n_views, d = z.shape
     squared = (z.unsqueeze(2) - z.unsqueeze(1)).square().mean(-1)
     invariance = masked_mean(squared, view_pairs(z, mask))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from sklearn_simvae import persistence
 from sklearn_simvae._files import plain
-from sklearn_simvae._validation import check_like_fitted, in_unit_interval
+from sklearn_simvae._validation import check_finite, check_like_fitted, in_unit_interval
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
@@ -254,7 +254,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
                 Z[part] = self._latent(self.module_, views[:, 0]).cpu().numpy()
-        return Z
+        return check_finite(self, Z)
 
     def _samples_of(self, X, modality: str | None) -> Samples:
         """The samples of X, with one modality or with all that they have."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._validation import check_finite
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip_terms
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -244,7 +245,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             for _, views, _ in self._batches(samples, self.net_.device):
                 mask, z = self.module_(views[:, 0])
                 parts.append(mean_over_views(z, mask))
-        return torch.cat(parts).cpu().numpy()
+        return check_finite(self, torch.cat(parts).cpu().numpy())
 
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
         """Cosine similarity of each row of one modality with each of another.

@@ -1,6 +1,6 @@
 """Kinds of data in one row: declared as in ColumnTransformer, read a batch at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -412,7 +412,8 @@ def _n_rows(X, modalities) -> int:
     given = {name: values for name, values in X.items() if values is not None}
     for name, values in given.items():
         is_sized = hasattr(values, "__len__") or hasattr(values, "shape")
-        if isinstance(values, str) or not is_sized:
+        in_no_order = isinstance(values, Mapping | Set) and not sparse.issparse(values)
+        if isinstance(values, str) or in_no_order or not is_sized:
             raise ValueError(f"The entry {name!r} of X must hold a value for each row: {values!r}.")
     lengths = {name: _num_samples(values) for name, values in given.items()}
     if not lengths:
@@ -519,6 +520,11 @@ def _numbers(values, name: str):
         allow_nd=True,
         input_name=f"X of the modality {name!r}",
     )
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"The modality {name!r} holds values of dtype {values.dtype}, which no network reads; "
+            "expected integers or floats. Convert it to numbers first."
+        )
     if values.dtype.kind == "f" and values.dtype.itemsize > 4 and values.size:
         largest = abs(values).max()
         if largest > np.finfo(np.float32).max:

@@ -1,7 +1,5 @@
 """SimVAE of modalities: one content behind a picture, its caption and what else there is."""
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
@@ -10,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import seed_of
+from sklearn_simvae._validation import check_count, check_finite, seed_of
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import has_density
@@ -303,10 +301,13 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
-                missing = ~self.module_.mask(views).unsqueeze(2)
                 m, log_v = self.module_.encode(views)
-                mean[part] = m.masked_fill(missing, torch.nan).cpu().numpy()
-                variance[part] = log_v.exp().masked_fill(missing, torch.nan).cpu().numpy()
+                mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
+        missing = ~samples.X.present()
+        for made in (mean, variance):
+            made[missing] = 0.0
+            check_finite(self, made)
+            made[missing] = np.nan
         return mean, variance
 
     def content(self, X, modality=None) -> tuple[np.ndarray, np.ndarray]:
@@ -420,8 +421,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             If the number is not positive.
         """
         check_is_fitted(self, "net_")
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive int, got {n_samples!r}.")
+        check_count(n_samples, "n_samples")
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         shape = (n_samples, len(self.layout_.modalities), self.n_components_)

@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.evaluation.representations import as_rows
 from sklearn_simvae.generative.base import GenerativeTransformer
 from sklearn_simvae.multimodal.base import MultimodalTransformer
 
@@ -127,8 +128,14 @@ def first_rows(X, n: int, before: Pipeline | None):
     -------
     X : array-like of shape (at most n, ...)
         The first of them, transformed.
+
+    Raises
+    ------
+    ValueError
+        If X does not hold rows.
     """
-    return X[:n] if before is None else before.transform(X[:n])
+    first = as_rows(X)[:n]
+    return first if before is None else before.transform(first)
 
 
 def check_count(name: str, value, least: int = 1) -> None:

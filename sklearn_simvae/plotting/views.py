@@ -102,6 +102,9 @@ class ViewsDisplay:
         before, estimator = unwrap_one_kind(estimator, cls.__name__)
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
+        if isinstance(X, np.memmap):
+            # So few rows need not stay on disk.
+            X = np.asarray(X)
         X, layout, has_views = estimator._check_X(X, reset="net_" not in vars(estimator))
         if has_views:
             raise ValueError(

@@ -1,7 +1,7 @@
 """Training through skorch: batches by index, precision, schedules, and a record an epoch."""
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
-from sklearn_simvae.training.callbacks import FitProgress, StopEarly
+from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly
 from sklearn_simvae.training.checkpoint import Checkpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
@@ -20,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "DivergenceError",
     "FitProgress",
+    "KNNScore",
     "ProcessLostError",
     "SSLNet",
     "StopEarly",

@@ -1,5 +1,12 @@
-"""The callbacks that estimators add to the user's own: early stopping and progress."""
+"""Callbacks of a fit: early stopping and progress, which estimators add, and a kNN score."""
 
+import copy
+from numbers import Integral
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_feature_names, column_or_1d
 from skorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -10,6 +17,7 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 from sklearn_simvae.training.distributed import rank
+from sklearn_simvae.views.sources import named
 
 # What changes the steps that are taken, and so has to be in every process.
 _OF_ALL_PROCESSES = (GradientNormClipping, LRScheduler, ParamMapper)
@@ -50,8 +58,16 @@ class FitProgress(Callback):
         self.label = label
 
     def on_train_begin(self, net, **kwargs):
-        """Open the bar."""
-        self._bar = tqdm(total=net.n_steps_, desc=self.label, unit="step", dynamic_ncols=True)
+        """Open the bar, where a fit that is resumed goes on."""
+        done = net.saved.metadata["epochs"] if net.saved else 0
+        self._bar = tqdm(
+            total=net.n_steps_,
+            initial=done * net.n_steps_ // net.n_epochs_,
+            desc=self.label,
+            unit="step",
+            dynamic_ncols=True,
+        )
+        self._shown = {}
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Count a step."""
@@ -59,14 +75,16 @@ class FitProgress(Callback):
             self._bar.update()
 
     def on_epoch_end(self, net, **kwargs):
-        """Show the terms."""
+        """Show the terms, and each score as it was last."""
         row = net.history[-1]
-        shown = {
+        scores = tuple(c.name for _, c in net.callbacks_ if isinstance(c, KNNScore))
+        self._shown |= {
             name.removeprefix("train_"): f"{value:.4g}"
             for name, value in row.items()
-            if name.startswith(("train_", "valid_loss")) and isinstance(value, float)
+            if (name.startswith(("train_", "valid_loss")) or name in scores)
+            and isinstance(value, float)
         }
-        self._bar.set_postfix(epoch=row["epoch"], **shown)
+        self._bar.set_postfix(epoch=row["epoch"], **self._shown)
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
@@ -76,6 +94,119 @@ class FitProgress(Callback):
         """Close the bar, also where training was cut short."""
         if "_bar" in self.__dict__:
             self.__dict__.pop("_bar").close()
+
+
+class KNNScore(Callback):
+    r"""Watch, while a net is trained, how well neighbours in the representation share a label.
+
+    A self-supervised loss alone says little about what a representation is good for. The score is
+    the accuracy of nearest neighbours on the representations :math:`z_i` that `transform` would
+    give at this moment, each row left out in turn: with :math:`N_k(i)` the k rows nearest to i
+    other than i, [1]_
+
+    .. math:: \frac{1}{n} \sum_i 1 [ y_i = \mathrm{mode} \{ y_j : j \in N_k(i) \} ]
+
+    It becomes an entry of `history_`, and of the progress bar where `verbose` is set. Training
+    never sees the labels, and comes to the same weights, bit for bit, as without.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+        Labelled rows like those of `fit`: some hundreds to a few thousand, which are represented
+        anew for each score. A dict of arrays where `fit` gets one.
+    y : array-like of shape (n,)
+        Their labels: classes.
+    n_neighbors : int, default=20
+        Neighbours that vote; fewer than n.
+    every_n_epochs : int, default=1
+        How often to score. The last epoch is scored in any case.
+    name : str, default="knn_accuracy"
+        Of the entry in `history_`. Scores on several labels, such as content and style, need a
+        name each.
+
+    Raises
+    ------
+    ValueError
+        By `fit`, before it trains: if X is not like what is fitted, y does not hold a class for
+        each row, or a parameter is not valid.
+
+    See Also
+    --------
+    sklearn_simvae.evaluation.probe : Scores of a fitted estimator, on rows held out.
+    sklearn_simvae.evaluation.collapse_report : What can be told without labels.
+
+    References
+    ----------
+    .. [1] Wu, Xiong, Yu and Lin, "Unsupervised Feature Learning via Non-Parametric Instance
+       Discrimination", CVPR 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_simvae import SimVAE
+    >>> from sklearn_simvae.training import KNNScore
+    >>> X, y = load_iris(return_X_y=True)
+    >>> score = KNNScore(X, y, n_neighbors=5, every_n_epochs=2)
+    >>> simvae = SimVAE(
+    ...     2, hidden_layer_sizes=(8,), max_epochs=5, callbacks=[score], random_state=0
+    ... ).fit(X)
+    >>> [row["epoch"] for row in simvae.history_ if "knn_accuracy" in row]
+    [2, 4, 5]
+    >>> bool(simvae.history_[-1]["knn_accuracy"] > 1 / 3)
+    True
+    """
+
+    def __init__(self, X, y, n_neighbors=20, every_n_epochs=1, name="knn_accuracy"):
+        self.X = X
+        self.y = y
+        self.n_neighbors = n_neighbors
+        self.every_n_epochs = every_n_epochs
+        self.name = name
+
+    def on_train_begin(self, net, **kwargs):
+        """Raise if there is something that cannot be scored."""
+        for name in ("n_neighbors", "every_n_epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name} of KNNScore must be a positive int, got {value!r}.")
+        names = [callback.name for _, callback in net.callbacks_ if isinstance(callback, KNNScore)]
+        if names.count(self.name) > 1:
+            raise ValueError(
+                f"callbacks hold {names.count(self.name)} KNNScore of the name {self.name!r}; give "
+                "each a name of its own."
+            )
+        y = column_or_1d(self.y, dtype=None)
+        check_classification_targets(y)
+        n = len(_as_fitted(net, self.X)._read(self.X))
+        if len(y) != n:
+            raise ValueError(
+                f"KNNScore has {n} rows X and {len(y)} labels y; give a label for each row."
+            )
+        if self.n_neighbors >= n:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} of KNNScore needs more than {self.n_neighbors} "
+                f"rows, got {n}. Give more rows, or a smaller n_neighbors."
+            )
+
+    def on_epoch_end(self, net, **kwargs):
+        """Score, if it is due."""
+        done = net.epochs_done()
+        if done % self.every_n_epochs and done < net.n_epochs_:
+            return
+        Z = _as_fitted(net, self.X).transform(self.X)
+        knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
+        # Of no rows in particular: of those of fit, each without itself.
+        net.history.record(self.name, float(knn.score(None, np.ravel(self.y))))
+
+
+def _as_fitted(net, X):
+    """The estimator that trains a net, as if its fit had ended now, for rows named as in X."""
+    net.module_.eval()
+    estimator = copy.copy(net.objective.__self__)
+    estimator.net_ = net
+    estimator.layout_ = net.make_views.keywords["layout"]
+    _check_feature_names(estimator, named(X), reset=True)
+    return estimator
 
 
 def callbacks_of_process(callbacks: list) -> list:

@@ -137,7 +137,14 @@ class Checkpoint(Callback):
         ------
         ValueError
             If the file is damaged or something else, or its folder is not there.
+        OSError
+            If it cannot be read.
         """
+        if not isinstance(self.path, str | Path) or "\0" in str(self.path):
+            raise ValueError(
+                f"The path of a checkpoint must be a str or Path that names a file, got "
+                f"{self.path!r}."
+            )
         path = Path(self.path)
         if not isinstance(self.every_n_epochs, int) or self.every_n_epochs < 1:
             raise ValueError(f"every_n_epochs must be a positive int, got {self.every_n_epochs!r}.")
@@ -146,6 +153,8 @@ class Checkpoint(Callback):
                 f"There is no folder {str(path.parent)!r} for the checkpoint {path.name!r}. Make "
                 "it, or choose another path."
             )
+        if path.is_dir():
+            raise ValueError(f"The path of a checkpoint is a file; {str(path)!r} is a folder.")
         remove_parts(path)
         if not path.exists():
             return None
@@ -153,7 +162,15 @@ class Checkpoint(Callback):
 
     def remove(self) -> None:
         """Remove the file, so that the next fit begins anew."""
-        Path(self.path).unlink(missing_ok=True)
+        try:
+            Path(self.path).unlink(missing_ok=True)
+        except OSError as error:
+            # The fit is done, whatever becomes of the file.
+            warnings.warn(
+                f"The checkpoint {self.path} could not be removed: {error}. Remove it if it is "
+                "still there, or the next fit with it ends at once with the result of this one.",
+                UserWarning,
+            )
 
 
 def find_checkpoint(callbacks: list) -> Checkpoint | None:

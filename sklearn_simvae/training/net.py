@@ -100,6 +100,8 @@ class SSLNet(NeuralNet):
         See :func:`~sklearn_simvae.training.lr_factor`.
     seed : int
         Of everything random.
+    criterion : type of torch.nn.Module
+        Takes the loss out of the terms.
     **kwargs
         As for :class:`skorch.NeuralNet`.
     """
@@ -138,7 +140,13 @@ class SSLNet(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def initialize(self):
-        """Build the module and the optimiser, with weights fixed by the seed."""
+        """Build the module and the optimiser, with weights fixed by the seed.
+
+        Returns
+        -------
+        net : SSLNet
+            Itself.
+        """
         device = torch.device(self.device)
         with isolated_random_state(self._epoch_seeds(0)[0], device):
             super().initialize()
@@ -208,7 +216,13 @@ class SSLNet(NeuralNet):
         return self
 
     def epochs_done(self) -> int:
-        """How many epochs of the training that goes on are in the history."""
+        """How many epochs of the training that goes on are in the history.
+
+        Returns
+        -------
+        n_epochs : int
+            From 0 to `n_epochs_`.
+        """
         return len(self.history) - self._start
 
     # What skorch calls, in the order in which it does.

@@ -139,7 +139,13 @@ class Layout:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, of what JSON knows."""
+        """The fields by name, of what JSON knows.
+
+        Returns
+        -------
+        fields : dict
+            From which :meth:`from_dict` makes the layout again.
+        """
         return asdict(self)
 
     @classmethod

@@ -22,6 +22,13 @@ class Batch(NamedTuple):
         False where a sample has fewer views than others, at a repetition of its first.
     indices : Tensor of int of shape (batch,)
         Their places among the samples that are gone through.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views import Batch
+    >>> Batch(torch.zeros(4, 2, 3), None, torch.arange(4)).views.shape
+    torch.Size([4, 2, 3])
     """
 
     views: Tensor

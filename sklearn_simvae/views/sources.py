@@ -126,6 +126,14 @@ def as_source(X) -> Any:
     ------
     ValueError
         If X can be read only in order, or holds no numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views import as_source
+    >>> source = as_source(torch.utils.data.TensorDataset(torch.eye(3)))
+    >>> source.shape, source[[2, 0]].tolist()
+    ((3, 3), [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     """
     arrow, arrow_dataset = sys.modules.get("pyarrow"), sys.modules.get("pyarrow.dataset")
     if isinstance(X, Source):
@@ -258,7 +266,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 def _is_array_like(X) -> bool:
     """Whether X has the shape, type and slices of an array, without being one in memory."""
-    in_memory = hasattr(X, "iloc") or hasattr(X, "__array_namespace__")
+    # pandas, what keeps to the array API, polars.
+    in_memory = any(hasattr(X, name) for name in ("iloc", "__array_namespace__", "to_arrow"))
     if in_memory or isinstance(X, np.generic | torch.Tensor) or sparse.issparse(X):
         return False
     has_slices = hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")

@@ -57,7 +57,8 @@ def default_augmentation(
 
     Returns
     -------
-    Augmentation
+    augmentation : Augmentation
+        With the parameters that suit.
 
     Raises
     ------

@@ -35,6 +35,16 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     `_ndims` (None for any), raises ValueError for a bad parameter in `validate`, and computes in
     `_transform`, which is given a non-empty float32 or float64 batch that it must not modify.
     It tells `_note` what it draws, for `augment_with_factors` to give.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.views import Augmentation
+    >>> class SignFlip(Augmentation):
+    ...     def _transform(self, x, generator):
+    ...         return x * torch.randn(len(x), 1, generator=generator).sign()
+    >>> SignFlip()(torch.ones(3, 1), torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 1])
     """
 
     _ndims: tuple[int, ...] | None = None
@@ -53,7 +63,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
 
         Returns
         -------
-        Tensor, same shape, dtype and device as `x`
+        views : Tensor of the shape, dtype and device of `x`
+            Other rows than those of `x`, though some may be equal.
 
         Raises
         ------
@@ -80,7 +91,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
 
         Returns
         -------
-        Tensor, same shape, dtype and device as `x`
+        views : Tensor of the shape, dtype and device of `x`
+            Other rows than those of `x`, though some may be equal.
 
         Raises
         ------
@@ -89,6 +101,11 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         """
         self.validate()
         self._check_batch(x)
+        if len(x) % n_views:
+            raise ValueError(
+                f"{type(self).__name__} was given {len(x)} views, which are no whole number of "
+                f"samples of {n_views} views each."
+            )
         if x.numel() == 0:
             return x.clone()
         work = torch.promote_types(x.dtype, torch.float32)
@@ -190,6 +207,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
                 f"{name} takes a batch of floats but was given {x.dtype}; "
                 "convert it first (uint8 images: x.float() / 255)."
             )
+        if not x.ndim:
+            raise ValueError(f"{name} takes a batch but was given a single number.")
         if self._ndims is not None and x.ndim not in self._ndims:
             expected = " or ".join(_LAYOUTS[n] for n in self._ndims)
             raise ValueError(
@@ -296,7 +315,8 @@ class Compose(Augmentation):
 
         Returns
         -------
-        dict of str to object
+        params : dict of str to object
+            Values by name.
         """
         params = super().get_params(deep=False)
         if not deep:

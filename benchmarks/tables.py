@@ -1,6 +1,6 @@
 """Tables of the documentation, and the paper's claims as paired differences, from paper.py's files.
 
-    python benchmarks/paper_tables.py [--results benchmarks/results] [--output docs/tables]
+    python benchmarks/tables.py [--results benchmarks/results] [--output docs/tables]
 
 A file for each data set, ready to be included, and `claims.inc`: for each claim the mean over the
 seeds of the difference between two methods that had the same seed, with its 95 % interval by
@@ -9,10 +9,12 @@ Student's t.
 
 import argparse
 import csv
+import json
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from growth import exponent
 from paper_methods import METHODS
 from scipy import stats
 
@@ -212,6 +214,34 @@ def emoji_page(path):
     return rst(["method", "seeds", *metrics, "linear probe"], lines)
 
 
+def speed_page(path):
+    """The comparisons of speed.py, one a line."""
+    lines = []
+    for part in json.loads(path.read_text()).values():
+        for line in part["lines"]:
+            rates = [f"{line[f'{side}_rate']:,.4g}" for side in ("reference", "package")]
+            spread = f" ({line['least']:.2f} to {line['largest']:.2f})" if "least" in line else ""
+            asked = "" if line["asked"] is None else str(line["asked"])
+            cells = [line["what"], line["reference"], line["unit"], *rates]
+            lines.append([*cells, f"{line['ratio']:.3f}{spread}", asked])
+    head = ["what", "beside", "unit", "reference", "package", "ratio", "asked"]
+    return rst(head, lines) + "\n"
+
+
+def growth_page(path):
+    """Exponents of time and memory, with the range that each was measured over."""
+    points = defaultdict(list)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            points[row["what"]].append([float(row[k]) for k in ("value", "seconds", "MiB")])
+    lines = []
+    for name, rows in points.items():
+        values, *costs = np.array(rows).T
+        slopes = [f"{exponent(values, cost):.2f}" for cost in costs]
+        lines.append([name, f"{values[0]:,.0f} to {values[-1]:,.0f}", *slopes])
+    return rst(["what", "range", "time", "memory"], lines) + "\n"
+
+
 def main():
     root = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -226,6 +256,10 @@ def main():
         (args.output / f"{name}.inc").write_text("\n".join(pages))
     if (path := args.results / "emoji.csv").exists():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
+    if (path := args.results / "speed.json").exists():
+        (args.output / "speed.inc").write_text(speed_page(path))
+    if (path := args.results / "growth.csv").exists():
+        (args.output / "growth.inc").write_text(growth_page(path))
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))

@@ -1,0 +1,88 @@
+"""Threads on one estimator, forks after a fit, and memory that does not grow."""
+
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import tiny
+from numpy.testing import assert_array_equal
+
+linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+
+
+def resident_mb():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.fixture(scope="module", params=["SimVAE", "SimCLR", "CLIP"])
+def fitted(request, digits):
+    return tiny(request.param).fit(digits[0])
+
+
+def test_sixteen_threads_get_each_their_own_result(fitted, digits):
+    X, _ = digits
+    parts = [X[i : i + 1 + i % 40] for i in range(64)]
+    expected = [fitted.transform(part) for part in parts]
+    with ThreadPoolExecutor(16) as threads:
+        for part, Z in zip(expected, threads.map(fitted.transform, parts), strict=True):
+            assert_array_equal(Z, part)
+
+
+def test_scores_of_threads_are_those_of_one(fitted, digits):
+    X, _ = digits
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    with ThreadPoolExecutor(16) as threads:
+        scores = list(threads.map(fitted.score, [X] * 16))
+    assert scores == [fitted.score(X)] * 16
+    assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_fits_of_threads_are_those_of_one(digits):
+    X = digits[0][:40]
+    with ThreadPoolExecutor(4) as threads:
+        fits = list(threads.map(lambda seed: tiny("SimCLR", random_state=seed).fit(X), range(4)))
+    for seed, fit in enumerate(fits):
+        alone = tiny("SimCLR", random_state=seed).fit(X)
+        assert_array_equal(fit.transform(X), alone.transform(X))
+
+
+def use(estimator, X, results):
+    """Transform, go on and fit anew, in a process that was forked."""
+    Z = estimator.transform(X)
+    anew = type(estimator)(**estimator.get_params()).fit(X)
+    results.put((Z, estimator.partial_fit(X).n_iter_, anew.transform(X)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_after_fit_transforms_and_fits(fitted, digits):
+    X, _ = digits
+    expected = fitted.transform(X)
+    fork = multiprocessing.get_context("fork")
+    results = fork.SimpleQueue()
+    process = fork.Process(target=use, args=(fitted, X, results))
+    process.start()
+    process.join(60)
+    process.kill()
+    assert process.exitcode == 0
+    Z, n_iter, anew = results.get()
+    assert_array_equal(Z, expected)
+    assert_array_equal(anew, expected)
+    assert n_iter == 3
+    # It was the child's copy that went on.
+    assert fitted.n_iter_ == 2
+    assert_array_equal(fitted.transform(X), expected)
+
+
+@linux
+def test_memory_of_many_small_transforms_is_flat(fitted, digits):
+    X = digits[0][:4]
+    for _ in range(50):
+        fitted.transform(X)
+    before = resident_mb()
+    for _ in range(300):
+        fitted.transform(X)
+    assert resident_mb() < 1.05 * before

@@ -1,0 +1,241 @@
+"""What goes wrong outside of a fit: it says so, and the fit before survives.
+
+More of that is in test_fit.py (interruptions, callbacks, augmentations, divergence),
+training/test_checkpoint.py, test_persistence.py and datasets/ (damaged files, full disks).
+"""
+
+import copy
+import errno
+import multiprocessing
+import os
+import pickle
+import signal
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import as_they_are, tiny
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+
+from sklearn_simvae.persistence import trusted_types
+from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.views import Source
+
+unix = pytest.mark.skipif(os.name != "posix", reason="needs signals and fork")
+
+
+@pytest.fixture(scope="module")
+def X(digits):
+    return digits[0][:80]
+
+
+class At(Callback):
+    """Does something in a hook of an epoch, counted from 1 over the net's life."""
+
+    def __init__(self, hook, epoch, act):
+        self.hook = hook
+        self.epoch = epoch
+        self.act = act
+
+    def _notified(self, hook, net):
+        if hook == self.hook and len(net.history) == self.epoch:
+            self.act()
+
+    def on_train_begin(self, net, **kwargs):
+        self._notified("train_begin", net)
+
+    def on_batch_begin(self, net, **kwargs):
+        self._notified("batch_begin", net)
+
+    def on_grad_computed(self, net, **kwargs):
+        self._notified("grad_computed", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._notified("epoch_end", net)
+
+    def on_train_end(self, net, **kwargs):
+        self._notified("train_end", net)
+
+
+def assert_survived(estimator, before, X):
+    """It gives what it gave before, and can learn on."""
+    assert_array_equal(estimator.transform(X), before.transform(X))
+    assert estimator.n_iter_ == len(estimator.history_) == before.n_iter_
+    estimator.set_params(callbacks=None, **as_they_are(lambda: estimator))
+    assert pickle.loads(pickle.dumps(estimator)).partial_fit(X).n_iter_ == before.n_iter_ + 1
+
+
+# ---------------------------------------------------------------- training
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@unix
+def test_ctrl_c_in_an_epoch_leaves_the_whole_epochs(make_one_of_each_kind, X):
+    estimator = make_one_of_each_kind(
+        callbacks=At("batch_begin", 3, ctrl_c), max_epochs=5, lr_schedule="constant"
+    )
+    with pytest.warns(ConvergenceWarning, match="interrupted .* 2 whole epochs"):
+        estimator.fit(X)
+    whole = make_one_of_each_kind(max_epochs=2, lr_schedule="constant").fit(X)
+    assert_survived(estimator, whole, X)
+
+
+def fails():
+    raise RuntimeError("the callback fails")
+
+
+@pytest.mark.parametrize("hook", ["train_begin", "grad_computed", "train_end"])
+def test_a_callback_that_raises_leaves_the_fit_before(make_one_of_each_kind, X, hook):
+    estimator = make_one_of_each_kind().fit(X)
+    before = copy.deepcopy(estimator)
+    epoch = {"train_begin": 2, "grad_computed": 3, "train_end": 3}[hook]
+    estimator.set_params(callbacks=At(hook, epoch, fails))
+    with pytest.raises(RuntimeError, match="the callback fails"):
+        estimator.partial_fit(X)
+    assert_survived(estimator, before, X)
+
+
+def test_a_warm_fit_that_fails_later_keeps_its_whole_epochs(make_one_of_each_kind, X):
+    params = {"warm_start": True, "lr_schedule": "constant"}
+    estimator = make_one_of_each_kind(**params).fit(X)
+    with pytest.raises(RuntimeError, match="the callback fails"):
+        estimator.set_params(callbacks=At("grad_computed", 4, fails)).fit(X)
+    whole = make_one_of_each_kind(**params).fit(X).set_params(max_epochs=1).fit(X)
+    assert whole.n_iter_ == 3
+    assert_survived(estimator.set_params(max_epochs=1), whole, X)
+
+
+def test_a_disk_that_cannot_be_read_leaves_the_fit_before(make_one_of_each_kind, X):
+    estimator = make_one_of_each_kind(warm_start=True).fit(X)
+    before = copy.deepcopy(estimator)
+    reads = []
+
+    def read(rows):
+        reads.append(rows)
+        if len(reads) > 5:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return X[rows]
+
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        estimator.fit(Source(read, X.shape, X.dtype))
+    assert_survived(estimator, before, X)
+
+
+# ---------------------------------------------------------------- files
+
+
+def fit_and_save_on_a_full_disk(path, X, results):
+    """A file may not grow beyond 100 bytes here, where writing fails as on a full disk."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    estimator = tiny("SimVAE", callbacks=Checkpoint(path / "fit.checkpoint"))
+    with pytest.warns(UserWarning, match="could not be written after 1 epochs"):
+        estimator.fit(X)
+    try:
+        estimator.save_weights(path / "weights")
+        error = None
+    except OSError as caught:
+        error = caught.errno
+    results.put((estimator.n_iter_, error))
+
+
+@unix
+def test_a_full_disk_ends_no_fit_and_damages_no_file(X, tmp_path):
+    (tmp_path / "weights").write_bytes(b"what was there before")
+    fork = multiprocessing.get_context("fork")
+    results = fork.SimpleQueue()
+    process = fork.Process(target=fit_and_save_on_a_full_disk, args=(tmp_path, X, results))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert results.get() == (2, errno.EFBIG)
+    assert [file.name for file in tmp_path.iterdir()] == ["weights"]
+    assert (tmp_path / "weights").read_bytes() == b"what was there before"
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["replaced by a file", "removed"])
+def test_a_checkpoint_whose_folder_goes_away_ends_no_fit(X, tmp_path, there):
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+
+    def lose_folder():
+        folder.rename(away)
+        if there:
+            folder.touch()
+
+    callbacks = [Checkpoint(folder / "fit.checkpoint"), At("epoch_end", 2, lose_folder)]
+    estimator = tiny("SimVAE", max_epochs=3, callbacks=callbacks)
+    with pytest.warns(UserWarning) as warned:
+        estimator.fit(X)
+    assert "could not be written after 2 epochs" in str(warned[0].message)
+    assert_array_equal(estimator.transform(X), tiny("SimVAE", max_epochs=3).fit_transform(X))
+
+
+def test_a_checkpoint_that_cannot_be_removed_ends_no_fit(X, tmp_path, monkeypatch):
+    path = tmp_path / "fit.checkpoint"
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def close_folder():
+        monkeypatch.setattr("pathlib.Path.unlink", refuse)
+
+    estimator = tiny("SimVAE", callbacks=[Checkpoint(path), At("train_end", 2, close_folder)])
+    with pytest.warns(UserWarning, match="Permission denied.*Remove it"):
+        estimator.fit(X)
+    assert estimator.n_iter_ == 2 and path.exists()
+
+
+def test_a_checkpoint_at_a_folder_is_refused(X, tmp_path):
+    with pytest.raises(ValueError, match="is a folder"):
+        tiny("SimVAE", callbacks=Checkpoint(tmp_path)).fit(X)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.999])
+def test_a_skops_file_that_is_cut_short_is_refused(X, tmp_path, keep):
+    io = pytest.importorskip("skops.io")
+    path = tmp_path / "model.skops"
+    io.dump(tiny("SimVAE", max_epochs=1).fit(X), path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(zipfile.BadZipFile):
+        io.load(path, trusted=trusted_types())
+
+
+# ---------------------------------------------------------------- searches
+
+
+class Exit(Callback):
+    """Ends the process, as the system does with one that takes too much memory."""
+
+    def on_batch_begin(self, net, **kwargs):
+        os._exit(1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_ends_the_search_by_an_error(X):
+    estimator = tiny("SimVAE").fit(X)
+    before = copy.deepcopy(estimator)
+    estimator.set_params(callbacks=Exit())
+    search = GridSearchCV(estimator, {"n_components": [2]}, cv=2, n_jobs=2, refit=False)
+    with pytest.raises(TerminatedWorkerError):
+        search.fit(X)
+    search.set_params(estimator__callbacks=None, n_jobs=1).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert_survived(estimator, before, X)
+
+
+def test_a_fit_that_fails_in_a_search_leaves_the_others(X):
+    search = GridSearchCV(tiny("SimVAE"), {"lr": [1e20, 1e-3]}, cv=2)
+    with pytest.warns(FitFailedWarning, match="DivergenceError.*diverged"):
+        search.fit(X)
+    assert search.best_params_ == {"lr": 1e-3}
+    assert np.isnan(search.cv_results_["mean_test_score"][0])

@@ -1,0 +1,177 @@
+"""The bar and the kNN score of a fit, and what loggers write of it."""
+
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import RaiseAt, Spy, one_kind, tiny
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+
+from sklearn_simvae.training import Checkpoint, KNNScore
+
+
+@pytest.fixture(scope="module")
+def labelled(digits):
+    X, y = digits
+    return X[:60], y[:60]
+
+
+def leave_one_out(Z, y, n_neighbors):
+    predicted = cross_val_predict(KNeighborsClassifier(n_neighbors), Z, y, cv=LeaveOneOut())
+    return accuracy_score(y, predicted)
+
+
+def assert_same_weights(one, other):
+    mine, theirs = one.module_.state_dict(), other.module_.state_dict()
+    assert mine.keys() == theirs.keys()
+    for name, weight in mine.items():
+        assert torch.equal(weight, theirs[name]), name
+
+
+@one_kind
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_score_is_that_of_transform_and_weights_are_those_of_a_fit_without(make, digits, labelled):
+    X, (_, y) = digits[0], labelled
+    scored = make(callbacks=[KNNScore(*labelled, n_neighbors=3)]).fit(X)
+    accuracies = [row["knn_accuracy"] for row in scored.history_]
+    assert len(accuracies) == 2
+    assert accuracies[-1] == leave_one_out(scored.transform(labelled[0]), y, 3)
+    assert_same_weights(scored, make().fit(X))
+
+
+@pytest.mark.parametrize(
+    "params", [{"representation": "hidden"}, {"early_stopping": True}], ids=["hidden", "stopping"]
+)
+def test_score_is_that_of_transform_with_other_parameters(params, digits, labelled):
+    scored = tiny("SimVAE", **params, callbacks=KNNScore(*labelled, n_neighbors=3)).fit(digits[0])
+    Z = scored.transform(labelled[0])
+    assert scored.history_[-1]["knn_accuracy"] == leave_one_out(Z, labelled[1], 3)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_score_of_several_modalities(as_dict, digits):
+    X, y = digits[0][:60], digits[1][:60]
+    X = {"left": X[:, :32], "right": X[:, 32:]} if as_dict else X
+    scored = tiny("CLIP", callbacks=[KNNScore(X, y, n_neighbors=3)]).fit(X)
+    assert scored.history_[-1]["knn_accuracy"] == leave_one_out(scored.transform(X), y, 3)
+
+
+def test_score_of_samples_of_views_is_one_a_sample(sprites):
+    y = np.arange(len(sprites)) % 2
+    scored = tiny("SimCLR", callbacks=[KNNScore(sprites, y, n_neighbors=3)]).fit(sprites)
+    assert scored.history_[-1]["knn_accuracy"] == leave_one_out(scored.transform(sprites), y, 3)
+
+
+@pytest.mark.filterwarnings("error:X (has|does not have):UserWarning")
+def test_rows_with_names_are_scored_also_where_a_fit_before_had_others(digits, labelled):
+    X = pd.DataFrame(digits[0]).add_prefix("pixel")
+    score = KNNScore(X[:60], labelled[1], n_neighbors=3)
+    scored = tiny("SimVAE").fit(X.add_suffix("_before")).set_params(callbacks=[score]).fit(X)
+    Z = scored.transform(X[:60])
+    assert scored.history_[-1]["knn_accuracy"] == leave_one_out(Z, labelled[1], 3)
+    assert list(scored.feature_names_in_) == list(X)
+
+
+def test_score_is_taken_as_often_as_told_and_after_the_last_epoch(digits, labelled):
+    score = KNNScore(*labelled, n_neighbors=3, every_n_epochs=2)
+    scored = tiny("SimVAE", max_epochs=5, callbacks=[score]).fit(digits[0])
+    assert [row["epoch"] for row in scored.history_ if "knn_accuracy" in row] == [2, 4, 5]
+    # Each is an end.
+    scored.partial_fit(digits[0])
+    assert "knn_accuracy" in scored.history_[-1]
+
+
+def test_scores_of_several_labels_have_names(digits, labelled):
+    X, y = labelled
+    scores = [KNNScore(X, y, 3, name="digit"), KNNScore(X, y % 2, 3, name="odd")]
+    last = tiny("SimVAE", callbacks=scores).fit(digits[0]).history_[-1]
+    assert last["odd"] > last["digit"]
+
+
+def test_score_neither_draws_nor_leaves_a_trace_in_the_global_random_states(digits, labelled):
+    before = torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
+    tiny("BYOL", callbacks=[KNNScore(*labelled, n_neighbors=3)]).fit(digits[0])
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == str(np.random.get_state())  # noqa: NPY002
+
+
+def test_estimator_with_a_score_pickles_clones_and_goes_on(digits, labelled):
+    X = digits[0]
+    make = tiny("SimVAE", callbacks=[KNNScore(*labelled, n_neighbors=3)], warm_start=True)
+    scored = clone(make).fit(X)
+    copy = pickle.loads(pickle.dumps(scored)).fit(X)
+    scored.fit(X)
+    assert len(copy.history_) == 4
+    for row, same in zip(copy.history_, scored.history_, strict=True):
+        assert row["knn_accuracy"] == same["knn_accuracy"]
+    Z = copy.transform(labelled[0])
+    assert copy.history_[-1]["knn_accuracy"] == leave_one_out(Z, labelled[1], 3)
+
+
+BAD = {
+    "labels": ({"y": np.zeros(7, int)}, "60 rows X and 7 labels y"),
+    "numbers": ({"y": np.linspace(0, 1, 60)}, "(?i)unknown label type"),
+    "neighbours": ({"n_neighbors": 60}, "n_neighbors=60 of KNNScore needs more than 60 rows, got"),
+    "no neighbours": ({"n_neighbors": 0}, "n_neighbors of KNNScore must be a positive int, got 0"),
+    "epochs": ({"every_n_epochs": 0.5}, "every_n_epochs of KNNScore must be .* got 0.5"),
+    "features": ({"X": np.zeros((60, 3))}, "X has 3 features"),
+    "NaN": ({"X": np.full((60, 64), np.nan)}, "NaN"),
+}
+
+
+@pytest.mark.parametrize("params, message", BAD.values(), ids=BAD)
+def test_what_cannot_be_scored_is_refused_before_the_first_epoch(digits, labelled, params, message):
+    X, y = labelled
+    spy = Spy()
+    score = KNNScore(**{"X": X, "y": y, "n_neighbors": 3, **params})
+    with pytest.raises(ValueError, match=message):
+        tiny("SimVAE", callbacks=[score, spy]).fit(digits[0])
+    assert "epoch_begin" not in spy.hooks()
+
+
+def test_scores_of_one_name_are_refused(digits, labelled):
+    scores = [("a", KNNScore(*labelled)), ("b", KNNScore(*labelled))]
+    with pytest.raises(ValueError, match="2 KNNScore of the name 'knn_accuracy'"):
+        tiny("SimVAE", callbacks=scores).fit(digits[0])
+
+
+def test_bar_shows_a_score_until_the_next(digits, labelled, capsys):
+    score = KNNScore(*labelled, n_neighbors=3, every_n_epochs=2)
+    scored = tiny("SimVAE", max_epochs=4, verbose=1, callbacks=[score]).fit(digits[0])
+    shown = dict(re.findall(r"epoch=(\d)[^\r]*knn_accuracy=([\d.]+)", capsys.readouterr().err))
+    second, last = (f"{scored.history_[epoch - 1]['knn_accuracy']:.4g}" for epoch in (2, 4))
+    assert shown == {"2": second, "3": second, "4": last}
+
+
+def test_bar_of_a_resumed_fit_begins_where_that_goes_on(digits, tmp_path, capsys):
+    X = digits[0]
+    checkpoint = Checkpoint(tmp_path / "fit.checkpoint")
+    stop = RaiseAt("batch_end", 3, RuntimeError("stopped"))
+    with pytest.raises(RuntimeError, match="stopped"):
+        tiny("SimVAE", max_epochs=4, callbacks=[checkpoint, stop]).fit(X)
+    capsys.readouterr()
+    resumed = tiny("SimVAE", max_epochs=4, callbacks=[checkpoint], verbose=1).fit(X)
+    steps = [int(n) for n in re.findall(r"(\d+)/\d+ \[", capsys.readouterr().err)]
+    assert steps[0] == resumed.net_.n_steps_ // 2
+    assert steps[-1] == resumed.net_.n_steps_
+
+
+def test_tensorboard_writes_the_terms_and_the_score(digits, labelled, tmp_path):
+    pytest.importorskip("tensorboard")
+    from skorch.callbacks import TensorBoard
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    logger = TensorBoard(SummaryWriter(tmp_path))
+    callbacks = [KNNScore(*labelled, n_neighbors=3), logger]
+    logged = tiny("SimVAE", callbacks=callbacks).fit(digits[0])
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for tag, name in [("Loss/train_loss", "loss"), ("knn_accuracy", "knn_accuracy")]:
+        values = [event.value for event in events.Scalars(tag)]
+        np.testing.assert_allclose(values, [row[name] for row in logged.history_], rtol=1e-6)
