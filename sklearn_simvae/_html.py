@@ -2,11 +2,23 @@
 
 from torch import nn
 
-_PAGE = "https://sklearn-simvae.readthedocs.io/en/latest/api/sklearn_simvae.{name}.html"
+_PAGE = "https://sklearn-simvae.readthedocs.io/en/latest/api/{module}.{name}.html"
 
 
-class HTMLMixin:
-    """Adds a link to an estimator's page and the size of its networks to scikit-learn's diagram.
+class LinkMixin:
+    """Adds a link to an estimator's page to scikit-learn's diagram."""
+
+    _doc_link_module = "sklearn_simvae"
+    _doc_link_template = _PAGE
+    # That users import it from.
+    _public_module = "sklearn_simvae"
+
+    def _doc_link_url_param_generator(self):
+        return {"module": self._public_module, "name": type(self).__name__}
+
+
+class HTMLMixin(LinkMixin):
+    """Adds the size of an estimator's networks to the diagram, and a link to its page.
 
     The size is that of a fitted estimator, also where it is a step of a pipeline.
 
@@ -18,12 +30,6 @@ class HTMLMixin:
     >>> "encoder 18, decoder 13" in vae._repr_html_()
     True
     """
-
-    _doc_link_module = "sklearn_simvae"
-    _doc_link_template = _PAGE
-
-    def _doc_link_url_param_generator(self):
-        return {"name": type(self).__name__}
 
     def _sk_visual_block_(self):
         # Here, so that wherever scikit-learn moves it next, its own diagram is what is left.

@@ -144,9 +144,10 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     compile : bool, default=False
         Whether to train through :func:`torch.compile`.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Any of skorch's callbacks, as they are or as `(name, callback)`.
+        Any of skorch's callbacks, as they are or as `(name, callback)`;
+        :class:`~sklearn_simvae.training.KNNScore` watches what is learned.
     verbose : int, default=0
-        1 shows a progress bar with the terms of the objective.
+        1 shows a progress bar with the time left and the terms of the objective.
     random_state : int, RandomState or None, default=None
         Fixes initialisation, order, augmentation and draws, bit for bit on one machine. The global
         random states are left alone."""

@@ -41,7 +41,7 @@ from sklearn_simvae.training import (
     resolve_device,
     resolve_precision,
 )
-from sklearn_simvae.training.callbacks import callbacks_of_process
+from sklearn_simvae.training.callbacks import callbacks_of_process, want_batches
 from sklearn_simvae.training.checkpoint import Saved, check_same_fit, find_checkpoint
 from sklearn_simvae.training.distributed import (
     check_same,
@@ -258,8 +258,7 @@ class SSLTransformer(
             if saved:
                 check_same_fit(saved, net.fit_description)
         net.monitor = functools.partial(self._watch_spread, watched)
-        # A checkpoint has no use for single batches.
-        net.record_batches = len(given_callbacks) > bool(checkpoint)
+        net.record_batches = want_batches(given_callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule
         net.saved = saved
         try:

@@ -6,8 +6,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from sklearn_simvae._html import LinkMixin
 
-class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
+
+class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
     """The class whose description is most similar, in the space of a fitted CLIP.
 
     Parameters
@@ -39,6 +41,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     >>> classifier.fit(X[:500] / 16, y[:500]).predict(X[500:] / 16).shape
     (1297,)
     """
+
+    _public_module = "sklearn_simvae.multimodal"
 
     def __init__(self, clip, source, target):
         self.clip = clip

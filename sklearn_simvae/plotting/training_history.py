@@ -194,10 +194,13 @@ class TrainingHistoryDisplay:
         valid = self.valid or {}
         settings = {"marker": "." if len(self.epochs) <= 20 else None, **(line_kw or {})}
         self.lines_ = {}
-        for one, (name, values) in zip(self.axes_.flat, self.train.items(), strict=False):
-            lines = one.plot(self.epochs, values, label="train", **settings)
-            if name in valid:
-                lines += one.plot(self.epochs, valid[name], label="validation", **settings)
+        for one, name in zip(self.axes_.flat, self.train, strict=False):
+            lines = []
+            for of, label in ((self.train, "train"), (valid, "validation")):
+                if name in of:
+                    # A score need not have been taken in each epoch.
+                    there = ~np.isnan(of[name])
+                    lines += one.plot(self.epochs[there], of[name][there], label=label, **settings)
             self.lines_[name] = lines
             one.set_title(name.replace("_", " "), fontsize="medium")
             one.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -156,6 +156,8 @@ class KNNScore(Callback):
     True
     """
 
+    reads_batches = False
+
     def __init__(self, X, y, n_neighbors=20, every_n_epochs=1, name="knn_accuracy"):
         self.X = X
         self.y = y
@@ -207,6 +209,29 @@ def _as_fitted(net, X):
     estimator.layout_ = net.make_views.keywords["layout"]
     _check_feature_names(estimator, named(X), reset=True)
     return estimator
+
+
+def want_batches(callbacks: list) -> bool:
+    """Whether a user's callbacks may look at single batches, each of which costs a wait to record.
+
+    Parameters
+    ----------
+    callbacks : list of skorch.callbacks.Callback or of (str, Callback)
+        The user's.
+
+    Returns
+    -------
+    wanted : bool
+        False where all are of this package.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import Checkpoint
+    >>> from sklearn_simvae.training.callbacks import want_batches
+    >>> want_batches([Checkpoint("simvae.checkpoint")])
+    False
+    """
+    return any(getattr(callback_type(item), "reads_batches", True) for item in callbacks)
 
 
 def callbacks_of_process(callbacks: list) -> list:

@@ -88,6 +88,8 @@ class Checkpoint(Callback):
     (3, [])
     """
 
+    reads_batches = False
+
     def __init__(self, path: str | os.PathLike, every_n_epochs: int = 1):
         self.path = path
         self.every_n_epochs = every_n_epochs

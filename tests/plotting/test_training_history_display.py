@@ -22,7 +22,8 @@ def test_terms_are_drawn_with_validation_where_it_was_recorded():
     train, valid = display.lines_["loss"]
     np.testing.assert_array_equal(train.get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(train.get_ydata(), [3, 2, 1])
-    np.testing.assert_array_equal(valid.get_ydata(), [4, 3.5, np.nan])
+    np.testing.assert_array_equal(valid.get_xdata(), [1, 2])
+    np.testing.assert_array_equal(valid.get_ydata(), [4, 3.5])
     (alone,) = display.lines_["kl"]
     np.testing.assert_array_equal(alone.get_ydata(), [1, 1.5, 2])
     assert [text.get_text() for text in display.axes_[0, 0].get_legend().texts] == [
