@@ -51,6 +51,7 @@ from sklearn_simvae.training.distributed import (
     rank,
     train_together,
 )
+from sklearn_simvae.training.hardware import in_halves
 from sklearn_simvae.views import (
     Batch,
     Layout,
@@ -171,6 +172,8 @@ class SSLTransformer(
         ------
         ValueError
             If a parameter or the data are not valid, or if training diverges.
+        MemoryError
+            If a step does not fit in memory.
         """
         return self._fit(X, groups)
 
@@ -344,7 +347,7 @@ class SSLTransformer(
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
-                z = self._represent(views.flatten(0, 1)).float()
+                z = in_halves(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
         return check_finite(self, Z)
 

@@ -1,8 +1,7 @@
 """Hostile tables, groups and labels as hypothesis draws them, and what may come of them."""
 
-import linecache
+import dis
 import tempfile
-import traceback
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -230,17 +229,23 @@ def works_or_is_refused(call, *args, nan=False, **kwargs):
 
 def assert_ours(error):
     """Assert that an error was raised on purpose, here or in scikit-learn, and says what about."""
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    file = Path(frame.f_code.co_filename)
-    where = f"{file}:{line}"
+    *_, last = iterate(error.__traceback__)
+    code = last.tb_frame.f_code
+    file, where = Path(code.co_filename), f"{code.co_filename}:{last.tb_lineno}"
     if PACKAGE in file.parents:
-        # What C code raises comes from a line that does not.
-        assert linecache.getline(str(file), line).strip().startswith("raise"), where
+        # What C code raises comes of another instruction.
+        assert code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"], where
     else:
         # Compiled code is known by its path within its package, all else by that from the root.
         _, _, path = file.as_posix().rpartition("site-packages/")
         assert path.split("/")[0] in CHECKS, where
     assert len(str(error)) > 15, f"{where} says {error}"
+
+
+def iterate(traceback):
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
 
 
 def assert_finite(made):

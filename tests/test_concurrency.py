@@ -1,5 +1,6 @@
 """Threads on one estimator, forks after a fit, and memory that does not grow."""
 
+import gc
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import tiny
 from numpy.testing import assert_array_equal
 
@@ -86,3 +88,39 @@ def test_memory_of_many_small_transforms_is_flat(fitted, digits):
     for _ in range(300):
         fitted.transform(X)
     assert resident_mb() < 1.05 * before
+
+
+def transform(estimator, X, results):
+    results.put(float(estimator.transform(X).sum()))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_does_not_wait_for_threads_that_its_parent_has(digits):
+    X = np.tile(digits[0], (4, 1))
+    estimator = tiny("SimVAE", max_epochs=1, hidden_layer_sizes=(256,)).fit(digits[0])
+    torch.set_num_threads(2)
+    try:
+        expected = float(estimator.transform(X).sum())
+        fork = multiprocessing.get_context("fork")
+        results = fork.SimpleQueue()
+        process = fork.Process(target=transform, args=(estimator, X, results))
+        process.start()
+        process.join(20)
+    finally:
+        torch.set_num_threads(1)
+        process.kill()
+    assert process.exitcode == 0
+    assert results.get() == pytest.approx(expected, rel=1e-5)
+
+
+def n_tensors():
+    gc.collect()
+    return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+
+
+def test_a_fit_that_is_let_go_leaves_no_tensor(make_one_of_each_kind, digits):
+    X = digits[0][:20]
+    make_one_of_each_kind(max_epochs=1).fit(X)
+    before = n_tensors()
+    make_one_of_each_kind(max_epochs=1).fit(X)
+    assert n_tensors() == before

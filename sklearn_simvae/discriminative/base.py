@@ -31,6 +31,7 @@ from sklearn_simvae.training.distributed import (
     n_processes,
     own_part,
 )
+from sklearn_simvae.training.hardware import in_halves
 from sklearn_simvae.views import Batch, Samples
 
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
@@ -214,7 +215,7 @@ class DiscriminativeTransformer(SSLTransformer):
         samples = self._read(X)
         with torch.inference_mode():
             batches = self._batches(samples, self.net_.device)
-            parts = [self.module_(views).mean(1) for _, views, _ in batches]
+            parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
         return check_finite(self, torch.cat(parts).cpu().numpy())
 
     def score(self, X, y=None, groups=None) -> float:

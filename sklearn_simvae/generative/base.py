@@ -17,6 +17,7 @@ from sklearn_simvae._validation import check_count, check_finite, in_unit_interv
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
+from sklearn_simvae.training.hardware import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
 from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 
@@ -202,7 +203,8 @@ class GenerativeTransformer(SSLTransformer):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
-                m, log_v = self.module_.encode(views)
+                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         for made in (mean, variance):
             check_finite(self, made)
@@ -246,7 +248,7 @@ class GenerativeTransformer(SSLTransformer):
         with torch.inference_mode():
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
-                x = module.mean(z[part].to(self.net_.device))
+                x = in_halves(module.mean, z[part].to(self.net_.device))
                 X[part] = layout.from_network(x).cpu().numpy()
         return check_finite(self, X, "Z")
 
@@ -348,8 +350,12 @@ class GenerativeTransformer(SSLTransformer):
         scores = np.empty(len(samples.X), dtype=np.float32)
         with torch.inference_mode():
             if samples.groups is None:
+
+                def bound_of(views):
+                    return self._bound(views, None, n_importance_samples)
+
                 for part, views, _ in self._batches(samples, self.net_.device):
-                    scores[part] = self._bound(views, None, n_importance_samples).cpu().numpy()
+                    scores[part] = in_halves(bound_of, views).cpu().numpy()
             else:
                 for rows, given, views, mask in self._group_batches(samples):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()

@@ -29,6 +29,7 @@ from sklearn_simvae.multimodal.modalities import (
     fit_modalities,
     read_modalities,
 )
+from sklearn_simvae.training.hardware import in_halves
 from sklearn_simvae.views import (
     Layout,
     Samples,
@@ -253,7 +254,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
-                Z[part] = self._latent(self.module_, views[:, 0]).cpu().numpy()
+                z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
+                Z[part] = z.cpu().numpy()
         return check_finite(self, Z)
 
     def _samples_of(self, X, modality: str | None) -> Samples:

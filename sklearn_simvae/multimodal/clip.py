@@ -26,6 +26,7 @@ from sklearn_simvae.multimodal.base import (
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
 from sklearn_simvae.training.distributed import gather_batch
+from sklearn_simvae.training.hardware import in_halves
 
 
 class ClipNetwork(nn.Module):
@@ -240,11 +241,14 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             As for :meth:`transform`.
         """
         samples = self._samples_of(X, modality)
-        parts = []
+
+        def directions(rows):
+            mask, z = self.module_(rows)
+            return mean_over_views(z, mask)
+
         with torch.inference_mode():
-            for _, views, _ in self._batches(samples, self.net_.device):
-                mask, z = self.module_(views[:, 0])
-                parts.append(mean_over_views(z, mask))
+            batches = self._batches(samples, self.net_.device)
+            parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
         return check_finite(self, torch.cat(parts).cpu().numpy())
 
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:

@@ -20,6 +20,7 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
+from sklearn_simvae.training.hardware import in_halves
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.sources import some_rows
 
@@ -301,7 +302,8 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with torch.inference_mode():
             for part, views, _ in self._batches(samples, self.net_.device):
-                m, log_v = self.module_.encode(views)
+                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         missing = ~samples.X.present()
         for made in (mean, variance):

@@ -103,11 +103,14 @@ def _saved_bytes(encoder: nn.Module, x: Tensor) -> int:
     """Bytes of the tensors that a forward pass keeps for the backward pass."""
     sizes = []
 
-    def keep(tensor):
+    def count(tensor):
+        # Giving back the tensor would tie it to the graph that it is the result of, for good.
         sizes.append(tensor.nbytes)
-        return tensor
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+    with (
+        torch.enable_grad(),
+        torch.autograd.graph.saved_tensors_hooks(count, lambda nothing: nothing),
+    ):
         encoder(x)
     return sum(sizes)
 

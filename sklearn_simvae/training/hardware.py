@@ -1,8 +1,9 @@
 """What the machine has: the device to train on, and the precision it is fast at."""
 
 import contextlib
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -154,7 +155,75 @@ def lay_out(module: nn.Module, device: torch.device) -> None:
                 part.to(memory_format=torch.channels_last)
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of the CPU or of a GPU, did not suffice.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any.
+
+    Returns
+    -------
+    found : bool
+        Of the CPU's, torch tells by the words of a RuntimeError.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training.hardware import ran_out_of_memory
+    >>> ran_out_of_memory(MemoryError())
+    True
+    """
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Apply a function of rows, to half as many at a time where memory does not hold all.
+
+    Parameters
+    ----------
+    function : callable
+        From a batch of rows to a tensor with as many; what it gives for a row does not depend on
+        the others.
+    x : Tensor of shape (n, ...)
+        The batch.
+
+    Returns
+    -------
+    y : Tensor of shape (n, ...)
+        As `function(x)`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.hardware import in_halves
+    >>> in_halves(torch.exp, torch.zeros(3))
+    tensor([1., 1., 1.])
+    """
+    try:
+        return function(x)
+    except (RuntimeError, MemoryError) as error:
+        if len(x) < 2 or not ran_out_of_memory(error):
+            raise
+    # Out here the error, and with it what it held of the attempt, is gone.
+    return torch.cat([in_halves(function, half) for half in x.tensor_split(2)])
+
+
 _RANDOM_STATE_LOCK = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Let go, in a forked process, of the threads that only its parent has."""
+    global _RANDOM_STATE_LOCK
+    _RANDOM_STATE_LOCK = threading.RLock()
+    # GNU's OpenMP would wait for its own for ever.
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from sklearn_simvae.training.distributed import (
     sum_over_processes,
     synchronise_batch_norm,
 )
-from sklearn_simvae.training.hardware import isolated_random_state, lay_out
+from sklearn_simvae.training.hardware import isolated_random_state, lay_out, ran_out_of_memory
 from sklearn_simvae.training.schedules import lr_factor
 
 
@@ -179,6 +179,8 @@ class SSLNet(NeuralNet):
             If the loss or the weights stop being finite.
         KeyboardInterrupt
             If interrupted before the first whole epoch.
+        MemoryError
+            If a step does not fit in memory.
         """
         self.interrupted_ = self._in_epoch = False
         self._good_weights, self._valid = None, valid
@@ -204,8 +206,10 @@ class SSLNet(NeuralNet):
                     raise KeyboardInterrupt
             elif not self._weights_finite():
                 raise self._diverged()
-        except BaseException:
+        except BaseException as error:
             self._restore()
+            if ran_out_of_memory(error):
+                raise self._too_large(train) from error
             raise
         finally:
             for _, callback in self.callbacks_:
@@ -455,6 +459,14 @@ class SSLNet(NeuralNet):
         with torch.no_grad():
             checks = [p.isfinite().all() for p in self.module_.parameters()]
             return not checks or bool(torch.stack(checks).all())
+
+    def _too_large(self, train) -> MemoryError:
+        size = min(self.batch_size, len(train))
+        return MemoryError(
+            f"Training ran out of memory in steps of {size} samples; what was fitted before is "
+            "kept. Lower batch_size, chunk_size (of the methods that have it: the views that are "
+            "encoded at a time) or hidden_layer_sizes."
+        )
 
     def _diverged(self) -> DivergenceError:
         return DivergenceError(
