@@ -24,6 +24,7 @@ TEST = [
     *EVALUATION,
     *SOURCES,
     *PERSISTENCE,
+    "polars>=1.0",
     "pytest>=8",
     "numpydoc>=1.8",
     "pytest-xdist>=3.6",

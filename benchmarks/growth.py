@@ -5,7 +5,8 @@
 For the number of samples, views, features and components, and the width of images, all else held
 fixed: seconds of processor time of an epoch, and the most memory of a fit above import, each point
 in a process of its own, on one thread. The exponents are slopes of log against log over the upper
-half of each range, where what a fit costs once no longer counts.
+half of half of each range, where what a fit costs once no longer counts. Points that are in
+`RESULTS/growth.csv` are not measured again.
 """
 
 import argparse
@@ -28,7 +29,7 @@ RANGES = {
     "n_views": [2, 4, 8, 16, 32],
     "n_features": [64, 256, 1024, 4096, 16384],
     "n_components": [4, 16, 64, 256, 1024],
-    "image_width": [8, 16, 32, 64, 128],
+    "image_width": [16, 32, 64, 128],
 }
 START = {"n_samples": 4_000, "n_views": 2, "n_features": 256, "n_components": 10}
 EPOCHS = 2
@@ -41,7 +42,7 @@ def cost(name, value):
     size = START | {name: value}
     rng = np.random.default_rng(0)
     if name == "image_width":
-        X = rng.integers(0, 255, (1_000, value, value), dtype=np.uint8)
+        X = rng.integers(0, 255, (500, value, value), dtype=np.uint8)
         settings = {"encoder": "conv", "hidden_layer_sizes": (128,)}
     else:
         X = rng.integers(0, 255, (size["n_samples"], size["n_features"]), dtype=np.uint8)
@@ -49,6 +50,7 @@ def cost(name, value):
     simvae = SimVAE(
         size["n_components"],
         n_views=size["n_views"],
+        input_shape=X.shape[1:],
         batch_size=250,
         precision="float32",
         max_epochs=EPOCHS,
@@ -98,17 +100,22 @@ def main():
         "--figure", type=Path, default=Path(__file__).parents[1] / "docs/_static/growth.svg"
     )
     args = parser.parse_args()
-    points = []
+    path = args.results / "growth.csv"
+    if not path.exists():
+        path.write_text("what,value,seconds,MiB,MiB of X\n")
+    with path.open(newline="") as file:
+        points = [(name, *map(float, numbers)) for name, *numbers in list(csv.reader(file))[1:]]
+    done = {point[:2] for point in points}
     for name, values in RANGES.items():
         for value in values:
+            if (name, value) in done:
+                continue
             # A new process for each: the most memory of one is not seen by the next.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 points.append((name, value, *pool.submit(cost, name, value).result()))
             print(*points[-1], flush=True)
-    with (args.results / "growth.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("what", "value", "seconds", "MiB", "MiB of X"))
-        writer.writerows(points)
+            with path.open("a", newline="") as file:
+                csv.writer(file).writerow(f"{v:.4g}" if v is not name else v for v in points[-1])
     draw(points, args.figure)
 
 

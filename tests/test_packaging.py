@@ -89,7 +89,8 @@ def test_version_and_text_of_the_package_index_are_those_of_the_sources(archives
 def test_source_archive_holds_what_tests_and_documentation_need(archives):
     held = files_of(archives[0])
     kept = {name for name in FILES if name != "MANIFEST.in"}
-    kept |= {f"tests/{name}" for name in files_of(ROOT / "tests") if name.endswith(".py")}
+    data = (".py", ".npz", ".safetensors", ".skops")
+    kept |= {f"tests/{name}" for name in files_of(ROOT / "tests") if name.endswith(data)}
     kept |= {f"examples/{name}" for name in files_of(ROOT / "examples") if name.endswith(".py")}
     kept |= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.rst")} - {
         "docs/sg_execution_times.rst"

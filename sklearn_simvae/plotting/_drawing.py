@@ -110,7 +110,10 @@ def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
         Images of shape (k, H, W) or (k, H, W, C), series (k, length, channels), vectors (k, d).
         Pixels are scaled to [0, 1].
     """
-    x = layout.to_network(torch.from_numpy(np.array(rows))).numpy()
+    rows = np.array(rows)
+    # torch has the byte order of the machine alone.
+    rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
+    x = layout.to_network(torch.from_numpy(rows)).numpy()
     if layout.kind == "vector":
         return x
     x = np.moveaxis(x, 1, -1)
