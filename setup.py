@@ -17,7 +17,7 @@ PARQUET = ["pyarrow>=15"]
 DASK = ["dask[array,distributed]>=2025.1"]
 PERSISTENCE = ["safetensors>=0.5", "skops>=0.16", "onnx>=1.20", "onnxruntime>=1.22"]
 # Ray, of 240 MB, is not among them: its test runs where it is installed.
-SOURCES = [*PARQUET, *DASK, "zarr>=3", "h5py>=3.10"]
+SOURCES = [*PARQUET, *DASK, "zarr>=3.0.1", "h5py>=3.10"]
 TEST = [
     *DATA,
     *PLOT,
@@ -27,7 +27,7 @@ TEST = [
     "polars>=1.0",
     "pytest>=8",
     "numpydoc>=1.8",
-    "pytest-xdist>=3.6",
+    "pytest-xdist>=3.6.1",
     "hypothesis>=6.100",
     "ruff>=0.6",
 ]
@@ -46,7 +46,8 @@ setup(
     install_requires=[
         "scikit-learn>=1.6",
         "torch>=2.13",
-        "skorch>=1.1",
+        # Before 1.2 its pickles do not load with torch 2.6 and later.
+        "skorch>=1.2",
         "numpy>=1.26",
         "scipy>=1.12",
         "joblib>=1.4",

@@ -20,8 +20,6 @@ from test_docs import code_blocks
 from sklearn_simvae import CLIP, SimCLR, SimVAE
 from sklearn_simvae.base import SSLTransformer
 
-pytestmark = pytest.mark.xdist_group("clusters")
-
 
 @pytest.fixture(scope="module")
 def dask_cluster():

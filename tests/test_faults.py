@@ -77,7 +77,16 @@ def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def listening():
+    """Ctrl-C is heard, which shells take from what they run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @unix
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_in_an_epoch_leaves_the_whole_epochs(make_one_of_each_kind, X):
     estimator = make_one_of_each_kind(
         callbacks=At("batch_begin", 3, ctrl_c), max_epochs=5, lr_schedule="constant"

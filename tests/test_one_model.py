@@ -8,8 +8,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_simvae.datasets import make_sprites
 
-pytestmark = pytest.mark.xdist_group("one_model")
-
 GENERATIVE = ["VAE", "CRVAE", "SimVAE"]
 DISCRIMINATIVE = [name for name in ONE_KIND if name not in GENERATIVE]
 STYLE = ["x", "y", "size", "shade"]

@@ -138,7 +138,7 @@ def n_processes() -> int:
     return 1 if _local.team is None else _local.team.size
 
 
-def local_cuda_device() -> torch.device:
+def local_cuda_device() -> torch.device:  # pragma: no cover
     """The CUDA device of this process."""
     if n_processes() == 1:
         return torch.device("cuda")

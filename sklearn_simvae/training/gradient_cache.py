@@ -117,7 +117,7 @@ def _saved_bytes(encoder: nn.Module, x: Tensor) -> int:
 
 def _memory(device: torch.device) -> int:
     """All memory of a device: what is free would make a fit depend on what else is running."""
-    if device.type == "cuda":
+    if device.type == "cuda":  # pragma: no cover
         return torch.cuda.get_device_properties(device).total_memory
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -51,7 +51,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         resolved = torch.device(device)
         # A tensor that holds no number is no use, so "meta" fails here too.
         torch.zeros(1, device=resolved).item()
-        if resolved == torch.device("cuda"):
+        if resolved == torch.device("cuda"):  # pragma: no cover
             return local_cuda_device()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -255,7 +255,7 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
         numpy_state = np.random.get_state()  # noqa: NPY002
         # torch.manual_seed would also reseed devices that are not ours.
         torch.default_generator.manual_seed(seed)
-        if on_cuda:
+        if on_cuda:  # pragma: no cover
             index = torch.cuda.current_device() if device.index is None else device.index
             torch.cuda.default_generators[index].manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002

@@ -17,8 +17,6 @@ import torch
 from sklearn_simvae.training import distributed, resolve_device
 from sklearn_simvae.training.distributed import own_part, train_together
 
-pytestmark = pytest.mark.xdist_group("distributed")
-
 WORKER = str(Path(worker.__file__))
 INTERRUPTED = ["interrupted", "interrupted in the other"]
 CASES = [*worker.cases(), "partial_fit"]
