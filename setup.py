@@ -17,7 +17,7 @@ PARQUET = ["pyarrow>=15"]
 DASK = ["dask[array,distributed]>=2025.1"]
 PERSISTENCE = ["safetensors>=0.5", "skops>=0.16", "onnx>=1.20", "onnxruntime>=1.22"]
 # Ray, of 240 MB, is not among them: its test runs where it is installed.
-SOURCES = [*PARQUET, *DASK, "zarr>=3.0.1", "h5py>=3.10"]
+SOURCES = [*PARQUET, *DASK, "zarr>=3.0.8", "h5py>=3.10"]
 TEST = [
     *DATA,
     *PLOT,

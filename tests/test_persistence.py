@@ -238,6 +238,7 @@ DAMAGE = {
     "metadata": (lambda data: data.replace(b"SimVAE", b"BimVAE", 1), "checksum"),
     "of others": (lambda data: safetensors_of_others(), "not one that sklearn_simvae wrote"),
     "later format": (lambda data: copied(data, format=99), "in format 99, and this .* Install"),
+    "format of no number": (lambda data: copied(data, format="1"), "not one that sklearn_simvae"),
     "other kind": (lambda data: copied(data, kind="checkpoint"), "kind 'checkpoint', where"),
     "no layout": (lambda data: copied(data, layout={}), "does not understand"),
     "layout of another kind": (lambda data: copied(data, layout=[1, 2]), "does not understand"),

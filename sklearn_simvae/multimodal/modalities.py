@@ -59,7 +59,9 @@ class Modality:
         """Its part of X, as it comes; None where a dict does not have it."""
         if self.columns is None:
             return X.get(self.name)
-        columns = self.columns[0] if self.as_series else list(self.columns)
+        # Sparse arrays of one dimension are new to scipy.
+        as_series = self.as_series and not sparse.issparse(X)
+        columns = self.columns[0] if as_series else list(self.columns)
         return _safe_indexing(X, columns, axis=1)
 
 
@@ -215,7 +217,8 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
         try:
             columns = columns(X) if callable(columns) else columns
             indices = tuple(_get_column_indices(X, columns))
-        except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+        # KeyError: scikit-learn 1.6 does not catch those of pandas.
+        except (LookupError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
             raise ValueError(
                 f"The modality {name!r} has columns that X does not have: {columns!r}. {error}"
             ) from error

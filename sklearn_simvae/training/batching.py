@@ -105,6 +105,6 @@ class BatchLoader:
 
     def _to_device(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array)
-        if self.device.type == "cuda":
+        if self.device.type == "cuda":  # pragma: no cover
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)

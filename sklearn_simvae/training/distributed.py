@@ -547,5 +547,5 @@ def synchronise_batch_norm(module: nn.Module, device: torch.device) -> None:
     device : torch.device
         Where it is.
     """
-    if _local.team is not None and device.type == "cuda":
+    if _local.team is not None and device.type == "cuda":  # pragma: no cover
         nn.SyncBatchNorm.convert_sync_batchnorm(module)
