@@ -219,7 +219,8 @@ def speed_page(path):
     lines = []
     for part in json.loads(path.read_text()).values():
         for line in part["lines"]:
-            rates = [f"{line[f'{side}_rate']:,.4g}" for side in ("reference", "package")]
+            rates = [line[f"{side}_rate"] for side in ("reference", "package")]
+            rates = [f"{rate:,.0f}" if rate > 100 else f"{rate:.2f}" for rate in rates]
             spread = f" ({line['least']:.2f} to {line['largest']:.2f})" if "least" in line else ""
             asked = "" if line["asked"] is None else str(line["asked"])
             cells = [line["what"], line["reference"], line["unit"], *rates]

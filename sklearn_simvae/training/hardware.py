@@ -13,6 +13,9 @@ from sklearn_simvae.training.distributed import local_cuda_device, n_processes
 
 # Below this many weights, casting them to bf16 at each step costs more than it saves.
 _BF16_MIN_WEIGHTS = 200_000
+# Products of a step, weights times views, up to which a second thread was measured to gain 7 % at
+# most; at a tenth of it, it costs a quarter.
+_SHARED_PRODUCTS = 60e6
 # Of the free memory of a GPU, what the rows to learn from may take.
 _LARGEST_SHARE = 0.25
 
@@ -209,6 +212,40 @@ def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor)
             raise
     # Out here the error, and with it what it held of the attempt, is gone.
     return torch.cat([in_halves(function, half) for half in x.tensor_split(2)])
+
+
+@contextlib.contextmanager
+def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
+    """Compute with one thread inside where a step is too little work to share out.
+
+    Threads that wait for each other cost more than they save there, above all where other processes
+    want the same cores, as in a search.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What is trained. Only of dense layers is the work known by their size.
+    n_views : int
+        Views in a step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.hardware import one_thread_if_small
+    >>> with one_thread_if_small(torch.nn.Linear(8, 4), n_views=100):
+    ...     torch.get_num_threads()
+    1
+    """
+    n_threads = torch.get_num_threads()
+    layers = [m for m in module.modules() if next(m.parameters(recurse=False), None) is not None]
+    dense = all(isinstance(m, nn.Linear | nn.modules.batchnorm._BatchNorm) for m in layers)
+    products = n_views * sum(w.numel() for w in module.parameters())
+    if n_threads > 1 and dense and products < _SHARED_PRODUCTS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 _RANDOM_STATE_LOCK = threading.RLock()

@@ -23,7 +23,12 @@ from sklearn_simvae.training.distributed import (
     sum_over_processes,
     synchronise_batch_norm,
 )
-from sklearn_simvae.training.hardware import isolated_random_state, lay_out, ran_out_of_memory
+from sklearn_simvae.training.hardware import (
+    isolated_random_state,
+    lay_out,
+    one_thread_if_small,
+    ran_out_of_memory,
+)
 from sklearn_simvae.training.schedules import lr_factor
 
 
@@ -197,7 +202,9 @@ class SSLNet(NeuralNet):
                 with isolated_random_state(seed, torch.device(self.device)):
                     begin(self, train)
                 first_weights(self.module_)
-            self.partial_fit(train, epochs=epochs)
+            n_views = train.n_given_views if train.views_given else train.n_views
+            with one_thread_if_small(self.module_, n_views * self.batch_size):
+                self.partial_fit(train, epochs=epochs)
             # Callbacks, which may choose or change weights, are those of the first process.
             first_weights(self.module_)
             self.history[:] = from_first(list(self.history))

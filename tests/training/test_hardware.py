@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_simvae.training import isolated_random_state, resolve_device, resolve_precision
-from sklearn_simvae.training.hardware import fits_on_device, lay_out
+from sklearn_simvae.training.hardware import fits_on_device, lay_out, one_thread_if_small
 
 CPU, CUDA, MPS = map(torch.device, ("cpu", "cuda", "mps"))
 
@@ -184,3 +184,27 @@ def test_convolutions_have_their_channels_last_on_a_gpu_alone():
     lay_out(module, CUDA)
     assert module[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert all(torch.equal(a, b) for a, b in zip(module.parameters(), weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("module", "n_views", "n_threads"),
+    [
+        (torch.nn.Linear(100, 100), 100, 1),
+        (torch.nn.Linear(100, 100), 10_000, 2),
+        (torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)), 100, 1),
+        # Whose weights do not tell the work.
+        (torch.nn.Conv2d(3, 3, 3), 100, 2),
+    ],
+)
+def test_small_steps_of_dense_layers_take_one_thread(module, n_views, n_threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread_if_small(module, n_views):
+            assert torch.get_num_threads() == n_threads
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyboardInterrupt), one_thread_if_small(module, n_views):
+            raise KeyboardInterrupt
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
