@@ -20,6 +20,11 @@ def resident_mb():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def threads_of_one(n):
+    """Threads in each of which torch uses one, as in the tests themselves: the last bit tells."""
+    return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
+
+
 @pytest.fixture(scope="module", params=["SimVAE", "SimCLR", "CLIP"])
 def fitted(request, digits):
     return tiny(request.param).fit(digits[0])
@@ -29,7 +34,7 @@ def test_sixteen_threads_get_each_their_own_result(fitted, digits):
     X, _ = digits
     parts = [X[i : i + 1 + i % 40] for i in range(64)]
     expected = [fitted.transform(part) for part in parts]
-    with ThreadPoolExecutor(16) as threads:
+    with threads_of_one(16) as threads:
         for part, Z in zip(expected, threads.map(fitted.transform, parts), strict=True):
             assert_array_equal(Z, part)
 
@@ -37,7 +42,7 @@ def test_sixteen_threads_get_each_their_own_result(fitted, digits):
 def test_scores_of_threads_are_those_of_one(fitted, digits):
     X, _ = digits
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    with ThreadPoolExecutor(16) as threads:
+    with threads_of_one(16) as threads:
         scores = list(threads.map(fitted.score, [X] * 16))
     assert scores == [fitted.score(X)] * 16
     assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
@@ -45,7 +50,7 @@ def test_scores_of_threads_are_those_of_one(fitted, digits):
 
 def test_fits_of_threads_are_those_of_one(digits):
     X = digits[0][:40]
-    with ThreadPoolExecutor(4) as threads:
+    with threads_of_one(4) as threads:
         fits = list(threads.map(lambda seed: tiny("SimCLR", random_state=seed).fit(X), range(4)))
     for seed, fit in enumerate(fits):
         alone = tiny("SimCLR", random_state=seed).fit(X)
