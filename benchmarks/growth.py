@@ -29,7 +29,7 @@ RANGES = {
     "n_views": [2, 4, 8, 16, 32],
     "n_features": [64, 256, 1024, 4096, 16384],
     "n_components": [4, 16, 64, 256, 1024],
-    "image_width": [16, 32, 64, 128],
+    "image_width": [8, 16, 32, 64],
 }
 START = {"n_samples": 4_000, "n_views": 2, "n_features": 256, "n_components": 10}
 EPOCHS = 2
@@ -88,6 +88,12 @@ def draw(points, path):
             axis = axes[row, column]
             axis.loglog(values, costs, "o-")
             axis.set(xlabel=name, title=f"slope {exponent(values, costs):.2f}")
+            # Labels of the ends alone have room.
+            axis.minorticks_off()
+            axis.set_xticks([values[0], values[-1]], [f"{v:,.0f}" for v in (values[0], values[-1])])
+            axis.set_yticks(
+                [costs.min(), costs.max()], [f"{c:.2g}" for c in (costs.min(), costs.max())]
+            )
             if column == 0:
                 axis.set_ylabel(label)
     figure.savefig(path)
