@@ -14,7 +14,7 @@ from sklearn_simvae.training.distributed import local_cuda_device, n_processes
 # Below this many weights, casting them to bf16 at each step costs more than it saves.
 _BF16_MIN_WEIGHTS = 200_000
 # Products of a step, weights times views, up to which a second thread was measured to gain 7 % at
-# most; at a tenth of it, it costs a quarter.
+# most, and to cost up to a quarter.
 _SHARED_PRODUCTS = 60e6
 # Of the free memory of a GPU, what the rows to learn from may take.
 _LARGEST_SHARE = 0.25
