@@ -1,15 +1,18 @@
 """The paper's evaluation: what every method keeps of content and of style, on real data.
 
     python benchmarks/paper.py fashion_mnist [--methods SimVAE VAE ...] [--seeds 3] [--epochs 40]
-        [--n-jobs 2] [--search-only] [--results benchmarks/results]
+        [--n-jobs 2] [--search-only] [--settings-of DATA] [--latents-only]
+        [--results benchmarks/results]
 
 One command a data set (mnist, fashion_mnist, glyphs, sprites, cifar10, celeba). All methods have
 the same encoder, the same views and see the same number of them. First each method chooses its
 settings: the same number of candidates for all, fits of a few epochs on a part of the training
 images, judged by the linear and the kNN probe on a validation part. Then it is fitted on all
-training images, once a seed, and the test set is read. Every number goes to `RESULTS/DATA.csv` as
-soon as it is known, and what is there is not computed again, so that a run can be stopped at any
-time. `tables.py` makes the tables of the documentation of these files.
+training images, once a seed, and the test set is read. Two ways to spend less: `--settings-of`
+takes the settings that were found on another data set, and `--latents-only` leaves out the measures
+of other layers, of information and of samples, which take longer than the probes. Every number goes
+to `RESULTS/DATA.csv` as soon as it is known, and what is there is not computed again, so that a run
+can be stopped at any time. `tables.py` makes the tables of the documentation of these files.
 
 The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
 `celeba`). Each of `--n-jobs` processes works on one thread.
@@ -49,6 +52,7 @@ PURPOSES = {
     "map": (content_and_style, True),
     "information": (content_and_information, True),
     "fit": (measure, False),
+    "latents": (content_and_style, False),
 }
 
 
@@ -147,21 +151,24 @@ def main():
     parser.add_argument("--epochs", type=int, help="default: a number for each data set")
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--search-only", action="store_true")
+    parser.add_argument("--settings-of", choices=DATA, help="default: the data set itself")
+    parser.add_argument("--latents-only", action="store_true")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     name, epochs = args.data, args.epochs or EPOCHS[args.data]
-    search = Results(args.results / f"{name}_search.csv")
+    searched = args.settings_of or name
+    search = Results(args.results / f"{searched}_search.csv")
     results = Results(args.results / f"{name}.csv")
     # Forked processes would share the threads of torch.
     with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
         tried = [
-            (name, method, settings, search_epochs(name), 0)
+            (searched, method, settings, search_epochs(searched), 0)
             for method in args.methods
-            for settings in candidates(method, name)
+            for settings in candidates(method, searched)
             if len(CANDIDATES[method]) > 1
         ]
         do(tried, search, "search", pool)
-        chosen = {method: choose(name, method, search) for method in args.methods}
+        chosen = {method: choose(searched, method, search) for method in args.methods}
         print({method: label(settings) or "defaults" for method, settings in chosen.items()})
         if args.search_only:
             return
@@ -170,7 +177,7 @@ def main():
             for seed in range(args.seeds)
             for method in args.methods
         ]
-        do(runs, results, "fit", pool)
+        do(runs, results, "latents" if args.latents_only else "fit", pool)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ CANDIDATES = {
     ],
     "SimVAE": [
         {},
+        {"noise_variance": 0.003},
         {"noise_variance": 0.03},
-        {"style_variance": 0.03},
         {"style_variance": 0.5},
         {"n_views": 4, "batch_size": 128},
         {"likelihood": "bernoulli", "style_variance": 0.03},
@@ -117,7 +117,7 @@ def candidates(method, data):
     """Settings to choose from; where the data hold the views, their number is no choice."""
     for settings in CANDIDATES[method]:
         fixed_views = data == "sprites" and "n_views" in settings
-        yield {"noise_variance": 0.003} if fixed_views else settings
+        yield {"style_variance": 0.03} if fixed_views else settings
 
 
 def plain_encoder(input_shape, n_outputs):

@@ -291,8 +291,21 @@ def module_tensors(module: nn.Module) -> Tensors:
     -------
     tensors : dict of str to Tensor
         Its own, not copies.
+
+    Raises
+    ------
+    ValueError
+        If a part of it keeps an object in its state that is no tensor.
     """
-    return {f"module.{name}": value for name, value in module.state_dict().items()}
+    state = module.state_dict()
+    for name, value in state.items():
+        if not torch.is_tensor(value):
+            raise ValueError(
+                f"The network keeps {name} of type {type(value).__name__} in its state, and files "
+                "of weights hold tensors alone. Use joblib to keep it, or let get_extra_state "
+                "return a tensor."
+            )
+    return {f"module.{name}": value for name, value in state.items()}
 
 
 def module_differences(module: nn.Module, tensors: Tensors) -> list[str]:

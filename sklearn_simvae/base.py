@@ -363,7 +363,8 @@ class SSLTransformer(
     @property
     def _n_features_out(self) -> int:
         with torch.inference_mode():
-            x = torch.zeros(1, *self.layout_.network_shape, device=self.net_.device)
+            shape = (1, *self.layout_.network_shape)
+            x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)
             return self._represent(x).shape[1]
 
     @property

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import METHODS, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
@@ -83,6 +84,22 @@ def test_float64_gives_what_float32_gives(make, digits):
     assert float64.transform(wide).dtype == np.float32
     if hasattr(float32, "score"):
         assert float64.score(wide) == float32.score(X)
+
+
+def test_the_default_type_of_torch_changes_nothing(make, digits):
+    X = digits[0][:60]
+    expected = make(max_epochs=1).fit(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = make(max_epochs=1).fit(X)
+        assert_array_equal(found.transform(X), expected.transform(X))
+        if hasattr(found, "score"):
+            assert found.score(X) == expected.score(X)
+        if hasattr(found, "sample"):
+            assert_array_equal(found.sample(3, random_state=0), expected.sample(3, random_state=0))
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_float64_that_float32_cannot_hold_gives_almost_the_same(make_one_of_each_kind, digits):

@@ -4,6 +4,7 @@ import builtins
 import functools
 import io
 import json
+import math
 import os
 import pickle
 import zipfile
@@ -533,3 +534,28 @@ def test_what_onnx_cannot_say_is_refused(X, path):
     with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel"):
         estimator.to_onnx(path)
     assert path.read_bytes() == b"what was there before"
+
+
+class RemembersWords(nn.Module):
+    """An encoder with an object in its state that is no tensor."""
+
+    def __init__(self, input_shape, n_outputs):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), n_outputs))
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def get_extra_state(self):
+        return {"words": ["of", "its", "own"]}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_state_that_is_no_tensor_trains_but_is_not_kept_as_weights(X, path):
+    fitted = SimVAE(2, encoder=RemembersWords, max_epochs=2, random_state=0).fit(X)
+    assert fitted.n_iter_ == 2
+    with pytest.raises(ValueError, match="_extra_state of type dict"):
+        fitted.save_weights(path)
+    assert not path.exists()

@@ -9,7 +9,6 @@ from typing import BinaryIO
 from uuid import uuid4
 
 import numpy as np
-from sklearn.datasets import get_data_home
 
 DATA_VARIABLE = "SKLEARN_SIMVAE_DATA"
 
@@ -25,7 +24,9 @@ def named_folder(data_home: str | os.PathLike | None) -> Path | None:
 
 def cache_folder() -> Path:
     """Give this package's folder in scikit-learn's data home."""
-    return Path(get_data_home()) / "sklearn_simvae"
+    # As sklearn.datasets.get_data_home, which would make the folder where it is only looked into.
+    home = os.environ.get("SCIKIT_LEARN_DATA", os.path.join("~", "scikit_learn_data"))
+    return Path(home).expanduser() / "sklearn_simvae"
 
 
 def folders_searched(data_home: str | os.PathLike | None) -> Iterator[Path]:
@@ -33,7 +34,6 @@ def folders_searched(data_home: str | os.PathLike | None) -> Iterator[Path]:
     named = named_folder(data_home)
     if named is not None:
         yield named
-    # Reached only if needed: to ask for scikit-learn's data home creates it.
     yield cache_folder()
 
 

@@ -2,14 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn import datasets as sklearn_datasets
 from sklearn.utils import Bunch
 
 from ._files import (
@@ -22,13 +20,14 @@ from ._files import (
     unusable,
     write_npz,
 )
+from ._remote import RemoteFile, fetch
 
 _PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A published image set: its file here, its number at OpenML, and its sizes.
+    """A published image set: its file here, the files that its authors published, and its sizes.
 
     Parameters
     ----------
@@ -36,12 +35,14 @@ class ImageSet:
         Name to show.
     filename : str
         Name of the .npz file with `x_train`, `y_train`, `x_test` and `y_test`.
-    openml_id : int
-        Number of the data set at OpenML, whose first `n_train` rows are the train part.
+    source : str
+        Who gives the published files out, to show.
+    published : tuple of RemoteFile
+        Those files.
+    read_published : callable
+        Takes their contents and gives the four arrays of the .npz file, by name.
     image_shape : tuple of int
         Shape of one image.
-    n_train, n_test : int
-        Rows of the two parts at OpenML.
     target_names : tuple of str
         Names of the classes.
     other_filenames : tuple of str
@@ -50,10 +51,10 @@ class ImageSet:
 
     title: str
     filename: str
-    openml_id: int
+    source: str
+    published: tuple[RemoteFile, ...]
+    read_published: Callable[..., dict[str, np.ndarray]]
     image_shape: tuple[int, ...]
-    n_train: int
-    n_test: int
     target_names: tuple[str, ...]
     other_filenames: tuple[str, ...] = ()
 
@@ -97,71 +98,35 @@ def join_parts(
 def download(
     image_set: ImageSet, parts: Sequence[str], data_home: str | os.PathLike | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fetch a set from OpenML and keep it as .npz, so that its slow text is parsed once."""
-    arrays = _split(image_set, *_fetch_rows(image_set, data_home))
-    _keep(image_set.filename, arrays, data_home)
-    return join_parts(arrays, parts)
-
-
-def _fetch_rows(
-    image_set: ImageSet, data_home: str | os.PathLike | None
-) -> tuple[np.ndarray, np.ndarray]:
+    """Fetch the published files of a set and keep what they hold as .npz."""
     try:
-        # The slower of the parsers, but it needs no pandas and the result is kept.
-        bunch = sklearn_datasets.fetch_openml(
-            data_id=image_set.openml_id, as_frame=False, parser="liac-arff"
-        )
-    except (OSError, HTTPException) as error:
+        contents = [fetch(file) for file in image_set.published]
+    except OSError as error:
         names = " or ".join((image_set.filename, *image_set.other_filenames))
         folders = " and ".join(str(folder) for folder in folders_searched(data_home))
         raise OSError(
             f"{image_set.title} is not on this machine and could not be fetched: there is no "
-            f"{names} in {folders}, and OpenML data set {image_set.openml_id} failed with "
-            f"{error!r}. Set {DATA_VARIABLE} or data_home to a folder with that file, or "
-            "connect to the internet."
+            f"{names} in {folders}, and {error}. Set {DATA_VARIABLE} or data_home to a folder "
+            "with that file, or connect to the internet."
         ) from error
-    return np.asarray(bunch.data), np.asarray(bunch.target)
-
-
-def _split(image_set: ImageSet, data: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    n_rows = image_set.n_train + image_set.n_test
-    expected = (n_rows, int(np.prod(image_set.image_shape)))
-    if data.shape != expected or target.shape != expected[:1]:
-        raise ValueError(
-            f"OpenML data set {image_set.openml_id} should hold {image_set.title} as an array of "
-            f"shape {expected}, got {data.shape} with {target.shape} labels."
-        )
-    # Written so that NaN fails too.
-    if not (data.min() >= 0 and data.max() <= 255):
-        raise ValueError(
-            f"OpenML data set {image_set.openml_id} should hold pixels in [0, 255], "
-            f"got values in [{data.min()}, {data.max()}]."
-        )
-    images = data.astype(np.uint8).reshape(n_rows, *image_set.image_shape)
-    labels = target.astype(np.uint8)
-    cut = image_set.n_train
-    return {
-        "x_train": images[:cut],
-        "y_train": labels[:cut],
-        "x_test": images[cut:],
-        "y_test": labels[cut:],
-    }
+    arrays = image_set.read_published(*contents)
+    _keep(image_set.filename, arrays, data_home)
+    return join_parts(arrays, parts)
 
 
 def _keep(
     filename: str, arrays: Mapping[str, np.ndarray], data_home: str | os.PathLike | None
 ) -> None:
-    given = [] if data_home is None else [named_folder(data_home)]
-    for folder in filter(None, [*given, cache_folder()]):
-        try:
-            return write_npz(folder / filename, arrays)
-        except OSError as error:
-            problem = error
-    warnings.warn(
-        f"{filename} could not be kept, so the next call parses the download again: {problem}",
-        RuntimeWarning,
-        stacklevel=5,
-    )
+    # The folder of the environment variable is read only: it may be shared by many.
+    folder = named_folder(data_home) if data_home else cache_folder()
+    try:
+        write_npz(folder / filename, arrays)
+    except OSError as error:
+        warnings.warn(
+            f"{filename} could not be kept, so the next call downloads it again: {error}",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 def make_bunch(

@@ -1,5 +1,6 @@
 """MNIST and Fashion-MNIST."""
 
+import gzip
 import os
 from collections.abc import Sequence
 
@@ -8,14 +9,63 @@ from sklearn.utils import Bunch
 
 from ._files import find_file
 from ._image_sets import ImageSet, download, make_bunch, parts_of, read_parts
+from ._remote import RemoteFile
+
+
+def _read_idx(*contents: bytes) -> dict[str, np.ndarray]:
+    """Read the four published files: images and labels to train on, then those to test on."""
+    names = ("x_train", "y_train", "x_test", "y_test")
+    return {name: _array(gzip.decompress(file)) for name, file in zip(names, contents, strict=True)}
+
+
+def _array(idx: bytes) -> np.ndarray:
+    # Two zeros, the type (8 is bytes), the number of axes, the length of each, and then the values.
+    n_axes = idx[3]
+    shape = np.frombuffer(idx, ">u4", n_axes, offset=4)
+    return np.frombuffer(idx, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+
+
+def _published(folders: Sequence[str], files: Sequence[tuple[str, int, str]]) -> tuple:
+    return tuple(
+        RemoteFile(tuple(f"{folder}/{name}" for folder in folders), n_bytes, sha256)
+        for name, n_bytes, sha256 in files
+    )
+
 
 _MNIST = ImageSet(
     title="MNIST",
     filename="mnist.npz",
-    openml_id=554,
+    source="copies of the files of its authors",
+    published=_published(
+        (
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+        ),
+        (
+            (
+                "train-images-idx3-ubyte.gz",
+                9_912_422,
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            ),
+            (
+                "train-labels-idx1-ubyte.gz",
+                28_881,
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            ),
+            (
+                "t10k-images-idx3-ubyte.gz",
+                1_648_877,
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            ),
+            (
+                "t10k-labels-idx1-ubyte.gz",
+                4_542,
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+        ),
+    ),
+    read_published=_read_idx,
     image_shape=(28, 28),
-    n_train=60_000,
-    n_test=10_000,
     target_names=tuple("0123456789"),
 )
 
@@ -33,10 +83,37 @@ Proceedings of the IEEE 86(11), 1998.
 _FASHION_MNIST = ImageSet(
     title="Fashion-MNIST",
     filename="fashion_mnist.npz",
-    openml_id=40996,
+    source="github.com/zalandoresearch/fashion-mnist",
+    published=_published(
+        (
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        ),
+        (
+            (
+                "train-images-idx3-ubyte.gz",
+                26_421_880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            (
+                "train-labels-idx1-ubyte.gz",
+                29_515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
+            (
+                "t10k-images-idx3-ubyte.gz",
+                4_422_102,
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            ),
+            (
+                "t10k-labels-idx1-ubyte.gz",
+                5_148,
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+    ),
+    read_published=_read_idx,
     image_shape=(28, 28),
-    n_train=60_000,
-    n_test=10_000,
     target_names=(
         "T-shirt/top",
         "Trouser",

@@ -282,6 +282,7 @@ def fixed_noise(n_draws: int, n_views: int, n_components: int, antithetic: bool)
     generator = torch.Generator().manual_seed(0)
     half = math.ceil(n_draws / 2) if antithetic else n_draws
     # View by view, so that a view has the same noise however many others there are.
-    views = [torch.randn(half, n_components, generator=generator) for _ in range(n_views)]
+    shape, kind = (half, n_components), {"generator": generator, "dtype": torch.float32}
+    views = [torch.randn(shape, **kind) for _ in range(n_views)]
     noise = torch.stack(views, dim=1)
     return torch.cat([noise, -noise])[:n_draws] if antithetic else noise

@@ -78,8 +78,9 @@ class SimVAE(GenerativeTransformer):
 
     def _sample_prior(self, shape, generator):
         n_samples, _, n_components = shape
-        content = torch.randn((n_samples, 1, n_components), generator=generator)
-        style = torch.randn(shape, generator=generator)
+        kind = {"generator": generator, "dtype": torch.float32}
+        content = torch.randn((n_samples, 1, n_components), **kind)
+        style = torch.randn(shape, **kind)
         return self.prior_variance**0.5 * content + self.style_variance**0.5 * style
 
     @property

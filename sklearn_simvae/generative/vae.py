@@ -57,4 +57,4 @@ class VAE(GenerativeTransformer):
         return vae_log_weights(log_likelihood, z, mean, log_variance, mask)
 
     def _sample_prior(self, shape, generator):
-        return torch.randn(shape, generator=generator)
+        return torch.randn(shape, generator=generator, dtype=torch.float32)

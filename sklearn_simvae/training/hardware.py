@@ -268,7 +268,7 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global random states of torch and numpy inside, and put them back after.
 
     Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
-    they too are fixed by `seed`. Threads take turns.
+    they too are fixed by `seed`. So is the type of new tensors, float32. Threads take turns.
 
     Parameters
     ----------
@@ -296,7 +296,10 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
             index = torch.cuda.current_device() if device.index is None else device.index
             torch.cuda.default_generators[index].manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
+        default_dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
         try:
             yield
         finally:
+            torch.set_default_dtype(default_dtype)
             np.random.set_state(numpy_state)  # noqa: NPY002

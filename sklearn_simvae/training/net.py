@@ -57,6 +57,12 @@ class TotalLoss(nn.Module):
         return terms["loss"]
 
 
+def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """What a module's state has of weights and buffers; a part may add other objects to it."""
+    state = module.state_dict(keep_vars=True)
+    return [(name, value) for name, value in state.items() if torch.is_tensor(value)]
+
+
 def _with_own_code(method):
     """The same method with a code object of its own.
 
@@ -443,12 +449,11 @@ class SSLNet(NeuralNet):
 
     def _keep_weights(self):
         self._good_epochs = len(self.history)
-        weights = self.module_.state_dict()
         good = self._good_weights or {}
-        for name, w in weights.items():
+        for name, w in _tensors(self.module_):
             # Prototypes grow from none at the start of training.
             if name in good and good[name].shape == w.shape:
-                good[name].copy_(w)
+                good[name].copy_(w.detach())
             else:
                 good[name] = w.detach().clone()
         self._good_weights = good
@@ -457,7 +462,7 @@ class SSLNet(NeuralNet):
         """Go back to the last whole epoch, with the optimiser's moments forgotten."""
         if self._good_weights is not None:
             # Not by load_state_dict, which is strict about shapes.
-            for name, w in self.module_.state_dict(keep_vars=True).items():
+            for name, w in _tensors(self.module_):
                 w.data = self._good_weights[name]
             self.optimizer_.state.clear()
             del self.history[self._good_epochs :]
