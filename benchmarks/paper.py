@@ -29,7 +29,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from paper_data import DATA, EPOCHS
-from paper_measures import content_and_information, content_and_style, measure, validate
+from paper_measures import (
+    content_and_information,
+    content_and_style,
+    latents_of_some,
+    measure,
+    validate,
+)
 from paper_methods import CANDIDATES, METHODS, candidates, make_method
 from sklearn.exceptions import ConvergenceWarning
 
@@ -49,7 +55,7 @@ def label(settings):
 # What is measured of a fit, and whether the validation part takes the place of the test set.
 PURPOSES = {
     "search": (validate, True),
-    "map": (content_and_style, True),
+    "map": (latents_of_some, True),
     "information": (content_and_information, True),
     "fit": (measure, False),
     "latents": (content_and_style, False),

@@ -110,11 +110,16 @@ def few_labels(fitted, data, n_labels=10, n_draws=5):
     return [{**table[0], "factor": "few labels", "value": value}]
 
 
-def content_and_style(fitted, data):
+def content_and_style(fitted, data, n_train=None):
     """All probes of the latents."""
-    rows = rows_of(content(fitted, data, ("linear", "mlp", "knn", "gmm")), "latent")
+    rows = rows_of(content(fitted, data, ("linear", "mlp", "knn", "gmm"), n_train), "latent")
     rows += rows_of(few_labels(fitted, data), "latent")
     return rows + rows_of(style(fitted, data, ("linear", "mlp")), "latent")
+
+
+def latents_of_some(fitted, data):
+    """The same, with content read off fewer rows."""
+    return content_and_style(fitted, data, N_SOME)
 
 
 def measure(fitted, data):

@@ -175,6 +175,32 @@ def search_page(path):
     return rst(["method", "settings", "linear", "kNN"], lines) + "\n"
 
 
+MAP = [
+    *CONTENT[:3],
+    CONTENT[4],
+    ("10 labels", "latent", "few labels", "linear", "accuracy"),
+    STYLE,
+]
+INFORMATION = [CONTENT[0], CONTENT[2], *NUMBERS[:2]]
+
+
+def runs_page(path, columns):
+    """A line for each run of a file: method, settings, epochs, and what was measured."""
+    found = defaultdict(dict)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
+            run = row["method"], row["settings"] or "defaults", row["epochs"]
+            found[run][what] = float(row["value"])
+    lines = [
+        [*run, *(f"{values[tuple(what)]:.3f}" for _, *what in columns)]
+        for run, values in found.items()
+    ]
+    order = {method: i for i, method in enumerate(METHODS)}
+    lines.sort(key=lambda line: order[line[0]])
+    return rst(["method", "settings", "epochs", *(title for title, *_ in columns)], lines) + "\n"
+
+
 def claims(runs_of):
     """Paired differences: SimVAE less each other method, on content and on style."""
     lines = []
@@ -261,6 +287,9 @@ def main():
         (args.output / "speed.inc").write_text(speed_page(path))
     if (path := args.results / "growth.csv").exists():
         (args.output / "growth.inc").write_text(growth_page(path))
+    for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
+        if (path := args.results / f"{name}.csv").exists():
+            (args.output / f"{name}.inc").write_text(runs_page(path, columns))
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))

@@ -51,7 +51,7 @@ from sklearn_simvae.training.distributed import (
     rank,
     train_together,
 )
-from sklearn_simvae.training.hardware import in_halves
+from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import (
     Batch,
     Layout,

@@ -31,7 +31,7 @@ from sklearn_simvae.training.distributed import (
     n_processes,
     own_part,
 )
-from sklearn_simvae.training.hardware import in_halves
+from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Batch, Samples
 
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import as_array, view_representations
 from sklearn_simvae.networks.mlp import dense_layers
-from sklearn_simvae.training.hardware import isolated_random_state
+from sklearn_simvae.training import isolated_random_state
 
 _MIN_SAMPLES = 32
 _K = 3

@@ -17,7 +17,7 @@ from sklearn_simvae._validation import check_count, check_finite, in_unit_interv
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
-from sklearn_simvae.training.hardware import in_halves
+from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
 from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 

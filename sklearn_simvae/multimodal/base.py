@@ -29,7 +29,7 @@ from sklearn_simvae.multimodal.modalities import (
     fit_modalities,
     read_modalities,
 )
-from sklearn_simvae.training.hardware import in_halves
+from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import (
     Layout,
     Samples,

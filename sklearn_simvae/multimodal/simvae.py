@@ -20,7 +20,7 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
-from sklearn_simvae.training.hardware import in_halves
+from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.sources import some_rows
 

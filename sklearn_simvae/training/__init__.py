@@ -5,13 +5,10 @@ from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly
 from sklearn_simvae.training.checkpoint import Checkpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
-from sklearn_simvae.training.hardware import (
-    isolated_random_state,
-    resolve_device,
-    resolve_precision,
-)
+from sklearn_simvae.training.hardware import resolve_device, resolve_precision
 from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
+from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 
 __all__ = [

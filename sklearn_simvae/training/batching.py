@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sklearn_simvae.training.distributed import n_processes, own_part
-from sklearn_simvae.training.hardware import fits_on_device
+from sklearn_simvae.training.memory import fits_on_device
 from sklearn_simvae.views.samples import Batch, Samples
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20

@@ -1,11 +1,8 @@
-"""What the machine has: the device to train on, and the precision it is fast at."""
+"""What the machine is fast at: the device, the precision, the layout of weights, the threads."""
 
 import contextlib
-import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -16,8 +13,6 @@ _BF16_MIN_WEIGHTS = 200_000
 # Products of a step, weights times views, up to which a second thread was measured to gain 7 % at
 # most, and to cost up to a quarter.
 _SHARED_PRODUCTS = 60e6
-# Of the free memory of a GPU, what the rows to learn from may take.
-_LARGEST_SHARE = 0.25
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -102,34 +97,6 @@ def resolve_precision(precision: str, device: torch.device, n_weights: int) -> b
     return False
 
 
-def fits_on_device(X: np.ndarray, device: torch.device) -> bool:
-    """Whether an array is small beside the memory that a GPU has free.
-
-    Parameters
-    ----------
-    X : ndarray
-        As it would be copied.
-    device : torch.device
-        Where to.
-
-    Returns
-    -------
-    fits : bool
-        False on a CPU, where X is already.
-
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> from sklearn_simvae.training.hardware import fits_on_device
-    >>> fits_on_device(np.zeros((10, 3)), torch.device("cpu"))
-    False
-    """
-    if device.type != "cuda":
-        return False
-    free, _ = torch.cuda.mem_get_info(device)
-    return X.nbytes <= _LARGEST_SHARE * free
-
-
 def lay_out(module: nn.Module, device: torch.device) -> None:
     """Keep the weights of convolutions as the device is fastest at them.
 
@@ -156,62 +123,6 @@ def lay_out(module: nn.Module, device: torch.device) -> None:
         for part in module.modules():
             if isinstance(part, nn.Conv2d):
                 part.to(memory_format=torch.channels_last)
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the CPU or of a GPU, did not suffice.
-
-    Parameters
-    ----------
-    error : BaseException
-        Any.
-
-    Returns
-    -------
-    found : bool
-        Of the CPU's, torch tells by the words of a RuntimeError.
-
-    Examples
-    --------
-    >>> from sklearn_simvae.training.hardware import ran_out_of_memory
-    >>> ran_out_of_memory(MemoryError())
-    True
-    """
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
-
-
-def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """Apply a function of rows, to half as many at a time where memory does not hold all.
-
-    Parameters
-    ----------
-    function : callable
-        From a batch of rows to a tensor with as many; what it gives for a row does not depend on
-        the others.
-    x : Tensor of shape (n, ...)
-        The batch.
-
-    Returns
-    -------
-    y : Tensor of shape (n, ...)
-        As `function(x)`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_simvae.training.hardware import in_halves
-    >>> in_halves(torch.exp, torch.zeros(3))
-    tensor([1., 1., 1.])
-    """
-    try:
-        return function(x)
-    except (RuntimeError, MemoryError) as error:
-        if len(x) < 2 or not ran_out_of_memory(error):
-            raise
-    # Out here the error, and with it what it held of the attempt, is gone.
-    return torch.cat([in_halves(function, half) for half in x.tensor_split(2)])
 
 
 @contextlib.contextmanager
@@ -246,60 +157,3 @@ def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(n_threads)
-
-
-_RANDOM_STATE_LOCK = threading.RLock()
-
-
-def _after_fork() -> None:
-    """Let go, in a forked process, of the threads that only its parent has."""
-    global _RANDOM_STATE_LOCK
-    _RANDOM_STATE_LOCK = threading.RLock()
-    # GNU's OpenMP would wait for its own for ever.
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@contextlib.contextmanager
-def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global random states of torch and numpy inside, and put them back after.
-
-    Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
-    they too are fixed by `seed`. So is the type of new tensors, float32. Threads take turns.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the states inside.
-    device : torch.device
-        Whose state is guarded beside the CPU's.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_simvae.training import isolated_random_state
-    >>> with isolated_random_state(0, torch.device("cpu")):
-    ...     first = torch.rand(1)
-    >>> with isolated_random_state(0, torch.device("cpu")):
-    ...     print(bool(torch.rand(1) == first))
-    True
-    """
-    on_cuda = device.type == "cuda"
-    with _RANDOM_STATE_LOCK, torch.random.fork_rng([device] if on_cuda else []):
-        numpy_state = np.random.get_state()  # noqa: NPY002
-        # torch.manual_seed would also reseed devices that are not ours.
-        torch.default_generator.manual_seed(seed)
-        if on_cuda:  # pragma: no cover
-            index = torch.cuda.current_device() if device.index is None else device.index
-            torch.cuda.default_generators[index].manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        default_dtype = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float32)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(default_dtype)
-            np.random.set_state(numpy_state)  # noqa: NPY002

@@ -23,12 +23,9 @@ from sklearn_simvae.training.distributed import (
     sum_over_processes,
     synchronise_batch_norm,
 )
-from sklearn_simvae.training.hardware import (
-    isolated_random_state,
-    lay_out,
-    one_thread_if_small,
-    ran_out_of_memory,
-)
+from sklearn_simvae.training.hardware import lay_out, one_thread_if_small
+from sklearn_simvae.training.memory import ran_out_of_memory
+from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sklearn_simvae.training import isolated_random_state, resolve_device, resolve_precision
-from sklearn_simvae.training.hardware import fits_on_device, lay_out, one_thread_if_small
+from sklearn_simvae.training.hardware import lay_out, one_thread_if_small
+from sklearn_simvae.training.memory import fits_on_device
 
 CPU, CUDA, MPS = map(torch.device, ("cpu", "cuda", "mps"))
 

@@ -1,0 +1,65 @@
+"""The global state of torch and numpy, fixed for a while and put back."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+_RANDOM_STATE_LOCK = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Let go, in a forked process, of the threads that only its parent has."""
+    global _RANDOM_STATE_LOCK
+    _RANDOM_STATE_LOCK = threading.RLock()
+    # GNU's OpenMP would wait for its own for ever.
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextlib.contextmanager
+def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global random states of torch and numpy inside, and put them back after.
+
+    Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
+    they too are fixed by `seed`. So is the type of new tensors, float32. Threads take turns.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the states inside.
+    device : torch.device
+        Whose state is guarded beside the CPU's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training import isolated_random_state
+    >>> with isolated_random_state(0, torch.device("cpu")):
+    ...     first = torch.rand(1)
+    >>> with isolated_random_state(0, torch.device("cpu")):
+    ...     print(bool(torch.rand(1) == first))
+    True
+    """
+    on_cuda = device.type == "cuda"
+    with _RANDOM_STATE_LOCK, torch.random.fork_rng([device] if on_cuda else []):
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        # torch.manual_seed would also reseed devices that are not ours.
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:  # pragma: no cover
+            index = torch.cuda.current_device() if device.index is None else device.index
+            torch.cuda.default_generators[index].manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        default_dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(default_dtype)
+            np.random.set_state(numpy_state)  # noqa: NPY002
