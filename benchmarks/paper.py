@@ -124,7 +124,7 @@ def do(runs, results, purpose, pool):
         shown = {
             f"{row['probe']} {row['metric']}": row["value"]
             for row in rows
-            if row.get("representation") == "latent" and row.get("factor", "content") == "content"
+            if row.get("representation") == "latent" and row.get("factor") == "content"
         }
         print(
             f"[{purpose} {n_done}/{len(missing)}, {left:.0f} min left] {name} {method} "

@@ -7,7 +7,7 @@ Fashion-MNIST: 60,000 unlabelled images
 Fashion-MNIST without seeing a label, with the network of the paper. Then simple classifiers show
 how much of the class those numbers tell, beside 10 principal components.
 
-The images come from a file or from OpenML, see
+The images come from a file, or are downloaded from their authors, see
 :func:`~sklearn_simvae.datasets.fetch_fashion_mnist`. On two processor cores this takes minutes;
 ``--epochs 2`` gives a first look.
 """

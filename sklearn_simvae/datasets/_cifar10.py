@@ -10,15 +10,38 @@ from sklearn.utils import Bunch
 
 from ._files import check_array, find_file, read_npz, unusable
 from ._image_sets import ImageSet, check_labels, download, make_bunch, parts_of, read_parts
+from ._remote import RemoteFile, read_tar
+
+_BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+
+
+def _read_archive(contents: bytes) -> dict[str, np.ndarray]:
+    """Read the published archive, where a row of a batch is a label and then the pixels."""
+    files = read_tar(contents, [f"cifar-10-batches-bin/{name}.bin" for name in _BATCHES])
+    rows = [np.frombuffer(file, np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files]
+    train, test = np.concatenate(rows[:-1]), rows[-1]
+    return {
+        "x_train": train[:, 1:].reshape(-1, 3, 32, 32),
+        "y_train": train[:, 0],
+        "x_test": test[:, 1:].reshape(-1, 3, 32, 32),
+        "y_test": test[:, 0],
+    }
+
 
 _CIFAR10 = ImageSet(
     title="CIFAR-10",
     filename="cifar10.npz",
     other_filenames=("cifar10_jpeg.npz",),
-    openml_id=40927,
+    source="www.cs.toronto.edu/~kriz/cifar.html",
+    published=(
+        RemoteFile(
+            ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+            170_052_171,
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+    ),
+    read_published=_read_archive,
     image_shape=(3, 32, 32),
-    n_train=50_000,
-    n_test=10_000,
     target_names=(
         "airplane",
         "automobile",
@@ -58,7 +81,7 @@ def fetch_cifar10(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load CIFAR-10, from a file or from OpenML.
+    """Load CIFAR-10, from a file or downloaded.
 
     ================   ======================
     Classes            10
@@ -70,10 +93,11 @@ def fetch_cifar10(
     The file is `cifar10.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`, or
     `cifar10_jpeg.npz`, where every image is a JPEG (see Notes). It is looked for in `data_home`,
     or else in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`; then in
-    `sklearn_simvae` in scikit-learn's data home. Where it is in none of them the set is downloaded
-    from OpenML, and `cifar10.npz` is written to `data_home` if that was given and can be written
-    to, or else to `sklearn_simvae` in scikit-learn's data home. OpenML keeps it as text, which is
-    large and takes minutes and a few GB of memory to read, once.
+    `sklearn_simvae` in scikit-learn's data home. If it is in none of them, the archive that its
+    author published (170 MB, the binary version) is downloaded, and refused unless its SHA-256 is
+    the known one. What it holds is kept as `cifar10.npz` in `data_home`, or if that is not given
+    in `sklearn_simvae` in scikit-learn's data home; nothing is unpacked or written elsewhere. A
+    file that was there before is checked for its form alone.
 
     Parameters
     ----------
@@ -110,7 +134,7 @@ def fetch_cifar10(
     Raises
     ------
     OSError
-        If there is no file and OpenML cannot be reached.
+        If there is no file and the archive cannot be reached, or has another SHA-256.
     ImportError
         If the file is `cifar10_jpeg.npz` and Pillow is not installed.
     ValueError
@@ -155,7 +179,7 @@ def _load(parts: Sequence[str], data_home: str | os.PathLike | None) -> Bunch:
     else:
         images, target, names = _read_jpegs(path, parts)
         title, note = "CIFAR-10 (JPEG re-encoded)", _JPEG_NOTE
-    source = f"OpenML data set {_CIFAR10.openml_id}" if path is None else path
+    source = _CIFAR10.source if path is None else path
     descr = _DESCR.format(title=title, rule="-" * len(title), note=note, source=source)
     return make_bunch(images, target, names, descr)
 

@@ -22,13 +22,23 @@ def _array(idx: bytes) -> np.ndarray:
     # Two zeros, the type (8 is bytes), the number of axes, the length of each, and then the values.
     n_axes = idx[3]
     shape = np.frombuffer(idx, ">u4", n_axes, offset=4)
-    return np.frombuffer(idx, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+    return np.frombuffer(idx, np.uint8, offset=4 + 4 * n_axes).reshape(shape).copy()
 
 
-def _published(folders: Sequence[str], files: Sequence[tuple[str, int, str]]) -> tuple:
+# What the authors of both sets call the four files, in the order of `_read_idx`.
+_NAMES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+
+
+def _published(folders: Sequence[str], *sums: tuple[int, str]) -> tuple[RemoteFile, ...]:
+    """Describe the four files, given the length and the SHA-256 of each."""
     return tuple(
-        RemoteFile(tuple(f"{folder}/{name}" for folder in folders), n_bytes, sha256)
-        for name, n_bytes, sha256 in files
+        RemoteFile(tuple(f"{folder}/{name}" for folder in folders), *size_and_sha256)
+        for name, size_and_sha256 in zip(_NAMES, sums, strict=True)
     )
 
 
@@ -41,28 +51,10 @@ _MNIST = ImageSet(
             "https://storage.googleapis.com/cvdf-datasets/mnist",
             "https://ossci-datasets.s3.amazonaws.com/mnist",
         ),
-        (
-            (
-                "train-images-idx3-ubyte.gz",
-                9_912_422,
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            ),
-            (
-                "train-labels-idx1-ubyte.gz",
-                28_881,
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            ),
-            (
-                "t10k-images-idx3-ubyte.gz",
-                1_648_877,
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            ),
-            (
-                "t10k-labels-idx1-ubyte.gz",
-                4_542,
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
-        ),
+        (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
     ),
     read_published=_read_idx,
     image_shape=(28, 28),
@@ -89,28 +81,10 @@ _FASHION_MNIST = ImageSet(
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
         ),
-        (
-            (
-                "train-images-idx3-ubyte.gz",
-                26_421_880,
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            ),
-            (
-                "train-labels-idx1-ubyte.gz",
-                29_515,
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            ),
-            (
-                "t10k-images-idx3-ubyte.gz",
-                4_422_102,
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            ),
-            (
-                "t10k-labels-idx1-ubyte.gz",
-                5_148,
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ),
-        ),
+        (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
     read_published=_read_idx,
     image_shape=(28, 28),
@@ -146,7 +120,7 @@ def fetch_mnist(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load MNIST, from a file or from OpenML.
+    """Load MNIST, from a file or downloaded.
 
     ================   ======================
     Classes            10
@@ -157,9 +131,11 @@ def fetch_mnist(
 
     The file is `mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`. It is
     looked for in `data_home`, or else in the folder named by the environment variable
-    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. Where it is in
-    none of them the set is downloaded from OpenML, and the file is written to `data_home` if that
-    was given and can be written to, or else to `sklearn_simvae` in scikit-learn's data home.
+    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. If it is in none of
+    them, the four files that its authors published are downloaded, from either of two places that
+    keep copies, and refused unless the SHA-256 of each is the known one. What they hold is kept as
+    `mnist.npz` in `data_home`, or if that is not given in `sklearn_simvae` in scikit-learn's data
+    home; nothing is written elsewhere. A file that was there before is checked for its form alone.
 
     Parameters
     ----------
@@ -196,7 +172,7 @@ def fetch_mnist(
     Raises
     ------
     OSError
-        If there is no file and OpenML cannot be reached.
+        If there is no file and the published ones cannot be reached, or have another SHA-256.
     ValueError
         If `subset` is unknown, or the file is damaged or holds something else.
 
@@ -227,7 +203,7 @@ def fetch_fashion_mnist(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load Fashion-MNIST, from a file or from OpenML.
+    """Load Fashion-MNIST, from a file or downloaded.
 
     ================   ======================
     Classes            10
@@ -238,9 +214,12 @@ def fetch_fashion_mnist(
 
     The file is `fashion_mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
     It is looked for in `data_home`, or else in the folder named by the environment variable
-    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. Where it is in
-    none of them the set is downloaded from OpenML, and the file is written to `data_home` if that
-    was given and can be written to, or else to `sklearn_simvae` in scikit-learn's data home.
+    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. If it is in none of
+    them, the four files that its authors published are downloaded, from either of their two places,
+    and refused unless the SHA-256 of each is the known one. What they hold is kept as
+    `fashion_mnist.npz` in `data_home`, or if that is not given in `sklearn_simvae` in
+    scikit-learn's data home; nothing is written elsewhere. A file that was there before is checked
+    for its form alone.
 
     Parameters
     ----------
@@ -277,7 +256,7 @@ def fetch_fashion_mnist(
     Raises
     ------
     OSError
-        If there is no file and OpenML cannot be reached.
+        If there is no file and the published ones cannot be reached, or have another SHA-256.
     ValueError
         If `subset` is unknown, or the file is damaged or holds something else.
 
@@ -313,5 +292,5 @@ def _load(
         images, target = download(image_set, parts, data_home)
     else:
         images, target = read_parts(path, image_set, parts)
-    source = f"OpenML data set {image_set.openml_id}" if path is None else path
+    source = image_set.source if path is None else path
     return make_bunch(images, target, image_set.target_names, f"{descr}\nRead from {source}.\n")

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -88,7 +89,7 @@ def read_tar(contents: bytes, names: Sequence[str]) -> list[bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
             return [_read_member(archive, name) for name in names]
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"The archive is damaged ({error}).") from error
 
 

@@ -1,23 +1,30 @@
-"""The loaders, on small made-up files and a made-up OpenML; on real files where there are any."""
+"""The loaders, on small made-up files and downloads; on real files where there are any."""
 
+import gzip
+import hashlib
+import http.server
 import io
 import os
 import pickle
+import shutil
+import subprocess
 import sys
+import tarfile
+import threading
 import zipfile
 from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
 from urllib.error import URLError
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
-import sklearn.datasets
-from sklearn.utils import Bunch
 
 from sklearn_simvae.datasets import (
     _cifar10,
     _mnist,
+    _remote,
     fetch_cifar10,
     fetch_emoji,
     fetch_fashion_mnist,
@@ -27,25 +34,20 @@ from sklearn_simvae.datasets import (
 
 REAL_DATA = os.environ.get("SKLEARN_SIMVAE_DATA")
 
-# Loader, the module and name of its description, its file, its OpenML number, its image shape.
+# Loader, the module and name of its description, its file, its image shape.
 SPLIT_SETS = [
-    pytest.param(fetch_mnist, _mnist, "_MNIST", "mnist.npz", 554, (28, 28), id="mnist"),
+    pytest.param(fetch_mnist, _mnist, "_MNIST", "mnist.npz", (28, 28), id="mnist"),
     pytest.param(
         fetch_fashion_mnist,
         _mnist,
         "_FASHION_MNIST",
         "fashion_mnist.npz",
-        40996,
         (28, 28),
         id="fashion_mnist",
     ),
-    pytest.param(
-        fetch_cifar10, _cifar10, "_CIFAR10", "cifar10.npz", 40927, (3, 32, 32), id="cifar10"
-    ),
+    pytest.param(fetch_cifar10, _cifar10, "_CIFAR10", "cifar10.npz", (3, 32, 32), id="cifar10"),
 ]
-every_split_set = pytest.mark.parametrize(
-    "fetch, module, name, filename, openml_id, image_shape", SPLIT_SETS
-)
+every_split_set = pytest.mark.parametrize("fetch, module, name, filename, image_shape", SPLIT_SETS)
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +55,10 @@ def empty_machine(monkeypatch, tmp_path):
     """Hide the data of this machine, and refuse to connect."""
     monkeypatch.delenv("SKLEARN_SIMVAE_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "scikit_learn_data"))
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", offline)
+    monkeypatch.setattr(_remote, "urlopen", offline)
 
 
-def offline(**_):
+def offline(*_, **__):
     raise URLError("no route to host")
 
 
@@ -80,40 +82,89 @@ def save(path, arrays):
     return path
 
 
-class MadeUpOpenML:
-    """A stand-in for `fetch_openml` that counts its calls and gives rows as OpenML does."""
+def idx(array):
+    """Make an uncompressed file in the format of MNIST."""
+    lengths = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + lengths + array.tobytes()
 
-    def __init__(self, arrays):
-        images = np.concatenate([arrays["x_train"], arrays["x_test"]])
-        self.data = images.reshape(len(images), -1).astype(float)
-        target = np.concatenate([arrays["y_train"], arrays["y_test"]])
-        self.target = target.astype(str).astype(object)
-        self.asked = []
 
-    def __call__(self, **options):
-        self.asked.append(options)
-        return Bunch(data=self.data, target=self.target)
+def batch(images, target):
+    return np.column_stack([target, images.reshape(len(images), -1)]).tobytes()
+
+
+def cifar10_members(arrays):
+    """Make the members of the published archive, with the train part dealt out to five."""
+    parts = zip(
+        np.array_split(arrays["x_train"], 5), np.array_split(arrays["y_train"], 5), strict=True
+    )
+    files = [batch(*part) for part in parts] + [batch(arrays["x_test"], arrays["y_test"])]
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
+    return [
+        (tarfile.TarInfo(f"cifar-10-batches-bin/{name}"), file)
+        for name, file in zip(names, files, strict=True)
+    ]
+
+
+def tar(members):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for info, contents in members:
+            info.size = len(contents)
+            archive.addfile(info, io.BytesIO(contents))
+    return stream.getvalue()
+
+
+def published_files(name, arrays):
+    """Make what would be published of these arrays."""
+    if name == "_CIFAR10":
+        return [tar(cifar10_members(arrays))]
+    return [gzip.compress(idx(arrays[key])) for key in ("x_train", "y_train", "x_test", "y_test")]
+
+
+class Web:
+    """Made-up files in a folder, in place of those of the network, and a list of what was asked."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.patch, self.asked = folder, monkeypatch, []
+        monkeypatch.setattr(_remote, "urlopen", self.open)
+
+    def open(self, url, **options):
+        self.asked.append(url)
+        assert url.startswith("file:") and options["timeout"] > 0
+        return urlopen(url, **options)
+
+    def publish(self, module, name, files):
+        """Put files where a loader will look for them; gives their paths."""
+        self.folder.mkdir(exist_ok=True)
+        paths = [self.folder / f"{name}_{number}" for number in range(len(files))]
+        for path, contents in zip(paths, files, strict=True):
+            path.write_bytes(contents)
+        remote = tuple(
+            _remote.RemoteFile((path.as_uri(),), len(file), hashlib.sha256(file).hexdigest())
+            for path, file in zip(paths, files, strict=True)
+        )
+        self.patch.setattr(module, name, replace(getattr(module, name), published=remote))
+        return paths
 
 
 @pytest.fixture
-def connect(monkeypatch):
-    """Give a function that puts small arrays at OpenML, for a loader to find there."""
+def web(tmp_path, monkeypatch):
+    return Web(tmp_path / "web", monkeypatch)
 
-    def put(module, name, arrays):
-        openml = MadeUpOpenML(arrays)
-        sizes = {"n_train": len(arrays["x_train"]), "n_test": len(arrays["x_test"])}
-        monkeypatch.setattr(module, name, replace(getattr(module, name), **sizes))
-        monkeypatch.setattr(sklearn.datasets, "fetch_openml", openml)
-        return openml
 
-    return put
+def all_files(folder):
+    """Names of everything in a folder, and the contents of files."""
+    return {
+        path.relative_to(folder): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 class TestFiles:
     @every_split_set
     @pytest.mark.parametrize("subset", ["train", "test"])
     def test_a_part_comes_as_it_is_in_the_file(
-        self, tmp_path, fetch, module, name, filename, openml_id, image_shape, subset
+        self, tmp_path, fetch, module, name, filename, image_shape, subset
     ):
         arrays = split_arrays(image_shape)
         path = save(tmp_path / filename, arrays)
@@ -125,9 +176,7 @@ class TestFiles:
         assert str(path) in bunch.DESCR
 
     @every_split_set
-    def test_all_is_train_then_test(
-        self, tmp_path, fetch, module, name, filename, openml_id, image_shape
-    ):
+    def test_all_is_train_then_test(self, tmp_path, fetch, module, name, filename, image_shape):
         arrays = split_arrays(image_shape)
         save(tmp_path / filename, arrays)
         X, y = fetch(subset="all", data_home=str(tmp_path), return_X_y=True)
@@ -137,7 +186,7 @@ class TestFiles:
 
     @every_split_set
     def test_data_is_a_flat_view_of_images(
-        self, tmp_path, fetch, module, name, filename, openml_id, image_shape
+        self, tmp_path, fetch, module, name, filename, image_shape
     ):
         arrays = split_arrays(image_shape)
         # Fortran order on disk is where a careless reshape would copy.
@@ -262,68 +311,215 @@ class TestDamagedFiles:
             fetch_mnist(data_home=tmp_path)
 
 
-class TestOpenML:
+CONTENTS = bytes(range(256)) * 400
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Gives CONTENTS in all the ways that a path can name."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.close_connection = True
+        if self.path == "/gone":
+            return self.send_error(404)
+        moved = {"/moved": "/whole", "/moved_to_disk": Path(__file__).as_uri()}
+        self.send_response(302 if self.path in moved else 200)
+        if self.path in moved:
+            self.send_header("Location", moved[self.path])
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(0 if self.path in moved else len(CONTENTS)))
+        self.end_headers()
+        if self.path == "/chunked":
+            half = len(CONTENTS) // 2
+            for chunk in (CONTENTS[:half], CONTENTS[half:], b""):
+                self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+        elif self.path not in moved:
+            self.wfile.write(CONTENTS[: -100 if self.path == "/cut" else None])
+
+    def log_message(self, *_):
+        """Write nothing."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Address of a server on this machine."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+class TestDownload:
     @every_split_set
-    def test_rows_are_split_into_the_parts(
-        self, connect, fetch, module, name, filename, openml_id, image_shape
+    @pytest.mark.parametrize("subset", ["train", "test"])
+    def test_parts_are_those_of_the_published_files(
+        self, web, fetch, module, name, filename, image_shape, subset
     ):
         arrays = split_arrays(image_shape)
-        openml = connect(module, name, arrays)
-        bunch = fetch(subset="test")
-        np.testing.assert_array_equal(bunch.images, arrays["x_test"])
-        np.testing.assert_array_equal(bunch.target, arrays["y_test"])
+        web.publish(module, name, published_files(name, arrays))
+        bunch = fetch(subset=subset)
+        np.testing.assert_array_equal(bunch.images, arrays[f"x_{subset}"])
+        np.testing.assert_array_equal(bunch.target, arrays[f"y_{subset}"])
         assert bunch.images.dtype == np.uint8
         assert bunch.target.dtype == np.int64
-        assert f"OpenML data set {openml_id}" in bunch.DESCR
-        assert openml.asked[0]["data_id"] == openml_id
-        # Needs no pandas; and scikit-learn's pandas parser fails on number labels under pandas 3.
-        assert (openml.asked[0]["as_frame"], openml.asked[0]["parser"]) == (False, "liac-arff")
-
-    @every_split_set
-    def test_the_published_sizes_are_expected(
-        self, fetch, module, name, filename, openml_id, image_shape
-    ):
-        image_set = getattr(module, name)
-        n_train = 50_000 if name == "_CIFAR10" else 60_000
-        assert (image_set.n_train, image_set.n_test) == (n_train, 10_000)
+        assert bunch.images.flags.writeable and bunch.images.flags.c_contiguous
+        assert getattr(module, name).source in bunch.DESCR
 
     @every_split_set
     def test_the_second_call_reads_the_cache(
-        self, connect, tmp_path, fetch, module, name, filename, openml_id, image_shape
+        self, web, tmp_path, fetch, module, name, filename, image_shape
     ):
-        openml = connect(module, name, split_arrays(image_shape))
+        files = published_files(name, split_arrays(image_shape))
+        web.publish(module, name, files)
         first, second = fetch(subset="all"), fetch(subset="all")
-        assert len(openml.asked) == 1
+        assert len(web.asked) == len(files)
         assert [path.name for path in cache_of(tmp_path).iterdir()] == [filename]
         np.testing.assert_array_equal(first.data, second.data)
         np.testing.assert_array_equal(first.target, second.target)
 
-    def test_a_download_is_kept_in_data_home(self, connect, tmp_path):
-        connect(_mnist, "_MNIST", split_arrays((28, 28)))
-        fetch_mnist(data_home=tmp_path / "new" / "folder")
-        assert (tmp_path / "new" / "folder" / "mnist.npz").is_file()
-        assert not cache_of(tmp_path).exists()
+    @every_split_set
+    def test_published_files_are_fully_described(self, fetch, module, name, filename, image_shape):
+        files = getattr(module, name).published
+        assert (
+            len({file.sha256 for file in files}) == len(files) == (1 if len(image_shape) > 2 else 4)
+        )
+        for file in files:
+            assert len(bytes.fromhex(file.sha256)) == 32
+            assert file.sha256 == file.sha256.lower()
+            assert file.urls[0].startswith("https://")
 
-    def test_a_data_home_that_cannot_be_written_to_leaves_the_cache(self, connect, tmp_path):
-        openml = connect(_mnist, "_MNIST", split_arrays((28, 28)))
+    @every_split_set
+    @pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "other"])
+    def test_a_file_of_another_sha256_is_refused_unopened(
+        self, web, tmp_path, monkeypatch, fetch, module, name, filename, image_shape, damage
+    ):
+        paths = web.publish(module, name, published_files(name, split_arrays(image_shape)))
+        contents = bytearray(paths[-1].read_bytes())
+        if damage == "flipped":
+            contents[len(contents) // 2] ^= 1
+        elif damage == "cut":
+            del contents[-1]
+        elif damage == "longer":
+            contents.append(0)
+        else:
+            contents = pickle.dumps(Hostile())
+        paths[-1].write_bytes(contents)
+        opened = []
+        monkeypatch.setattr(gzip, "decompress", opened.append)
+        monkeypatch.setattr(tarfile, "open", opened.append)
+        with pytest.raises(OSError, match=r"was refused, since its SHA-256 is .* and should be"):
+            fetch(data_home=tmp_path / "given")
+        assert opened == []
+        assert not (tmp_path / "given").exists() and not cache_of(tmp_path).exists()
+
+    def test_no_more_is_read_than_the_file_is_long(self, web, monkeypatch):
+        contents = b"what was published"
+        read = []
+
+        class Endless(io.BytesIO):
+            def read(self, n_bytes):
+                read.append(n_bytes)
+                return bytes(n_bytes)
+
+        monkeypatch.setattr(_remote, "urlopen", lambda *_, **__: Endless())
+        file = _remote.RemoteFile(
+            ("https://x",), len(contents), hashlib.sha256(contents).hexdigest()
+        )
+        with pytest.raises(OSError, match="was refused"):
+            _remote.fetch(file)
+        assert read == [len(contents) + 1]
+
+    @pytest.mark.parametrize("first", ["gone", "tampered with"])
+    def test_the_next_place_is_asked_where_one_fails(self, web, tmp_path, first):
+        good = tmp_path / "good"
+        good.write_bytes(b"what was published")
+        bad = tmp_path / "bad"
+        if first != "gone":
+            bad.write_bytes(b"what was PUBLISHED")
+        sha256 = hashlib.sha256(b"what was published").hexdigest()
+        file = _remote.RemoteFile((bad.as_uri(), good.as_uri()), 18, sha256)
+        assert _remote.fetch(file) == b"what was published"
+        good.write_bytes(b"")
+        with pytest.raises(OSError, match=r"/bad (failed|was refused).*; .*/good was refused"):
+            _remote.fetch(file)
+
+    @pytest.mark.parametrize(
+        "path, problem",
+        [
+            ("whole", None),
+            ("moved", None),
+            ("chunked", None),
+            ("gone", "HTTPError 404"),
+            ("cut", "was refused"),
+            ("moved_to_disk", "HTTPError 302"),
+        ],
+    )
+    def test_what_a_server_does_is_told(self, monkeypatch, server, path, problem):
+        monkeypatch.setattr(_remote, "urlopen", urlopen)
+        sha256 = hashlib.sha256(CONTENTS).hexdigest()
+        file = _remote.RemoteFile((f"{server}/{path}",), len(CONTENTS), sha256)
+        if problem is None:
+            assert _remote.fetch(file) == CONTENTS
+        else:
+            with pytest.raises(OSError, match=f"{server}/{path} .*{problem}"):
+                _remote.fetch(file)
+
+    def test_a_download_is_kept_in_data_home_and_nowhere_else(self, web, tmp_path, monkeypatch):
+        for name in ("HOME", "USERPROFILE", "TMPDIR", "XDG_CACHE_HOME"):
+            (tmp_path / name).mkdir()
+            monkeypatch.setenv(name, str(tmp_path / name))
+        monkeypatch.delenv("SCIKIT_LEARN_DATA")
+        monkeypatch.setenv("SKLEARN_SIMVAE_DATA", str(tmp_path / "HOME"))
+        monkeypatch.chdir(tmp_path / "TMPDIR")
+        for fetch, module, name, _, image_shape in (case.values for case in SPLIT_SETS):
+            web.publish(module, name, published_files(name, split_arrays(image_shape)))
+            before = all_files(tmp_path)
+            home = tmp_path / name / "new"
+            fetch(data_home=home)
+            after = all_files(tmp_path)
+            written = {path for path in after if after[path] != before.get(path, 0)}
+            inside = {home.parent, home, *home.iterdir()}
+            assert written == {path.relative_to(tmp_path) for path in inside}
+            assert len(list(home.iterdir())) == 1
+
+    def test_without_data_home_it_is_kept_in_that_of_scikit_learn(self, web, tmp_path, monkeypatch):
+        (tmp_path / "named").mkdir()
+        monkeypatch.setenv("SKLEARN_SIMVAE_DATA", str(tmp_path / "named"))
+        web.publish(_mnist, "_MNIST", published_files("_MNIST", split_arrays((28, 28))))
+        fetch_mnist()
+        assert (cache_of(tmp_path) / "mnist.npz").is_file()
+        assert list((tmp_path / "named").iterdir()) == []
+
+    def test_scikit_learns_data_home_is_found_where_scikit_learn_has_it(
+        self, monkeypatch, tmp_path
+    ):
+        from sklearn.datasets import get_data_home
+
+        from sklearn_simvae.datasets import _files
+
+        assert _files.cache_folder() == Path(get_data_home()) / "sklearn_simvae"
+        monkeypatch.delenv("SCIKIT_LEARN_DATA")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        assert _files.cache_folder() == Path(get_data_home()) / "sklearn_simvae"
+
+    def test_where_nothing_can_be_kept_the_data_come_with_a_warning(self, web, tmp_path):
+        arrays = split_arrays((28, 28))
+        web.publish(_mnist, "_MNIST", published_files("_MNIST", arrays))
         (tmp_path / "occupied").write_text("a file, so no folder can be made")
         for _ in range(2):
-            fetch_mnist(data_home=tmp_path / "occupied")
-        assert (cache_of(tmp_path) / "mnist.npz").is_file()
-        assert len(openml.asked) == 1
+            with pytest.warns(RuntimeWarning, match=r"mnist\.npz could not be kept") as record:
+                bunch = fetch_mnist(data_home=tmp_path / "occupied")
+            np.testing.assert_array_equal(bunch.images, arrays["x_train"])
+            assert record[0].filename == __file__
+        assert not cache_of(tmp_path).exists()
+        assert len(web.asked) == 8
 
-    def test_where_nothing_can_be_kept_the_data_come_with_a_warning(self, connect, tmp_path):
-        arrays = split_arrays((28, 28))
-        connect(_mnist, "_MNIST", arrays)
-        (tmp_path / "scikit_learn_data").mkdir()
-        cache_of(tmp_path).write_text("a file, so no folder can be made")
-        with pytest.warns(RuntimeWarning, match=r"mnist\.npz could not be kept") as record:
-            bunch = fetch_mnist()
-        np.testing.assert_array_equal(bunch.images, arrays["x_train"])
-        assert record[0].filename == __file__
-
-    def test_a_write_that_fails_leaves_no_part_behind(self, connect, tmp_path, monkeypatch):
-        connect(_mnist, "_MNIST", split_arrays((28, 28)))
+    def test_a_write_that_fails_leaves_no_part_behind(self, web, tmp_path, monkeypatch):
+        web.publish(_mnist, "_MNIST", published_files("_MNIST", split_arrays((28, 28))))
 
         def disk_full(file, **arrays):
             file.write(b"half of it")
@@ -334,24 +530,24 @@ class TestOpenML:
             fetch_mnist()
         assert list(cache_of(tmp_path).iterdir()) == []
 
+    def test_a_link_in_place_of_the_file_is_not_written_through(self, web, tmp_path):
+        web.publish(_mnist, "_MNIST", published_files("_MNIST", split_arrays((28, 28))))
+        home = tmp_path / "given"
+        home.mkdir()
+        (home / "mnist.npz").symlink_to(tmp_path / "outside.npz")
+        fetch_mnist(data_home=home)
+        assert not (tmp_path / "outside.npz").exists()
+        assert (home / "mnist.npz").is_file() and not (home / "mnist.npz").is_symlink()
+
     @every_split_set
     @pytest.mark.parametrize("failure", [URLError("down"), TimeoutError(), IncompleteRead(b"")])
     def test_offline_the_error_says_what_to_do(
-        self,
-        tmp_path,
-        monkeypatch,
-        fetch,
-        module,
-        name,
-        filename,
-        openml_id,
-        image_shape,
-        failure,
+        self, tmp_path, monkeypatch, fetch, module, name, filename, image_shape, failure
     ):
-        def fail(**_):
+        def fail(*_, **__):
             raise failure
 
-        monkeypatch.setattr(sklearn.datasets, "fetch_openml", fail)
+        monkeypatch.setattr(_remote, "urlopen", fail)
         with pytest.raises(OSError) as info:
             fetch(data_home=tmp_path / "given")
         message = str(info.value)
@@ -359,29 +555,101 @@ class TestOpenML:
             filename,
             str(tmp_path / "given"),
             str(cache_of(tmp_path)),
-            f"OpenML data set {openml_id}",
+            *getattr(module, name).published[0].urls,
+            repr(failure),
             "Set SKLEARN_SIMVAE_DATA or data_home",
         ):
             assert part in message
-        assert info.value.__cause__ is failure
+        # Looking for a file makes no folders.
+        assert list(tmp_path.iterdir()) == []
+
+
+def member(name, kind=tarfile.REGTYPE, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info, (b"written outside" if kind == tarfile.REGTYPE else b"")
+
+
+class TestArchives:
+    """Members that lead out of the folder, in archives that have the SHA-256 that is expected."""
+
+    def test_members_that_lead_outside_are_written_nowhere(self, web, tmp_path, monkeypatch):
+        arrays = split_arrays((3, 32, 32))
+        home = tmp_path / "deep" / "given"
+        home.mkdir(parents=True)
+        monkeypatch.chdir(home)
+        hostile = [
+            member("../outside"),
+            member("../../outside"),
+            member(str(tmp_path / "absolute")),
+            member("cifar-10-batches-bin/../../outside"),
+            member("..\\outside"),
+            member("cifar-10-batches-bin", tarfile.SYMTYPE, str(tmp_path)),
+            member("link", tarfile.SYMTYPE, ".."),
+            member("link/outside"),
+            member("hard", tarfile.LNKTYPE, "../../../etc/passwd"),
+            member("fifo", tarfile.FIFOTYPE),
+            member("device", tarfile.CHRTYPE),
+        ]
+        archive = tar([*hostile, *cifar10_members(arrays)])
+        web.publish(_cifar10, "_CIFAR10", [archive])
+        before = all_files(tmp_path)
+        bunch = fetch_cifar10(data_home=home)
+        np.testing.assert_array_equal(bunch.images, arrays["x_train"])
+        assert all_files(tmp_path).keys() - before.keys() == {
+            (home / "cifar10.npz").relative_to(tmp_path)
+        }
+        assert all(all_files(tmp_path)[path] == contents for path, contents in before.items())
 
     @pytest.mark.parametrize(
-        "data, message",
+        "kind, target",
         [
-            (np.zeros((9, 784)), r"should hold MNIST .* \(10, 784\), got \(9, 784\)"),
-            (np.zeros((10, 783)), r"got \(10, 783\)"),
-            (np.full((10, 784), 256.0), "pixels in"),
-            (np.full((10, 784), np.nan), "pixels in"),
+            (tarfile.SYMTYPE, "/etc/passwd"),
+            (tarfile.SYMTYPE, "../../secret"),
+            (tarfile.SYMTYPE, "data_batch_1.bin"),
+            (tarfile.LNKTYPE, "cifar-10-batches-bin/data_batch_1.bin"),
+            (tarfile.LNKTYPE, "../secret"),
+            (tarfile.DIRTYPE, ""),
+            (tarfile.FIFOTYPE, ""),
+            (tarfile.CHRTYPE, ""),
+            (None, ""),
         ],
     )
-    def test_anything_else_from_openml_is_refused_and_not_kept(
-        self, connect, tmp_path, data, message
+    def test_a_batch_must_be_a_plain_file(self, web, tmp_path, kind, target):
+        (tmp_path / "secret").write_bytes(bytes(3073))
+        members = cifar10_members(split_arrays((3, 32, 32)))
+        name = members[2][0].name
+        members[2:3] = [] if kind is None else [member(name, kind, target)]
+        web.publish(_cifar10, "_CIFAR10", [tar(members)])
+        with pytest.raises(ValueError, match=f"should hold one plain file {name}"):
+            fetch_cifar10(data_home=tmp_path / "given")
+        assert not (tmp_path / "given").exists()
+
+    def test_two_members_of_one_name_are_refused(self, web):
+        members = cifar10_members(split_arrays((3, 32, 32)))
+        web.publish(_cifar10, "_CIFAR10", [tar([*members, members[0]])])
+        with pytest.raises(ValueError, match=r"should hold one plain file .*data_batch_1\.bin"):
+            fetch_cifar10()
+
+    @pytest.mark.parametrize("length", [0, 5, 40, -100])
+    def test_a_cut_archive_is_refused(self, web, length):
+        archive = tar(cifar10_members(split_arrays((3, 32, 32))))[:length]
+        web.publish(_cifar10, "_CIFAR10", [archive])
+        with pytest.raises(ValueError, match="archive is damaged"):
+            fetch_cifar10()
+
+    def test_members_of_npz_files_that_lead_outside_are_written_nowhere(
+        self, tmp_path, monkeypatch
     ):
-        openml = connect(_mnist, "_MNIST", split_arrays((28, 28)))
-        openml.data, openml.target = data, np.zeros(len(data), dtype=object)
-        with pytest.raises(ValueError, match=message):
-            fetch_mnist()
-        assert not cache_of(tmp_path).exists()
+        home = tmp_path / "deep" / "given"
+        path = save(home / "mnist.npz", split_arrays((28, 28)))
+        monkeypatch.chdir(home)
+        with zipfile.ZipFile(path, "a") as archive:
+            for name in ("../outside.npy", str(tmp_path / "absolute.npy"), "..\\outside.npy"):
+                archive.writestr(name, "written outside")
+        before = all_files(tmp_path)
+        fetch_mnist(data_home=home)
+        assert all_files(tmp_path) == before
 
 
 def jpeg_arrays(colours, size=(32, 32)):
@@ -583,3 +851,38 @@ class TestRealData:
         np.testing.assert_array_equal(np.bincount(bunch.target), np.full(62, 139))
         np.testing.assert_array_equal(np.bincount(bunch.font), np.full(139, 62))
         assert "".join(bunch.target_names[:11]) == "0123456789A"
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(shutil.which("gzip") is None, reason="gzip is not installed")
+    def test_fashion_mnist_compresses_to_the_files_of_the_published_sums(self):
+        arrays = np.load(Path(real_folder("fashion_mnist.npz")) / "fashion_mnist.npz")
+        # The sums that its authors list, and when they compressed the files.
+        md5 = {
+            "x_train": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 1504176606),
+            "y_train": ("25c81989df183df01b3e8a0aad5dffbe", 1504176606),
+            "x_test": ("bef4ecab320f06d8554ea6380940ec79", 1504176627),
+            "y_test": ("bb300cfdad3c16e7a12a480ee83cd310", 1504176627),
+        }
+        published = _mnist._FASHION_MNIST.published
+        files = [
+            official_gzip(idx(arrays[key]), Path(file.urls[0]).stem, time)
+            for file, (key, (_, time)) in zip(published, md5.items(), strict=True)
+        ]
+        found = [hashlib.md5(file, usedforsecurity=False).hexdigest() for file in files]
+        if found != [known for known, _ in md5.values()]:
+            pytest.skip("this gzip compresses to other bytes than that of the authors")
+        assert [len(file) for file in files] == [file.n_bytes for file in published]
+        found = [hashlib.sha256(file).hexdigest() for file in files]
+        assert found == [file.sha256 for file in published]
+        read = _mnist._FASHION_MNIST.read_published(*files)
+        assert read.keys() == set(arrays.files)
+        for key, array in read.items():
+            np.testing.assert_array_equal(array, arrays[key])
+
+
+def official_gzip(contents, name, time):
+    """Compress as the gzip command does with a file of this name and time, which it stores."""
+    options = ["gzip", "--no-name", "-6", "--stdout"]
+    deflated = subprocess.run(options, input=contents, stdout=subprocess.PIPE, check=True).stdout
+    header = b"\x1f\x8b\x08\x08" + time.to_bytes(4, "little") + b"\x00\x03"
+    return header + name.encode() + b"\x00" + deflated[10:]
