@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch
 from sklearn_simvae.losses.simsiam import simsiam
 
 
@@ -42,5 +41,4 @@ def byol(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
     >>> byol(z.flip(1), z), byol(z, z)
     (tensor(0.), tensor(2.))
     """
-    check_batch(mask, p=p, z=z)
     return 2 + 2 * simsiam(p, z, mask)

@@ -183,7 +183,7 @@ def simvae_elbo(
         :func:`gaussian_log_likelihood` and :func:`bernoulli_log_likelihood`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
         The parameters of :math:`q(z_j | x_j)`.
-    style_variance : float
+    style_variance : float, default=0.15
         :math:`\sigma^2`, as in :func:`log_joint_prior`.
     prior_variance : float or None, default=1.0
         :math:`\gamma^2`, as in :func:`log_joint_prior`.
@@ -246,7 +246,7 @@ def simvae_log_weights(
         The draws.
     mean, log_variance : Tensor of shape (..., n_views, d)
         The parameters of q, broadcastable to `z`.
-    style_variance : float
+    style_variance : float, default=0.15
         :math:`\sigma^2`, as in :func:`log_joint_prior`.
     prior_variance : float or None, default=1.0
         :math:`\gamma^2`, as in :func:`log_joint_prior`.

@@ -75,7 +75,7 @@ def swav_terms(
         Views that are assigned to clusters; the others only predict.
     temperature : float, default=0.1
         Of the predictions.
-    epsilon, n_iter : float, int
+    epsilon, n_iter : float, int, default=0.05, 3
         As in :func:`sinkhorn`.
     mask : Tensor of bool of shape (batch, n_views), default=None
         False where a sample has fewer views than others; global views must all be there.

@@ -233,7 +233,7 @@ def by_chunk(function: Callable[[np.ndarray], np.ndarray], X, row_shape: tuple[i
     X : dask.array.Array of shape (n, ...)
         Chunked along any axis.
     row_shape : tuple of int
-        The shape of a row of the result.
+        The shape of a row of the result, of no more axes than a row of X.
 
     Returns
     -------

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from by_hand import draws
 from torch.distributions import Bernoulli, Multinomial, Normal
 
 from sklearn_simvae.losses import (
@@ -139,3 +140,13 @@ def test_multinomial_stays_finite_at_extreme_logits(logit):
     value.sum().backward()
     assert value.item() == pytest.approx(math.log(2) - abs(logit), rel=1e-6)
     assert logits.grad.isfinite().all()
+
+
+def test_a_learned_noise_variance_gets_the_gradient_of_the_density():
+    x, mean = draws(5, 4), draws(5, 4, seed=1)
+    variance = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    gaussian_log_likelihood(x, mean, variance).sum().backward()
+    squared_error = (x - mean).square().sum()
+    # The density is highest where the variance is the mean squared error.
+    expected = (squared_error / 0.3 - x.numel()) / (2 * 0.3)
+    torch.testing.assert_close(variance.grad, expected)

@@ -3,12 +3,20 @@
 import inspect
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from by_hand import draws
 
 from sklearn_simvae import losses
-from sklearn_simvae.losses.reduction import loss_alone, masked_mean, softmax_terms, view_pairs
+from sklearn_simvae.losses.reduction import (
+    loss_alone,
+    masked_mean,
+    mean_over_views,
+    softmax_terms,
+    sum_over_views,
+    view_pairs,
+)
 
 SOFTMAX = ["deep_cluster", "instance_discrimination", "nt_xent", "swav"]
 OTHERS = ["barlow_twins", "vicreg"]
@@ -73,15 +81,55 @@ def test_loss_alone_passes_on_how_it_is_called():
     def scaled_terms(x, factor=1.0):
         """Terms.
 
+        Parameters
+        ----------
+        x : float
+        factor : float
+
         Returns
         -------
         terms : dict
+
+        Examples
+        --------
+        >>> scaled_terms(1)["other"]
+        1
         """
         return {"loss": factor * x, "other": x}
 
     loss = loss_alone(scaled_terms)
-    assert loss.__name__ == "scaled"
+    assert loss.__name__ == loss.__qualname__ == "scaled"
     assert (loss(3), loss(3, 2.0), loss(x=3, factor=4.0)) == (3, 6, 12)
+    assert str(inspect.signature(loss)) == "(x, factor=1.0) -> torch.Tensor"
+    assert inspect.getdoc(loss).split("\n") == [
+        "The loss of :func:`scaled_terms` alone.",
+        "",
+        *["Parameters", "----------", "x : float", "factor : float", ""],
+        *["Returns", "-------", "loss : scalar Tensor", "    To be minimised."],
+    ]
+
+
+def test_loss_alone_of_terms_without_a_description_has_one():
+    def plain_terms(x):
+        return {"loss": x}
+
+    assert inspect.getdoc(loss_alone(plain_terms)).startswith("The loss of :func:`plain_terms` al")
+
+
+@pytest.mark.parametrize("junk", [torch.nan, torch.inf, 7.0])
+def test_sums_and_means_over_views_are_those_of_the_views_that_are_there(junk):
+    z, mask = draws(5, 4, 3), draws(5, 4, seed=1) > 0
+    mask[2] = False
+    assert 0 < mask.sum(1).max() < 4
+    padded = z.masked_fill(~mask.unsqueeze(-1), junk)
+    total = np.stack([view[there].sum(0) for view, there in zip(z, mask, strict=True)])
+    n_there = mask.sum(1, keepdim=True).clamp(min=1)
+    torch.testing.assert_close(mean_over_views(padded, mask), torch.from_numpy(total) / n_there)
+    torch.testing.assert_close(
+        sum_over_views(padded[..., 0], mask), torch.from_numpy(total[:, 0].copy())
+    )
+    torch.testing.assert_close(mean_over_views(z, None), z.sum(1) / 4)
+    torch.testing.assert_close(sum_over_views(z[..., 0], None), z[..., 0].sum(1))
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 2), (3, 2, 2)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import torch
+from by_hand import draws
 from scipy.stats import multivariate_normal, norm
 from torch.distributions import Independent, Normal, kl_divergence
 
@@ -351,3 +352,13 @@ def test_masked_weights_read_the_existing_views_alone(padding, style, prior):
     )
     inputs = [t.masked_fill(~MASK if t.ndim == 2 else ~MASK[..., None], padding) for t in inputs]
     torch.testing.assert_close(simvae_log_weights(*inputs, style, prior, MASK), expected)
+
+
+def test_masked_priors_of_draws_are_those_of_each_draw_alone():
+    z = draws(2, 3, 4, 5)
+    mask = torch.arange(4) < torch.tensor([[1, 4, 2], [3, 2, 4]]).unsqueeze(-1)
+    for prior_variance in (1.5, None):
+        prior = log_joint_prior(z, 0.3, prior_variance, mask)
+        for s, i in np.ndindex(2, 3):
+            there = z[s, i][mask[s, i]]
+            torch.testing.assert_close(prior[s, i], log_joint_prior(there, 0.3, prior_variance))

@@ -240,8 +240,10 @@ def test_a_fit_in_chunks_is_the_fit_without(method, digits, monkeypatch):
 
 def test_a_convolutional_fit_in_chunks_is_the_fit_without(sprites):
     params = {**SMOOTH, "encoder": "conv", "max_epochs": 1, "precision": "float32"}
-    Z = [SimCLR(**params, chunk_size=n).fit_transform(sprites) for n in (8, 10_000)]
-    np.testing.assert_allclose(*Z, atol=1e-4)
+    chunked, whole = (SimCLR(**params, chunk_size=n).fit_transform(sprites) for n in (8, 10_000))
+    moved = whole - SimCLR(**{**params, "lr": 1e-12}).fit_transform(sprites)
+    # Processors multiply batches of other sizes in other ways, and each step builds on the last.
+    np.testing.assert_allclose(chunked, whole, atol=1e-3 * np.abs(moved).max())
 
 
 def test_a_fit_sets_the_chunk_that_memory_holds(digits, monkeypatch):

@@ -1,5 +1,6 @@
 """What a shape is read as, and the way to the networks' layout and back."""
 
+import json
 import math
 
 import numpy as np
@@ -265,3 +266,96 @@ def test_rows_are_not_modified(dtype):
     layout, _ = Layout.infer(np.full((2, 1, 8, 8), 200, np.uint8))
     layout.to_network(rows)
     assert (rows == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "said"),
+    [
+        ((5, 784), "u1", ["784 values", "input_shape=(28, 28) for", "input_shape=(784,) for"]),
+        ((5, 192), "u1", ["192 values", "input_shape=(3, 8, 8) for", "input_shape=(192,) for"]),
+        ((5, 2, 7), "u1", ["(5, 2, 7)", "uint8", "=(2, 7) for", "=(7,) for 2 views of 7 feat"]),
+        ((5, 9, 9), "f4", ["(5, 9, 9)", "float32", "=(9, 9) for", "=(9,) for 9 views of 9 feat"]),
+        ((5, 8, 8, 3), "f4", ["(5, 8, 8, 3)", "C of 1, 3 or 4", "input_shape"]),
+        ((5, 2, 2, 3, 8, 8), "f4", ["6 dimensions", "(5, 2, 2, 3, 8, 8)", "expected 2 to 5"]),
+    ],
+)
+def test_messages_about_shapes_say_what_was_given_and_how_it_may_be_read(shape, dtype, said):
+    with pytest.raises(ValueError, match="nput_shape") as error:
+        Layout.infer(np.full(shape, 2, dtype=dtype))
+    assert [part for part in said if part not in str(error.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "fill", "kind", "has_views"),
+    [
+        ((5, 49), "u1", 2, "vector", False),
+        ((5, 65), "u1", 2, "vector", False),
+        ((5, 192), "u1", 1, "vector", False),
+        ((5, 784), "f4", 2, "vector", False),
+        ((5, 9, 12), "f4", 2, "vector", True),
+        ((5, 12, 9), "f4", 2, "vector", True),
+        ((5, 7, 7), "f4", 2, "vector", True),
+        ((5, 4, 8, 8), "u1", 2, "image", False),
+        ((5, 2, 4, 8, 8), "u1", 2, "image", True),
+    ],
+)
+def test_shape_that_can_be_read_in_one_way_needs_no_input_shape(
+    shape, dtype, fill, kind, has_views
+):
+    layout, found = Layout.infer(np.full(shape, fill, dtype=dtype))
+    assert (layout.kind, found) == (kind, has_views)
+    assert layout.pixels is (kind == "image" and dtype == "u1")
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "kind"),
+    [
+        ((32, 8), "image"),
+        ((8, 32), "image"),
+        ((33, 8), "series"),
+        ((8, 33), "series"),
+        ((40, 7), "series"),
+        ((3, 8, 2), "image"),
+        ((8, 2, 4), "image"),
+        ((3, 4, 3), "image"),
+        ((1, 3, 4), "image"),
+    ],
+)
+def test_kind_at_the_bounds_of_its_rules(input_shape, kind):
+    assert Layout.infer(np.zeros((5, *input_shape)), input_shape)[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "accepted"),
+    [
+        ((28, 28), "(n, 28, 28), (n, n_views, 28, 28), (n, 784), (n, n_views, 784)"),
+        ((3, 8, 8), "(n, 3, 8, 8), (n, n_views, 3, 8, 8), (n, 192), (n, n_views, 192)"),
+        ((7,), "(n, 7), (n, n_views, 7)"),
+    ],
+)
+def test_shapes_that_would_fit_are_told_in_fit_and_afterwards(input_shape, accepted):
+    with pytest.raises(ValueError, match="does not fit") as error:
+        Layout.infer(np.zeros((5, 6)), input_shape)
+    assert f"(5, 6) does not fit input_shape={input_shape}. Expected one of {accepted}." in str(
+        error.value
+    )
+    layout, _ = Layout.infer(np.zeros((5, *input_shape)), input_shape)
+    with pytest.raises(ValueError, match="X has 6 features, but Name is expecting") as error:
+        layout.has_views((5, 3, 2), "Name")
+    assert f"expecting {layout.n_features} features" in str(error.value)
+    assert f"got the shape (5, 3, 2), expected one of {accepted}." in str(error.value)
+
+
+def test_input_shape_that_is_not_understood_is_named():
+    with pytest.raises(ValueError, match=r"input_shape=\(2, 8, 8\) is not understood"):
+        Layout.infer(np.zeros((5, 2, 8, 8)), (2, 8, 8))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("dtype", ["f4", "u1"])
+def test_layout_goes_through_json_and_back(name, dtype):
+    flat = np.zeros((5, math.prod(SHAPES[name])), dtype)
+    layout, _ = Layout.infer(flat, SHAPES[name])
+    again = Layout.from_dict(json.loads(json.dumps(layout.to_dict())))
+    assert again == layout and hash(again) == hash(layout)
+    assert again.pixels is layout.pixels

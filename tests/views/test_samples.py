@@ -299,3 +299,85 @@ def test_neither_the_array_nor_the_batch_is_modified(augmentation, n_views, dtyp
     make_views(rows, samples.layout, n_views, augmentation, seeded())
     np.testing.assert_array_equal(X, values(*shape))
     np.testing.assert_array_equal(rows, values(*shape))
+
+
+# Parts of batches, and looks at the data.
+
+
+@pytest.mark.parametrize("groups", [None, Groups([0, 0, 1, 2, 2, 2, 3, 3])], ids=["rows", "groups"])
+@pytest.mark.parametrize("part", [slice(1, 3), slice(0, 0), slice(None)])
+def test_a_part_of_a_batch_is_cut_out_of_the_same_draw(groups, part):
+    samples = samples_of(values(8, 5), groups=groups, n_views=2)
+    which = np.array([3, 0, 2, 1])
+    indices, mask = samples.draw(which, np.random.default_rng(0))
+    part_indices, part_mask = samples.draw(which, np.random.default_rng(0), part)
+    assert part_indices.tolist() == indices[part].tolist()
+    if groups is None:
+        assert mask is None and part_mask is None
+    else:
+        assert not mask.all() and part_mask.tolist() == mask[part].tolist()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "u1"])
+def test_what_is_read_in_the_right_type_is_not_copied(dtype):
+    rows = np.zeros((3, 5), dtype)
+
+    class Reader:
+        shape, ndim, dtype = (9, 5), 2, rows.dtype
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, indices):
+            return rows
+
+    assert Samples(Reader(), Layout("vector", (5,), (5,)), False).read(np.arange(3)) is rows
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i2", ">f4"])
+def test_what_is_read_in_another_type_becomes_float32(dtype):
+    rows = samples_of(values(6, 5).astype(dtype)).read(np.array([1, 4]))
+    assert rows.dtype == np.float32 and rows.tolist() == values(6, 5)[[1, 4]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "expected"), [(1, [0]), (2, [0, 6]), (3, [0, 3, 6]), (7, range(7)), (9, range(7))]
+)
+def test_some_views_are_spread_evenly_and_are_the_first_of_their_samples(n_samples, expected):
+    X = np.arange(7 * 2 * 5, dtype=np.float32).reshape(7, 2, 5)
+    first = X[list(expected), 0].tolist()
+    assert samples_of(X).some_views(n_samples).tolist() == first
+    assert samples_of(X[:, 0]).some_views(n_samples).tolist() == first
+    groups = Groups(np.repeat(np.arange(7), 2))
+    of_groups = samples_of(X.reshape(14, 5), groups=groups, n_views=2).some_views(n_samples)
+    assert of_groups.tolist() == first and of_groups.dtype == torch.float32
+
+
+def test_some_views_of_pixels_are_as_the_networks_take_them():
+    X = np.full((4, 9, 8), 51, np.uint8)
+    x = samples_of(X, (9, 8)).some_views(2)
+    torch.testing.assert_close(x, torch.full((2, 1, 9, 8), 0.2))
+
+
+@pytest.mark.parametrize("n_views", [1, 3])
+@pytest.mark.parametrize(
+    ("augmentation", "got"),
+    [
+        (lambda x: x[:, :2], r"\({n}, 2\)"),
+        (lambda x: x.numpy(), "ndarray"),
+        (lambda x: None, "None"),
+    ],
+)
+def test_what_an_augmentation_gives_wrongly_is_said_beside_what_is_expected(
+    augmentation, got, n_views
+):
+    layout, n = Layout("vector", (3,), (3,)), 4 * n_views
+    match = rf"shape that it takes, \({n}, 3\); got {got.format(n=n)}"
+    with pytest.raises(ValueError, match=match):
+        make_views(torch.zeros(4, 3), layout, n_views, augmentation)
+
+
+def test_samples_are_by_default_single_rows_and_views_are_made_without_augmentation():
+    samples = Samples(values(6, 5), Layout("vector", (5,), (5,)), False)
+    assert (samples.n_views, samples.n_given_views, len(samples)) == (1, 1, 6)
+    assert samples.indices.tolist() == list(range(6)) and not samples.views_given

@@ -9,12 +9,14 @@ import pytest
 import torch
 from conftest import tiny
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from sklearn_simvae import CLIP, MultimodalSimVAE
 from sklearn_simvae.views import Source, as_source
+from sklearn_simvae.views.sources import _arrow_dataset, by_chunk, is_dask_array, named, some_rows
 
 pytestmark = pytest.mark.filterwarnings("error:.*not writable")
 
@@ -384,3 +386,251 @@ def test_file_never_comes_into_memory_whole():
     sizes = benchmark.measure_file(gib=0.25, n_steps=100)
     assert sizes["steps"] >= 100
     assert sizes["anonymous"] - sizes["anonymous_before"] < 0.6 * sizes["file"]
+
+
+# ---------------------------------------------------------------- reading, beside estimators
+
+
+def wrong(rows):
+    return np.zeros((len(rows) + 1, 2))
+
+
+def test_rows_read_in_another_shape_are_named_with_both_shapes():
+    with pytest.raises(ValueError, match=r"Rows 3 to 7 of X were read as \(4, 2\); .*\(3, 2\)"):
+        Source(wrong, (9, 2), np.dtype(float))[np.array([7, 3, 4])]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39, -1e39])
+def test_the_first_row_that_is_not_finite_is_named(bad):
+    X = np.ones((9, 2, 3))
+    X[7, 1, 2] = X[4, 0, 0] = bad
+    source = Source(X.__getitem__, X.shape, X.dtype)
+    with pytest.raises(ValueError, match="the first that was read is in row 4"):
+        source[np.array([8, 7, 4, 0])]
+    assert_array_equal(source[np.array([8, 5])], X[[8, 5]])
+    assert_array_equal(source.take(np.array([4, 7])), X[[4, 7]])
+
+
+def test_rows_in_order_are_given_as_they_were_read():
+    X = np.ones((9, 2))
+    source = Source(lambda rows: X, X.shape, X.dtype)
+    assert source[np.arange(9)] is X
+    assert source.take(np.arange(9)) is X
+
+
+def test_a_source_has_the_byte_order_of_the_machine():
+    swapped = np.arange(6.0).reshape(3, 2).astype(np.dtype(float).newbyteorder())
+    source = Source(swapped.__getitem__, swapped.shape, swapped.dtype)
+    assert source.dtype == np.dtype(float) == source[np.arange(3)].dtype
+    assert source[np.array([], int)].dtype == np.dtype(float)
+    assert source[np.array([], int)].shape == (0, 2)
+
+
+def test_the_sample_of_a_source_has_its_first_and_last_rows_and_those_between():
+    X = np.arange(2000.0).reshape(1000, 2)
+    sample = as_source(Slices(X)).sample
+    assert len(sample) == 512
+    assert sample[0].tolist() == [0, 1] and sample[-1].tolist() == [1998, 1999]
+    assert set(np.diff(sample[:, 0])) == {2.0, 4.0}
+    assert_array_equal(as_source(Slices(X[:5])).sample, X[:5])
+
+
+def test_some_rows_of_an_array_are_all_and_of_a_source_a_sample():
+    X = np.arange(2000.0).reshape(1000, 2)
+    assert some_rows(X) is X
+    assert len(some_rows(as_source(Slices(X)))) == 512
+
+
+@pytest.mark.parametrize("dtype", ["c8", "M8[s]", "U2", "O", "V3"])
+def test_what_no_network_reads_is_refused_by_its_type(dtype):
+    X = Slices(np.zeros((3, 2), dtype))
+    with pytest.raises(ValueError, match="of type Slices, has dtype") as error:
+        as_source(X)
+    assert f"dtype {X.dtype}, which" in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u8", "f2", "f8"])
+def test_numbers_of_any_type_are_read(dtype):
+    assert as_source(Slices(np.ones((3, 2), dtype))).dtype == dtype
+
+
+def test_tables_and_columns_in_memory_are_no_sources():
+    pd = pytest.importorskip("pandas")
+    pl = pytest.importorskip("polars")
+
+    class Standard:
+        """What keeps to the array API."""
+
+        shape, dtype = (3, 2), np.dtype(float)
+
+        def __array_namespace__(self):
+            return np
+
+        def __getitem__(self, key):
+            raise AssertionError("read")
+
+    for X in [pd.DataFrame({"a": [1]}), pd.Series([1]), pl.Series([1]), pl.DataFrame({"a": [1]})]:
+        assert as_source(X) is X
+    for X in [Standard(), csr_array(np.eye(2)), np.float32(1), torch.zeros(2, 2), np.zeros((2, 2))]:
+        assert as_source(X) is X
+
+
+@pytest.mark.parametrize(("missing", "value"), [("shape", None), ("shape", ()), ("shape", [3, 2])])
+def test_what_has_no_shape_of_an_array_is_no_source(missing, value):
+    X = Slices(np.zeros((3, 2)))
+    setattr(X, missing, value)
+    assert as_source(X) is X
+
+
+@pytest.mark.parametrize("chunks", [None, (), ((7, 2),), (7, 2), (1, 2), (100, 2)])
+def test_chunks_of_any_kind_are_read(chunks):
+    X = np.arange(60.0).reshape(30, 2)
+    slices = Slices(X)
+    slices.chunks = chunks
+    rows = np.array([0, 1, 6, 7, 20, 29])
+    assert_array_equal(as_source(slices)[rows], X[rows])
+
+
+def test_items_of_different_shapes_are_refused_by_their_shapes():
+    class Ragged(Pairs):
+        def __getitem__(self, row):
+            return np.zeros(2 + row % 2), "label"
+
+    source = as_source(Ragged(np.zeros(6)))
+    assert source.shape == (6, 2)
+    with pytest.raises(
+        ValueError, match=r"items of Ragged differ in shape: \{\(., ?\), \(., ?\)\}"
+    ):
+        source[np.array([0, 1])]
+
+
+@pytest.mark.parametrize("X", [Stream(), Dataset()])
+def test_what_is_read_in_order_or_has_no_length_is_named(X):
+    with pytest.raises(ValueError, match=f"{type(X).__name__} can be read only in order.*partial_"):
+        as_source(X)
+
+
+def test_a_dataset_without_items_is_a_source_without_rows():
+    source = as_source(TensorDataset(torch.zeros(0, 3)))
+    assert (len(source), source.dtype) == (0, np.float32)
+    assert source[np.array([], int)].shape == (0, 1)
+
+
+def test_a_dataset_may_have_items_that_are_no_tuples():
+    class Rows(Pairs):
+        def __getitem__(self, row):
+            return self.X[row]
+
+    X = np.arange(12.0).reshape(3, 2, 2)
+    assert_array_equal(as_source(Rows(X))[np.array([2, 0])], X[[2, 0]])
+
+
+def test_tables_of_arrow_without_columns_have_rows_without_features():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": [1.0, 2.0, 3.0]})
+    assert as_source(table.select([])).shape == (3, 0)
+
+
+def test_a_column_of_lists_is_read_across_its_chunks():
+    pa = pytest.importorskip("pyarrow")
+    X = np.arange(12.0, dtype=np.float32).reshape(6, 2)
+    table = pa.concat_tables([arrow_table(X[:1], True), arrow_table(X[1:], True)])
+    assert table["x"].num_chunks == 2
+    source = as_source(table)
+    assert source.dtype == np.float32
+    assert_array_equal(source[np.array([5, 0, 1])], X[[5, 0, 1]])
+    batch = as_source(arrow_table(X, True).to_batches()[0])
+    assert_array_equal(batch[np.array([5, 0])], X[[5, 0]])
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_files_of_arrow_without_row_groups_are_read(as_list, tmp_path):
+    feather = pytest.importorskip("pyarrow.feather")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    X = np.arange(20.0).reshape(10, 2)
+    for name, part in (("0", X[:3]), ("1", X[3:])):
+        feather.write_feather(arrow_table(part, as_list), tmp_path / f"{name}.feather")
+    source = as_source(dataset.dataset(tmp_path, format="feather"))
+    rows = np.array([9, 2, 3, 0])
+    assert source.shape == (10, 2)
+    assert_array_equal(source[rows], X[rows])
+
+
+def test_only_the_row_groups_that_hold_the_rows_are_decoded(tmp_path):
+    pytest.importorskip("pyarrow")
+    X = np.arange(60.0).reshape(30, 2)
+    real = parquet_dataset(X, tmp_path, False)
+    decoded = []
+
+    class Part:
+        def __init__(self, fragment):
+            self.fragment, self.row_groups = fragment, fragment.row_groups
+
+        def split_by_row_group(self):
+            return [Part(group) for group in self.fragment.split_by_row_group()]
+
+        def to_table(self, schema):
+            decoded.append(self.fragment.row_groups[0].num_rows)
+            return self.fragment.to_table(schema=schema)
+
+    class Parts:
+        schema = real.schema
+
+        def get_fragments(self):
+            return [Part(fragment) for fragment in real.get_fragments()]
+
+    # Each file of 10 rows has groups of 9 and of 1.
+    rows = np.array([8, 9, 15, 16])
+    assert_array_equal(_arrow_dataset(Parts())[rows], X[rows])
+    assert decoded == [9, 1, 9]
+
+
+def test_names_of_features_are_those_of_columns_of_arrow():
+    pytest.importorskip("pyarrow")
+    X = np.arange(12.0).reshape(6, 2)
+    header = named(arrow_table(X, False))
+    assert (header.column_names, header.num_rows) == (["x0", "x1"], 0)
+    assert named(arrow_table(X, True)) is None
+    assert named(X) is X
+
+
+# ---------------------------------------------------------------- Dask
+
+
+@pytest.mark.parametrize(
+    ("shape", "row_shape"),
+    [((7, 5), ()), ((7, 5), (4,)), ((7, 2, 5), ()), ((7, 2, 5), (4,)), ((7, 2, 5), (2, 3))],
+)
+def test_a_function_is_applied_to_the_chunks_of_a_dask_array_when_asked_for(shape, row_shape):
+    da = pytest.importorskip("dask.array")
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    calls = []
+
+    def total(rows):
+        calls.append(rows.shape)
+        sums = rows.reshape(len(rows), -1).sum(1).astype(np.float32)
+        return np.broadcast_to(sums.reshape(-1, *(1,) * len(row_shape)), (len(rows), *row_shape))
+
+    X = da.from_array(values, chunks=((3, 0, 4), *((n - 1, 1) for n in shape[1:])))
+    result = by_chunk(total, X, row_shape)
+    assert calls == []
+    assert (result.shape, result.dtype) == ((7, *row_shape), np.float32)
+    assert result.chunks == ((3, 0, 4), *((n,) for n in row_shape))
+    assert (result._meta.shape, result._meta.dtype) == ((0,) * result.ndim, np.float32)
+    expected = total(values)
+    calls.clear()
+    assert_array_equal(result.compute(scheduler="sync"), expected)
+    assert sorted(calls) == [(3, *shape[1:]), (4, *shape[1:])]
+    empty = result.blocks[1].compute(scheduler="sync")
+    assert (empty.shape, empty.dtype) == ((0, *row_shape), np.float32)
+
+
+def test_a_dask_array_is_told_and_refused_as_a_source():
+    da = pytest.importorskip("dask.array")
+    X = da.zeros((4, 2), chunks=2)
+    assert is_dask_array(X)
+    assert not is_dask_array(np.zeros(3))
+    for attribute in ("__dask_graph__", "numblocks"):
+        assert not is_dask_array(type("Half", (), {attribute: None})())
+    with pytest.raises(ValueError, match=r"X is a Dask array.*X.compute\(\).*zarr.*partial_fit"):
+        as_source(X)
