@@ -260,6 +260,7 @@ class SSLTransformer(
             net.fit_description = self._describe_fit(net, train, watched, seed, partial)
             if saved:
                 check_same_fit(saved, net.fit_description)
+        net.feature_names = feature_names
         net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = want_batches(given_callbacks)
         net.lr_schedule = "constant" if partial else self.lr_schedule

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_feature_names, column_or_1d
+from sklearn.utils.validation import _check_feature_names, _get_feature_names, column_or_1d
 from skorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -177,6 +177,12 @@ class KNNScore(Callback):
                 f"callbacks hold {names.count(self.name)} KNNScore of the name {self.name!r}; give "
                 "each a name of its own."
             )
+        given, fitted = _get_feature_names(named(self.X)), net.feature_names
+        if given is not None and fitted is not None and list(given) != list(fitted):
+            raise ValueError(
+                f"X of KNNScore has the columns {_few(given)}, and that of fit {_few(fitted)}. "
+                "Give the same in the same order."
+            )
         y = column_or_1d(self.y, dtype=None)
         check_classification_targets(y)
         n = len(_as_fitted(net, self.X)._read(self.X))
@@ -199,6 +205,11 @@ class KNNScore(Callback):
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
         # Of no rows in particular: of those of fit, each without itself.
         net.history.record(self.name, float(knn.score(None, np.ravel(self.y))))
+
+
+def _few(names) -> str:
+    """Names, cut short where there are many."""
+    return ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
 
 
 def _as_fitted(net, X):

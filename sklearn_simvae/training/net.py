@@ -140,6 +140,7 @@ class SSLNet(NeuralNet):
         self.seed = seed
         self.record_batches = False
         self.fit_description = {}
+        self.feature_names = None
         self.saved = None
         self._compiled = None
 

@@ -125,6 +125,16 @@ BAD = {
 }
 
 
+def test_columns_in_another_order_than_those_of_fit_are_refused(digits, labelled):
+    table = pd.DataFrame(digits[0]).add_prefix("pixel")
+    X, y = pd.DataFrame(labelled[0], columns=table.columns), labelled[1]
+    scored = tiny("SimVAE", callbacks=[KNNScore(X, y, n_neighbors=3)]).fit(table)
+    assert "knn_accuracy" in scored.history_[-1]
+    other = KNNScore(X[X.columns[::-1]], y, n_neighbors=3)
+    with pytest.raises(ValueError, match=r"columns pixel63, .* and that of fit pixel0, pixel1"):
+        tiny("SimVAE", callbacks=[other]).fit(table)
+
+
 @pytest.mark.parametrize("params, message", BAD.values(), ids=BAD)
 def test_what_cannot_be_scored_is_refused_before_the_first_epoch(digits, labelled, params, message):
     X, y = labelled
