@@ -2,9 +2,10 @@
 
     python benchmarks/simvae_map.py [--n-jobs 2] [--results benchmarks/results]
 
-Learned on five sixths of the training images and read on the rest, so that defaults can be chosen
-by it. All runs but those on training length see the same number of views: those with more views of
-a sample have fewer samples in a batch and go through them less often. `paper.py` says how it runs.
+Learned on five sixths of the training images and read on the rest (by probes that learn of 20,000
+of their images), so that defaults can be chosen by it. All runs but those on training length see
+the same number of views: those with more views of a sample have fewer samples in a batch and go
+through them less often. `paper.py` says how it runs.
 """
 
 import argparse
