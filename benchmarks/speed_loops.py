@@ -35,28 +35,28 @@ def head(sizes):
 
 def crop(x):
     """Random resized crop and flip by one grid_sample."""
-    n = len(x)
-    area = 0.4 + 0.6 * torch.rand(n)
-    ratio = torch.exp(torch.empty(n).uniform_(math.log(0.75), math.log(4 / 3)))
+    n, device = len(x), x.device
+    area = 0.4 + 0.6 * torch.rand(n, device=device)
+    ratio = torch.exp(torch.empty(n, device=device).uniform_(math.log(0.75), math.log(4 / 3)))
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0] = width * torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(n, 2, 3, device=device)
+    theta[:, 0, 0] = width * torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
     theta[:, 1, 1] = height
-    theta[:, 0, 2] = (1 - width) * (2 * torch.rand(n) - 1)
-    theta[:, 1, 2] = (1 - height) * (2 * torch.rand(n) - 1)
+    theta[:, 0, 2] = (1 - width) * (2 * torch.rand(n, device=device) - 1)
+    theta[:, 1, 2] = (1 - height) * (2 * torch.rand(n, device=device) - 1)
     grid = F.affine_grid(theta, x.shape, align_corners=False)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def train(images, batch_size, epochs, modules, loss_of, lr):
+def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
     """One pass after another over two views of each image; `loss_of(views)` is to be minimised."""
-    X = torch.from_numpy(images)
-    parameters = [p for module in modules for p in module.parameters()]
+    X = torch.from_numpy(images).to(device)
+    parameters = [p for module in modules for p in module.to(device).parameters()]
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
     n_steps = epochs * (len(X) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=n_steps)
     for _ in range(epochs):
-        order = torch.randperm(len(X))
+        order = torch.randperm(len(X), device=device)
         for i in range(len(X) // batch_size):
             x = X[order[i * batch_size : (i + 1) * batch_size]].unsqueeze(1).float() / 255
             loss = loss_of(crop(x.repeat_interleave(2, 0)).flatten(1))
@@ -66,21 +66,21 @@ def train(images, batch_size, epochs, modules, loss_of, lr):
             schedule.step()
 
 
-def bf16():
-    return torch.autocast("cpu", torch.bfloat16)
+def bf16(device="cpu"):
+    return torch.autocast(device, torch.bfloat16)
 
 
-def simvae(images, batch_size, epochs):
+def simvae(images, batch_size, epochs, device="cpu"):
     """SimVAE with the closed-form prior of psi."""
     torch.manual_seed(0)
     encoder, decoder = mlp([*SIZES, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *SIZES[::-1]])
 
     def loss_of(x):
-        with bf16():
+        with bf16(device):
             out = encoder(x).float()
         mean, log_variance = out.chunk(2, 1)
         z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        with bf16():
+        with bf16(device):
             logits = decoder(z).float()
         error = 0.5 * (x - logits.sigmoid()).square().sum() / NOISE
         m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
@@ -89,7 +89,7 @@ def simvae(images, batch_size, epochs):
         prior = (centre.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
         return (error + pull + prior - 0.5 * log_variance.sum()) / batch_size
 
-    train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3)
+    train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3, device)
 
 
 def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
