@@ -255,6 +255,18 @@ def speed_page(path):
     return rst(head, lines) + "\n"
 
 
+def gpu_page(path):
+    """Fits of gpu.py, one a line."""
+    lines = []
+    for part in json.loads(path.read_text()).values():
+        for line in part["lines"]:
+            beside = f"{line['beside a loop']:.2f}" if "beside a loop" in line else ""
+            cells = [line["what"], f"{line['views a step']:,}", f"{line['views/s']:,.0f}"]
+            lines.append([*cells, beside, f"{line['share']:.3f}", f"{line['times the CPU']:.1f}"])
+    head = ["what", "views a step", "views/s", "beside a loop", "share of the GPU", "times the CPU"]
+    return rst(head, lines) + "\n"
+
+
 def growth_page(path):
     """Exponents of time and memory, with the range that each was measured over."""
     points = defaultdict(list)
@@ -285,6 +297,8 @@ def main():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
     if (path := args.results / "speed.json").exists():
         (args.output / "speed.inc").write_text(speed_page(path))
+    if (path := args.results / "gpu.json").exists():
+        (args.output / "gpu.inc").write_text(gpu_page(path))
     if (path := args.results / "growth.csv").exists():
         (args.output / "growth.inc").write_text(growth_page(path))
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):

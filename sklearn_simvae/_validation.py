@@ -113,11 +113,15 @@ def check_views(estimator: BaseEstimator, samples: Samples, min_views: int) -> N
         )
 
 
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether a network takes statistics over the rows of a batch."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+
+
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
     """Raise where batch normalisation would have to learn from a single row."""
     smallest = len(samples) // -(-len(samples) // batch_size)
-    has_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
-    if has_norm and smallest * _n_views(samples).min() < 2:
+    if has_batch_norm(module) and smallest * _n_views(samples).min() < 2:
         raise ValueError(
             f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "
             "from which the batch normalisation in the network cannot learn. Raise batch_size."

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import Binarizer, MaxAbsScaler
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import sklearn_simvae
 from sklearn_simvae import (
@@ -25,6 +26,7 @@ from sklearn_simvae import (
     SwAV,
 )
 from sklearn_simvae.datasets import make_sprites
+from sklearn_simvae.training import SSLNet
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -48,6 +50,30 @@ def code_blocks(page):
     """The Python on a page of the documentation, in order."""
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
     return [textwrap.dedent(block) for block in blocks]
+
+
+class NoSynchronisation(TorchDispatchMode):
+    """Refuse the operations that make the host wait for a device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        assert name not in ("_local_scalar_dense", "nonzero", "item", "masked_select")
+        # How many rows a mask chooses, the device has to tell.
+        chosen = args[1] if name == "index" else []
+        assert not any(of is not None and of.dtype == torch.bool for of in chosen)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    """Let a step fail that reads a value back from the device."""
+    train_step = SSLNet.train_step
+
+    def strict_step(self, batch, **kwargs):
+        with NoSynchronisation():
+            return train_step(self, batch, **kwargs)
+
+    monkeypatch.setattr(SSLNet, "train_step", strict_step)
 
 
 TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]

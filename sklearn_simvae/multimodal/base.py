@@ -19,7 +19,12 @@ from torch import Tensor, nn
 
 from sklearn_simvae import persistence
 from sklearn_simvae._files import plain
-from sklearn_simvae._validation import check_finite, check_like_fitted, in_unit_interval
+from sklearn_simvae._validation import (
+    check_finite,
+    check_like_fitted,
+    has_batch_norm,
+    in_unit_interval,
+)
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
@@ -479,7 +484,9 @@ def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
     return ~torch.stack([x[:, modality.start] for modality in layout.modalities], dim=1).isnan()
 
 
-def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
+def encode_present(
+    networks, parts: list[Tensor], mask: Tensor, select: bool | None = None
+) -> Tensor:
     """Encode each modality of the rows that have it.
 
     Parameters
@@ -490,19 +497,26 @@ def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
         As :func:`split_modalities` gives them.
     mask : Tensor of bool of shape (N, n_modalities)
         True where a modality is there.
+    select : bool, default=None
+        Whether a network gets those rows alone, even where nothing that it learns depends on the
+        others. None does so on a CPU: a GPU would have to tell how many they are, and wait for it.
 
     Returns
     -------
     z : Tensor of float32 of shape (N, n_modalities, d)
         Without meaning where a modality is missing.
     """
+    select = not mask.is_cuda if select is None else select
     encoded = []
     for network, part, some in zip(networks, parts, mask.unbind(1), strict=True):
+        # Rows that lack the modality stay out of batch statistics.
+        if not select and not has_batch_norm(network):
+            encoded.append(network(part).float())
+            continue
         if some.sum() < 2:
             # Two rows, as batch statistics need, to learn the width by.
             some = some.clone()
             some[:2] = True
-        # Rows that lack the modality stay out of such statistics.
         z = network(part[some]).float()
         encoded.append(z.new_zeros(len(part), z.shape[1]).masked_scatter(some[:, None], z))
     return torch.stack(encoded, dim=1)

@@ -1,6 +1,7 @@
 """What the methods of several modalities share beside what all methods do."""
 
 import copy
+import functools
 import pickle
 
 import numpy as np
@@ -15,6 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from torch import nn
+
+from sklearn_simvae.multimodal import clip, simvae
+from sklearn_simvae.multimodal.base import encode_present
 
 HALVES = {"upper": slice(0, 32), "lower": slice(32, 64)}
 
@@ -136,6 +140,22 @@ def test_rows_are_represented_alike_wherever_they_stand(make_multimodal, holes):
     Z = estimator.transform(X)
     assert_allclose(Z, np.tile(estimator.transform(holes), (14, 1)), atol=1e-6)
     assert_allclose(estimator.transform(holes[[5]]), Z[[5]], atol=1e-6)
+
+
+def test_missing_rows_change_nothing_where_they_are_encoded_as_on_a_gpu(
+    make_multimodal, holes, monkeypatch, request
+):
+    headless = "projection_sizes" in make_multimodal().get_params()
+    make = functools.partial(make_multimodal, **({"projection_sizes": ()} if headless else {}))
+    expected = make().fit(holes)
+    for method in (clip, simvae):
+        without_selecting = functools.partial(encode_present, select=False)
+        monkeypatch.setattr(method, "encode_present", without_selecting)
+    request.getfixturevalue("no_waiting")
+    estimator = make().fit(holes)
+    assert_allclose(estimator.transform(holes), expected.transform(holes), atol=1e-4)
+    losses = [[row["loss"] for row in fitted.history_] for fitted in (estimator, expected)]
+    assert_allclose(*losses, rtol=1e-4)
 
 
 # ---------------------------------------------------------------- encoders

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
+from conftest import NoSynchronisation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_simvae.views import augmentation as aug
 from sklearn_simvae.views.augmentation import geometric
@@ -405,14 +405,6 @@ def test_autocast_does_not_round_to_half_precision(name):
     expected = EVERY[name](x, seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(EVERY[name](x, seeded()), expected)
-
-
-class NoSynchronisation(TorchDispatchMode):
-    """Refuse the operations that make the host wait for a device."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        assert func.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero", "item")
-        return func(*args, **(kwargs or {}))
 
 
 @every
