@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from paper_data import DATA, EPOCHS
+from paper_data import DATA, EPOCHS, SEARCH_EPOCHS
 from paper_measures import (
     content_and_information,
     content_and_style,
@@ -44,7 +44,6 @@ COLUMNS = [
     *("representation", "factor", "probe", "metric", "value"),
 ]
 RUN = COLUMNS[:5]
-SEARCH_EPOCHS = 4
 
 
 def label(settings):
@@ -138,15 +137,11 @@ def choose(name, method, search):
     """The candidate that the validation part prefers, by the mean of linear and kNN accuracy."""
 
     def judged(settings):
-        rows = search.of(name, method, label(settings), search_epochs(name), 0)
+        rows = search.of(name, method, label(settings), SEARCH_EPOCHS[name], 0)
         scores = [float(r["value"]) for r in rows if r["metric"] == "accuracy"]
         return np.mean(scores) if scores else -np.inf
 
     return max(candidates(method, name), key=judged)
-
-
-def search_epochs(name):
-    return min(SEARCH_EPOCHS, EPOCHS[name])
 
 
 def main():
@@ -168,7 +163,7 @@ def main():
     # Forked processes would share the threads of torch.
     with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
         tried = [
-            (searched, method, settings, search_epochs(searched), 0)
+            (searched, method, settings, SEARCH_EPOCHS[searched], 0)
             for method in args.methods
             for settings in candidates(method, searched)
             if len(CANDIDATES[method]) > 1

@@ -31,6 +31,8 @@ COLOURED = Compose(
 # Passes over the training images; that of CIFAR-10 is a small budget.
 EPOCHS = dict.fromkeys(("mnist", "fashion_mnist", "glyphs", "sprites"), 40)
 EPOCHS |= dict.fromkeys(("cifar10", "celeba"), 10)
+# Of the fits by which settings are chosen; more where an epoch has few steps.
+SEARCH_EPOCHS = dict.fromkeys(EPOCHS, 4) | {"glyphs": 16, "sprites": 16}
 
 
 @dataclass

@@ -28,6 +28,8 @@ CONTENT = [
 ]
 STYLE = ("style R2", "latent", "mean", "mlp", "r2")
 FAMILY = ("family", "latent", "family", "mlp", "balanced_accuracy")
+# The one figure of a representation for tasks that are not known yet.
+BOTH = ("MLP and family", "latent", "both", "mlp", "mean")
 LAYERS = [
     ("latent, linear", "latent", "content", "linear", "accuracy"),
     ("hidden, linear", "hidden", "content", "linear", "accuracy"),
@@ -72,6 +74,12 @@ class Runs:
                 what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
                 self.values[method, *what, settings][int(row["seed"])] = float(row["value"])
         self.methods = [m for m in METHODS if m in self.settings]
+        for method in self.methods:
+            content, family = (self.of(method, tuple(c[1:])) for c in (CONTENT[1], FAMILY))
+            key = (method, *BOTH[1:], self.settings[method])
+            self.values[key] = {
+                seed: (content[seed] + family[seed]) / 2 for seed in content.keys() & family.keys()
+            }
 
     def of(self, method, what):
         """Value by seed."""
@@ -135,7 +143,7 @@ def table(runs, columns, methods=None):
 
 def page(name, runs):
     """All tables of a data set at one budget."""
-    style = [FAMILY] if name == "glyphs" else [STYLE]
+    style = [FAMILY, BOTH] if name == "glyphs" else [STYLE]
     sections = [
         f"*{runs.epochs} epochs.* Content and style:",
         table(runs, CONTENT + style),
