@@ -46,11 +46,11 @@ from sklearn_simvae.training.checkpoint import Saved, check_same_fit, find_check
 from sklearn_simvae.training.distributed import (
     check_same,
     fingerprint,
-    from_first,
     n_processes,
     rank,
     train_together,
 )
+from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import (
     Batch,

@@ -24,13 +24,8 @@ from sklearn_simvae.training import (
     encode_in_chunks,
     isolated_random_state,
 )
-from sklearn_simvae.training.distributed import (
-    from_first,
-    gather_batch,
-    gather_rows,
-    n_processes,
-    own_part,
-)
+from sklearn_simvae.training.distributed import n_processes
+from sklearn_simvae.training.exchange import from_first, gather_batch, gather_rows, own_part
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Batch, Samples
 

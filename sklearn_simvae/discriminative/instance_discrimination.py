@@ -10,7 +10,7 @@ from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import instance_discrimination_terms
 from sklearn_simvae.losses.reduction import mean_over_views
-from sklearn_simvae.training.distributed import first_tensor
+from sklearn_simvae.training.exchange import first_tensor
 
 # The softmax over more samples than these costs more than the network.
 _LARGEST_SOFTMAX = 10_000

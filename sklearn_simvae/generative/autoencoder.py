@@ -10,7 +10,7 @@ from sklearn_simvae.losses import (
     gaussian_log_likelihood,
     multinomial_log_likelihood,
 )
-from sklearn_simvae.training.distributed import own_part
+from sklearn_simvae.training.exchange import own_part
 
 # Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
 _LOG_VARIANCE_BOUND = 20.0

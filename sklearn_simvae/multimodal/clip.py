@@ -25,7 +25,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
-from sklearn_simvae.training.distributed import gather_batch
+from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
 
 

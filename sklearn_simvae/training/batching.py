@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_simvae.training.distributed import n_processes, own_part
+from sklearn_simvae.training.distributed import n_processes
+from sklearn_simvae.training.exchange import own_part
 from sklearn_simvae.training.memory import fits_on_device
 from sklearn_simvae.views.samples import Batch, Samples
 

@@ -11,13 +11,11 @@ from torch import Tensor, nn
 from sklearn_simvae.training.batching import BatchLoader
 from sklearn_simvae.training.callbacks import FitProgress
 from sklearn_simvae.training.checkpoint import resume
-from sklearn_simvae.training.distributed import (
-    agreement,
-    any_process,
+from sklearn_simvae.training.distributed import agreement, any_process, n_processes
+from sklearn_simvae.training.exchange import (
     average_buffers,
     first_weights,
     from_first,
-    n_processes,
     own_seed,
     sum_gradients,
     sum_over_processes,

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from sklearn_simvae.training import distributed, resolve_device
-from sklearn_simvae.training.distributed import own_part, train_together
+from sklearn_simvae.training.distributed import train_together
+from sklearn_simvae.training.exchange import own_part
 
 WORKER = str(Path(worker.__file__))
 INTERRUPTED = ["interrupted", "interrupted in the other"]
