@@ -53,10 +53,11 @@ def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -
         )
 
 
-def check_count(value, name: str) -> None:
-    """Raise unless a number of things to make is a positive int."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a positive int, got {value!r}.")
+def check_count(value, name: str, least: int = 1) -> None:
+    """Raise unless a number of things is an int, and large enough."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        wanted = "a positive int" if least == 1 else f"an int of at least {least}"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
 
 
 def check_finite(estimator: BaseEstimator, made: np.ndarray, name: str = "X") -> np.ndarray:

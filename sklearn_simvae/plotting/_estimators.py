@@ -1,7 +1,5 @@
 """From what a user passes to the estimator of this package in it."""
 
-from numbers import Integral
-
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -136,24 +134,3 @@ def first_rows(X, n: int, before: Pipeline | None):
     """
     first = as_rows(X)[:n]
     return first if before is None else before.transform(first)
-
-
-def check_count(name: str, value, least: int = 1) -> None:
-    """Raise unless a parameter is an int, and large enough.
-
-    Parameters
-    ----------
-    name : str
-        The parameter.
-    value : object
-        What was given.
-    least : int, default=1
-        What is enough.
-
-    Raises
-    ------
-    ValueError
-        With both.
-    """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an int of at least {least}, got {value!r}.")

@@ -9,11 +9,10 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklearn_simvae._validation import seed_of
+from sklearn_simvae._validation import check_count, seed_of
 from sklearn_simvae.evaluation.representations import representations
 from sklearn_simvae.evaluation.splits import check_labels
 from sklearn_simvae.plotting._drawing import PALETTE, require_matplotlib
-from sklearn_simvae.plotting._estimators import check_count
 
 # The second tens of classes are told from the first by their markers.
 _MARKERS = ("o", "^", "s", "X", "D", "v")
@@ -122,7 +121,7 @@ class EmbeddingDisplay:
         if isinstance(estimator, Pipeline) and not hasattr(estimator, "transform"):
             estimator = estimator[:-1]
         _check_method(method)
-        check_count("max_samples", max_samples, 2)
+        check_count(max_samples, "max_samples", 2)
         return cls.from_representations(
             representations(estimator, X),
             y,
@@ -178,7 +177,7 @@ class EmbeddingDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_representations")
         _check_method(method)
-        check_count("max_samples", max_samples, 2)
+        check_count(max_samples, "max_samples", 2)
         Z = representations(None, Z)
         if min(Z.shape) < 2:
             raise ValueError(

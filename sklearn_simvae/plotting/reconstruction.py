@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sklearn_simvae._validation import check_count
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
-from sklearn_simvae.plotting._estimators import check_count, first_rows, unwrap_generative
+from sklearn_simvae.plotting._estimators import first_rows, unwrap_generative
 from sklearn_simvae.views import Layout
 
 
@@ -85,7 +86,7 @@ class ReconstructionDisplay:
             If it is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        check_count("n_samples", n_samples)
+        check_count(n_samples, "n_samples")
         before, estimator = unwrap_generative(estimator, cls.__name__)
         X = first_rows(X, n_samples, before)
         originals, layout = estimator._read(X).X, estimator.layout_

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from sklearn_simvae._validation import check_count
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
-from sklearn_simvae.plotting._estimators import check_count, unwrap_generative
+from sklearn_simvae.plotting._estimators import unwrap_generative
 from sklearn_simvae.views import Layout
 
 
@@ -94,9 +95,9 @@ class SampleDisplay:
             If it is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        check_count("n_samples", n_samples)
+        check_count(n_samples, "n_samples")
         if n_views is not None:
-            check_count("n_views", n_views)
+            check_count(n_views, "n_views")
         _, estimator = unwrap_generative(estimator, cls.__name__)
         if not hasattr(estimator, "sample"):
             raise ValueError(

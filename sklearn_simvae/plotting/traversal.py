@@ -8,8 +8,9 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
+from sklearn_simvae._validation import check_count
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
-from sklearn_simvae.plotting._estimators import check_count, unwrap_generative
+from sklearn_simvae.plotting._estimators import unwrap_generative
 from sklearn_simvae.views import Layout
 
 _MAX_COMPONENTS = 10
@@ -123,7 +124,7 @@ class TraversalDisplay:
             If it is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        check_count("n_steps", n_steps, 2)
+        check_count(n_steps, "n_steps", 2)
         if not isinstance(span, Real) or not 0 < span < 1:
             raise ValueError(f"span must be a float above 0 and below 1, got {span!r}.")
         before, estimator = unwrap_generative(estimator, cls.__name__)

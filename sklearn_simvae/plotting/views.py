@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from sklearn_simvae._validation import seed_of
+from sklearn_simvae._validation import check_count, seed_of
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
-from sklearn_simvae.plotting._estimators import check_count, first_rows, unwrap_one_kind
+from sklearn_simvae.plotting._estimators import first_rows, unwrap_one_kind
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, Samples
 
@@ -97,8 +97,8 @@ class ViewsDisplay:
             If X has views already, does not fit the estimator, or a number is not positive.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        check_count("n_samples", n_samples)
-        check_count("n_views", n_views)
+        check_count(n_samples, "n_samples")
+        check_count(n_views, "n_views")
         before, estimator = unwrap_one_kind(estimator, cls.__name__)
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)

@@ -78,7 +78,7 @@ def test_lines_and_bars_share_their_scale():
 
 @pytest.mark.parametrize("n_samples", [0, -1, 2.0, True, None])
 def test_number_of_rows_is_checked(n_samples):
-    with pytest.raises(ValueError, match="n_samples must be an int of at least 1"):
+    with pytest.raises(ValueError, match="n_samples must be a positive int"):
         ReconstructionDisplay.from_estimator(fitted(), data("flat"), n_samples)
 
 

@@ -60,5 +60,5 @@ def test_improper_prior_is_told():
 
 @pytest.mark.parametrize("params", [{"n_samples": 0}, {"n_views": 0}, {"n_views": 1.5}])
 def test_numbers_are_checked(params):
-    with pytest.raises(ValueError, match=f"{next(iter(params))} must be an int of at least 1"):
+    with pytest.raises(ValueError, match=f"{next(iter(params))} must be a positive int"):
         SampleDisplay.from_estimator(fitted(), **params)

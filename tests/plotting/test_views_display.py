@@ -109,8 +109,8 @@ def test_steps_before_must_be_fitted():
     "estimator, X, params, message",
     [
         (SimVAE(), np.zeros((5, 2, 3)), {}, "has a views axis already"),
-        (SimVAE(), np.zeros((5, 3)), {"n_views": 0}, "n_views must be an int of at least 1"),
-        (SimVAE(), np.zeros((5, 3)), {"n_samples": "all"}, "n_samples must be an int"),
+        (SimVAE(), np.zeros((5, 3)), {"n_views": 0}, "n_views must be a positive int"),
+        (SimVAE(), np.zeros((5, 3)), {"n_samples": "all"}, "n_samples must be a positive int"),
         (SimVAE(augmentation=3), np.zeros((5, 3)), {}, "'augmentation' parameter"),
         (SimVAE(input_shape=(8, 8)), np.zeros((5, 3)), {}, "does not fit input_shape"),
         (SimVAE(augmentation=lambda x: x[:, :2]), np.zeros((5, 3)), {}, "batch of the shape"),
