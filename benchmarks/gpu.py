@@ -13,7 +13,6 @@ import argparse
 import json
 import time
 import warnings
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ import speed_loops as by_hand
 import torch
 from paper_data import COLOURED
 from sklearn.exceptions import ConvergenceWarning
-from speed import AUGMENTATION
+from speed import grey
 from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_simvae import SimCLR, SimVAE
@@ -46,15 +45,7 @@ def limit():
 
 
 def mlp(images, device, batch_size, epochs):
-    return SimVAE(
-        by_hand.N_COMPONENTS,
-        input_shape=(28, 28),
-        augmentation=AUGMENTATION,
-        batch_size=batch_size,
-        max_epochs=epochs,
-        device=device,
-        random_state=0,
-    ).fit(images)
+    return grey(SimVAE, batch_size, epochs, precision="auto", device=device).fit(images)
 
 
 def resnet(images, device, batch_size, epochs):
@@ -69,13 +60,8 @@ def resnet(images, device, batch_size, epochs):
     ).fit(images)
 
 
-def mlp_work():
-    """FLOP of a view: a product forward and two backward of each layer."""
-    weights = 2 * sum(a * b for a, b in pairwise(by_hand.SIZES))
-    return 6 * (weights + 3 * by_hand.N_COMPONENTS * by_hand.SIZES[-1])
-
-
 def resnet_work():
+    """FLOP of a view: those that are counted forward, and twice as many backward."""
     shapes = {"kind": "image", "input_shape": (3, 32, 32), "n_outputs": 64}
     encoder = make_encoder("resnet18", **shapes, hidden_layer_sizes=())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -85,7 +71,7 @@ def resnet_work():
 
 # Name, fit, operations of a view, images, epochs, images for the CPU, and samples a step.
 PARTS = {
-    "mlp": ("MLP, SimVAE", mlp, mlp_work, fetch_fashion_mnist, 10, 60_000, (256, 1024, 4096)),
+    "mlp": ("MLP, SimVAE", mlp, by_hand.work, fetch_fashion_mnist, 10, 60_000, (256, 1024, 4096)),
     "resnet": ("ResNet-18, SimCLR", resnet, resnet_work, fetch_cifar10, 1, 1_024, (256, 1024)),
 }
 

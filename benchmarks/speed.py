@@ -15,7 +15,6 @@ import functools
 import json
 import time
 import warnings
-from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
@@ -94,8 +93,6 @@ def matmul_rate(n_views):
 def fit(images, rounds):
     """A whole fit of an epoch beside a loop by hand, and beside the matrix product."""
     lines, n_views = [], 2 * len(images)
-    layers = list(pairwise(by_hand.SIZES))
-    weights = 2 * sum(a * b for a, b in layers) + 3 * by_hand.N_COMPONENTS * by_hand.SIZES[-1]
     for batch_size, share in ((256, 0.75), (512, 0.9), (1024, 0.9)):
         before = matmul_rate(2 * batch_size)
         line = compare(
@@ -108,8 +105,7 @@ def fit(images, rounds):
             1.0,
         )
         plain = (before + matmul_rate(2 * batch_size)) / 2
-        # A product forward, and two backward.
-        flops = line["package_rate"] * 6 * weights
+        flops = line["package_rate"] * by_hand.work()
         by_rate = flops / plain
         print(f"share of the matrix product: {by_rate:.3f}", flush=True)
         share_line = {

@@ -18,6 +18,12 @@ N_COMPONENTS = 10
 STYLE, NOISE = 0.15, 0.01
 
 
+def work():
+    """FLOP of a view of SimVAE: a product forward and two backward of each layer."""
+    weights = 2 * sum(a * b for a, b in pairwise(SIZES)) + 3 * N_COMPONENTS * SIZES[-1]
+    return 6 * weights
+
+
 def mlp(sizes):
     layers = []
     for n_in, n_out in pairwise(sizes):
