@@ -49,6 +49,10 @@ MAP = [
     *[(m, {"n_components": n}, EPOCHS) for n in (5, 20) for m in BOTH],
     *[(m, {"crop": 0.2}, EPOCHS) for m in BOTH],
     *[(m, {}, epochs) for epochs in (2, 12) for m in BOTH],
+    *[(m, {"noise_variance": v}, 12) for v in (0.003, 0.1) for m in BOTH],
+    *[(m, {**LITTLE_NOISE, "lr": 0.004}, 12) for m in BOTH],
+    ("VAE", BERNOULLI, 12),
+    ("SimVAE", {**BERNOULLI, "style_variance": 0.03}, 12),
 ]
 
 

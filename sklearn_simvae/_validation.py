@@ -172,6 +172,19 @@ def in_unit_interval(X: np.ndarray | Source) -> bool:
     return bool(X.min() >= 0 and X.max() <= 1)
 
 
+def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> None:
+    """Raise where the colours that augmentation="auto" changes are not from 0 to 1."""
+    coloured = layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
+    if coloured and not in_unit_interval(X):
+        some = some_rows(X)
+        raise ValueError(
+            f"{name} holds colour images with values from {some.min():.3g} to {some.max():.3g}, "
+            "but augmentation='auto' changes their colours, and clips to 0 to 1. Give uint8 "
+            "pixels, scale to that range, or give an augmentation that leaves colours alone, such "
+            "as RandomResizedCrop()."
+        )
+
+
 def seed_of(random_state) -> int:
     """A seed from `random_state`; None takes fresh entropy, not the global state."""
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)

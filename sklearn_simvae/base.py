@@ -19,6 +19,7 @@ from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, sha
 from sklearn_simvae._validation import (
     check_batch_norm,
     check_callbacks,
+    check_colours,
     check_finite,
     check_groups,
     check_like_fitted,
@@ -526,7 +527,10 @@ class SSLTransformer(
         """From a batch as read to views, on the device."""
         layout, augmentation = samples.layout, self.augmentation
         if isinstance(augmentation, str):
-            augmentation = None if samples.views_given else self._default_augmentation(layout)
+            augmentation = None
+            if not samples.views_given:
+                check_colours(layout, samples.X)
+                augmentation = self._default_augmentation(layout)
         if self._first_view_is_row and not samples.views_given:
             augmentation = PerView([None, augmentation])
         if hasattr(augmentation, "validate"):

@@ -1,16 +1,18 @@
 """Signs of collapse: how many directions a representation really uses, and how evenly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 from sklearn.utils import Bunch, gen_batches
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import _num_samples, check_array
 
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_rows,
+    first_part,
+    has_views,
     representations,
     view_representations,
 )
@@ -196,7 +198,7 @@ def collapse_report(
         Makes two views of each row, as for the estimators. None takes views from the second axis of
         X, where it has one.
     input_shape : tuple of int, default=None
-        The shape of one row, where `augmentation` needs to know it.
+        The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
     random_state : int, RandomState or None, default=None
         Fixes the augmentation, and the 5,000 samples that count for `uniformity` where there are
         more.
@@ -238,10 +240,13 @@ def collapse_report(
     3.0 of 4, 1 dead
     """
     seed = seed_of(random_state)
-    X = as_rows(X)
-    if X.shape[0] < 2:
-        raise ValueError(f"X has {X.shape[0]} samples; give at least 2, better hundreds.")
-    if augmentation is not None or _has_views(estimator, X.shape):
+    # An estimator of several modalities takes a dict of them, which has no views axis.
+    several = isinstance(X, Mapping) and augmentation is None
+    X = X if several else as_rows(X)
+    n = _num_samples(first_part(X))
+    if n < 2:
+        raise ValueError(f"X has {n} samples; give at least 2, better hundreds.")
+    if augmentation is not None or (not several and has_views(estimator, X.shape)):
         Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
     else:
         Z = representations(estimator, X)[:, None]
@@ -260,10 +265,3 @@ def collapse_report(
         alignment_of_strangers=alignment(Z.swapaxes(0, 1)),
         uniformity=uniformity(Z[some, 0]),
     )
-
-
-def _has_views(estimator, shape: tuple[int, ...]) -> bool:
-    """Whether the second axis counts views, for this estimator."""
-    if hasattr(estimator, "layout_"):
-        return estimator.layout_.has_views(shape, type(estimator).__name__)
-    return len(shape) > 2

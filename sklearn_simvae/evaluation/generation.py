@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_simvae.evaluation.representations import as_rows, check_size
+from sklearn_simvae.evaluation.representations import as_rows, check_size, steps_of
 
 # A probability of exactly 0 has no logarithm.
 _MIN_PROBABILITY = 1e-7
@@ -65,6 +65,7 @@ def reconstruction_error(
     >>> reconstruction_error(PCA(1).fit(X), X, multioutput="raw_values").round(3)
     array([0.   , 0.125])
     """
+    X = as_rows(X)
     for method in ("transform", "inverse_transform"):
         if not hasattr(estimator, method):
             raise ValueError(
@@ -199,7 +200,7 @@ def _features(classifier, X, name: str) -> np.ndarray:
 def _last_hidden_layer(mlp: MLPClassifier, X) -> np.ndarray:
     """Activations of shape (n, hidden_layer_sizes[-1])."""
     check_is_fitted(mlp)
-    features = validate_data(mlp, X, reset=False)
+    features = validate_data(mlp, X, reset=False, accept_sparse="csr")
     for weights, bias in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
         features = _ACTIVATIONS[mlp.activation](features @ weights + bias)
     return features
@@ -207,17 +208,14 @@ def _last_hidden_layer(mlp: MLPClassifier, X) -> np.ndarray:
 
 def _reads_pixels(estimator) -> bool:
     """Whether it was fitted on uint8 pixels, which it takes for values from 0 to 1."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
-    return hasattr(estimator, "layout_") and estimator.layout_.pixels
+    layouts = (step.layout_ for step in steps_of(estimator) if hasattr(step, "layout_"))
+    return any(layout.pixels for layout in layouts)
 
 
 def _check_scale(X, X_generated, classifier) -> None:
     """Raise where one is pixels from 0 to 255 and the other from 0 to 1, as decoders give them."""
     pixels = [getattr(x, "dtype", None) == np.uint8 for x in (X, X_generated)]
-    first = classifier[0] if isinstance(classifier, Pipeline) else classifier
-    if pixels[0] == pixels[1] or not hasattr(classifier, "predict") or _reads_pixels(first):
+    if pixels[0] == pixels[1] or not hasattr(classifier, "predict") or _reads_pixels(classifier):
         return
     bytes_, others = (X, X_generated) if pixels[0] else (X_generated, X)
     if np.max(bytes_) > 1 and np.max(others) <= 1:

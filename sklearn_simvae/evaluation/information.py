@@ -10,13 +10,18 @@ import torch
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, validate_params
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._validation import seed_of
-from sklearn_simvae.evaluation.representations import as_array, view_representations
+from sklearn_simvae.evaluation.representations import (
+    as_array,
+    as_rows,
+    has_views,
+    view_representations,
+)
 from sklearn_simvae.networks.mlp import dense_layers
 from sklearn_simvae.training import isolated_random_state
 
@@ -58,8 +63,8 @@ def mutual_information(
         \frac{\exp f(z_i, z'_i)}{\sum_{j=1}^K \exp f(z_i, z'_j)} \right]
 
     It is never above :math:`\log K`, and low where the critic learnt little: of few samples, and
-    where few dimensions among many are what the views share. Of independent views it is 0, give or
-    take some hundredths.
+    where few dimensions among many are what the views share. It is not below 0, and of independent
+    views at most some hundredths above, of fewer than 100 samples some tenths.
 
     "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours of each
     pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the last of
@@ -82,7 +87,7 @@ def mutual_information(
     augmentation : callable, "auto" or None, default=None
         Makes the views, as for the estimators. None takes them from the second axis of X.
     input_shape : tuple of int, default=None
-        The shape of one row, where `augmentation` needs to know it.
+        The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
     methods : sequence of {"infonce", "knn"}, default=("infonce", "knn")
         What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbours in
         the hundreds of dimensions of a hidden layer take minutes, and are best left out.
@@ -125,21 +130,21 @@ def mutual_information(
     >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")
     0.9 of 0.8, at most 5.7
     """
-    methods = [methods] if isinstance(methods, str) else list(methods)
+    methods = list(methods) if isinstance(methods, list | tuple | set) else [methods]
     unknown = [method for method in methods if method not in _METHODS]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
-    X = as_array(X)
-    if len(X) < _MIN_SAMPLES:
+    X = as_rows(X)
+    if X.shape[0] < _MIN_SAMPLES:
         raise ValueError(
-            f"X has {len(X)} samples, too few to tell dependence from chance: give at least "
+            f"X has {X.shape[0]} samples, too few to tell dependence from chance: give at least "
             f"{_MIN_SAMPLES}, better thousands."
         )
     seed = seed_of(random_state)
-    rows = np.random.default_rng(seed).permutation(len(X))[:n_samples]
-    X = X[rows]
-    if augmentation is None and X.ndim > 2:
-        X = X[:, :2]
+    rows = np.random.default_rng(seed).permutation(X.shape[0])[:n_samples]
+    X = _safe_indexing(X.tocsr() if hasattr(X, "tocsr") else X, rows)
+    if augmentation is None and has_views(estimator, X.shape):
+        X = as_array(X)[:, :2]
     Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
     Z = Z.astype(np.float64)
     found = Bunch()
@@ -180,7 +185,8 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
         critic = _train_critic(a[:n_fit], b[:n_fit], a[n_fit:n], b[n_fit:n], seed)
     if critic is None:
         return 0.0, math.log(size)
-    return _bound(critic, a[n:], b[n:], size), math.log(size)
+    # That of a critic that tells no pairs apart is a bound as well.
+    return max(_bound(critic, a[n:], b[n:], size), 0.0), math.log(size)
 
 
 def _train_critic(

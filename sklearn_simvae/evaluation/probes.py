@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from sklearn_simvae.evaluation.representations import representations
+from sklearn_simvae.evaluation.representations import first_part, representations
 from sklearn_simvae.evaluation.splits import (
     Split,
     check_classes,
@@ -149,11 +149,11 @@ def probe(
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test must be given together, or neither; got one of them.")
     y = check_classes(y, "y")
-    check_consistent_length(X, y)
+    check_consistent_length(first_part(X), y)
     n = len(y)
     if y_test is not None:
         y_test = check_test_classes(y_test, y, "y")
-        check_consistent_length(X_test, y_test)
+        check_consistent_length(first_part(X_test), y_test)
     splits = make_splits(
         n,
         check_seeds(n_repeats, random_state),
@@ -376,8 +376,8 @@ def features(estimator, X, X_test=None) -> np.ndarray:
 
     Returns
     -------
-    Z : ndarray of float32 of shape (n + n_test, n_features)
-        The representations.
+    Z : ndarray of shape (n + n_test, n_features)
+        The representations, float32 unless that would lose what tells rows apart.
 
     Raises
     ------
@@ -386,10 +386,20 @@ def features(estimator, X, X_test=None) -> np.ndarray:
     """
     parts = [representations(estimator, rows) for rows in (X, X_test) if rows is not None]
     for rows, Z in zip((X, X_test), parts, strict=False):
-        check_consistent_length(rows, Z)
+        check_consistent_length(first_part(rows), Z)
     if len({Z.shape[1] for Z in parts}) > 1:
         raise ValueError(
             f"X gives representations of {parts[0].shape[1]} features and X_test of "
             f"{parts[1].shape[1]}. Give rows of the same kind."
         )
-    return check_array(np.concatenate(parts), dtype=np.float32, input_name="representations")
+    Z = np.concatenate(parts)
+    if Z.dtype == np.float64 and not _differ_in_float32(Z):
+        return Z
+    return check_array(Z, dtype=np.float32, input_name="representations")
+
+
+def _differ_in_float32(Z: np.ndarray) -> bool:
+    """Whether features vary by far more than what float32 rounds off, as about a small mean."""
+    size, spread = np.abs(Z).max(0), np.ptp(Z, axis=0)
+    varies = spread > 10 * np.finfo(np.float64).eps * size
+    return bool(np.all(spread[varies] > 1e4 * np.finfo(np.float32).eps * size[varies]))

@@ -1,10 +1,14 @@
 """From any transformer and any data to the arrays that the evaluation looks at."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array
 
+from sklearn_simvae._validation import check_colours
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
@@ -39,6 +43,11 @@ def as_rows(X, name: str = "X") -> ArrayLike:
     (2, 2)
     """
     kind = type(X).__name__
+    if isinstance(X, Mapping):
+        raise ValueError(
+            f"{name} must be one array of rows; got a dict of {list(X)}. Give one of these, or "
+            "what an estimator's transform makes of all."
+        )
     if not hasattr(X, "shape"):
         try:
             X = np.asarray(X)
@@ -47,6 +56,50 @@ def as_rows(X, name: str = "X") -> ArrayLike:
     if not X.shape:
         raise ValueError(f"{name} must hold rows, of shape (n, ...); got a single {kind}.")
     return X
+
+
+def first_part(X) -> ArrayLike:
+    """What has as many rows as X: the first modality of a dict, X itself where it is none."""
+    return next(iter(X.values()), ()) if isinstance(X, Mapping) else X
+
+
+def steps_of(estimator) -> list:
+    """The steps that data go through, in order, whatever Pipelines and searches hold them."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, Pipeline):
+        return [] if estimator is None or isinstance(estimator, str) else [estimator]
+    return [part for _, step in estimator.steps for part in steps_of(step)]
+
+
+def layout_read(estimator) -> Layout | None:
+    """How an estimator of this package reads the rows that it is given; None for all others."""
+    return getattr(next(iter(steps_of(estimator)), None), "layout_", None)
+
+
+def has_views(estimator, shape: tuple[int, ...]) -> bool:
+    """Whether the second axis of rows counts views, for this estimator.
+
+    Parameters
+    ----------
+    estimator : fitted transformer, None or "passthrough"
+        One of this package tells, alone, in a Pipeline or in a search.
+    shape : tuple of int
+        That of the rows.
+
+    Returns
+    -------
+    has_views : bool
+        For all others, whether there are more than two axes.
+
+    Raises
+    ------
+    ValueError
+        If the rows have another size than those that `estimator` was fitted on.
+    """
+    layout = layout_read(estimator)
+    if layout is None:
+        return len(shape) > 2
+    return layout.has_views(shape, type(steps_of(estimator)[0]).__name__)
 
 
 def as_array(X) -> np.ndarray:
@@ -173,7 +226,8 @@ def view_representations(
     augmentation : callable, "auto" or None, default=None
         Makes the views, as for the estimators. None takes them from the second axis of X.
     input_shape : tuple of int, default=None
-        The shape of one row, where `augmentation` needs to know it.
+        The shape of one row, where `augmentation` needs to know it. None is as `estimator` reads
+        rows, where it tells.
     n_views : int, default=2
         Views to make.
     random_state : int, default=0
@@ -191,22 +245,23 @@ def view_representations(
     """
     if augmentation is None:
         X = as_array(X)
-        if X.ndim < 3 or X.shape[1] < 2:
+        if not has_views(estimator, X.shape) or X.shape[1] < 2:
             raise ValueError(
                 f"X of shape {X.shape} has no axis of at least two views. Give samples of views, "
                 "(n, n_views, ...), or an augmentation that makes views of rows."
             )
         views = [X[:, view] for view in range(X.shape[1])]
     else:
+        seeds = [[random_state, view] for view in range(n_views)]
         views = (
-            augmented_rows(X, augmentation, input_shape, random_state=[random_state, view])[0]
-            for view in range(n_views)
+            augmented_rows(X, augmentation, input_shape, random_state=seed, estimator=estimator)[0]
+            for seed in seeds
         )
     return np.stack([representations(estimator, view) for view in views], axis=1)
 
 
 def augmented_rows(
-    X, augmentation="auto", input_shape=None, random_state=0
+    X, augmentation="auto", input_shape=None, random_state=0, estimator=None
 ) -> tuple[ArrayLike, dict[str, np.ndarray]]:
     """An augmented copy of each row, and what was done to it.
 
@@ -217,9 +272,11 @@ def augmented_rows(
     augmentation : callable or "auto", default="auto"
         From a batch of tensors to a batch of tensors.
     input_shape : tuple of int, default=None
-        The shape of one row, where X alone does not tell.
+        The shape of one row, where neither X nor `estimator` tells.
     random_state : int or sequence of int, default=0
         Seed.
+    estimator : fitted transformer, None or "passthrough", default=None
+        Whom the rows are for.
 
     Returns
     -------
@@ -231,12 +288,19 @@ def augmented_rows(
     Raises
     ------
     ValueError
-        If X has views already, or the augmentation does not fit it.
+        If X has views already, or the augmentation is none or does not fit it.
     """
-    frame = X if hasattr(X, "iloc") else None
+    if not callable(augmentation) and augmentation != "auto":
+        raise ValueError(
+            f"augmentation must be 'auto' or a callable from a batch to a batch; got "
+            f"{augmentation!r}."
+        )
+    frame = X if hasattr(X, "columns") else None
     X = as_array(X)
     if X.dtype not in (np.uint8, np.float32, np.float64):
         X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
+    if input_shape is None:
+        input_shape = getattr(layout_read(estimator), "input_shape", None)
     layout, has_views = Layout.infer(X, input_shape)
     if has_views:
         raise ValueError(
@@ -244,6 +308,7 @@ def augmented_rows(
             "input_shape, the shape of one row, if it was read wrongly."
         )
     if isinstance(augmentation, str):
+        check_colours(layout, X)
         augmentation = default_augmentation(layout.kind, layout.network_shape[0])
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)
@@ -263,5 +328,8 @@ def augmented_rows(
     names = noted[0] if noted else ()
     factors = {name: np.concatenate([part[name] for part in noted]) for name in names}
     if frame is not None:
-        out = type(frame)(out, index=frame.index, columns=frame.columns)
+        # That of pandas has an index, that of polars a schema.
+        index = {"index": frame.index} if hasattr(frame, "index") else {}
+        names = "columns" if index else "schema"
+        out = type(frame)(out, **{names: list(frame.columns)}, **index)
     return out, factors

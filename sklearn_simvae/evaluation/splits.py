@@ -1,11 +1,11 @@
 """Which rows teach, choose and test, and what may be given to be read."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import column_or_1d
 
@@ -37,18 +37,21 @@ def check_probes(probes, known: Sequence[str], is_probe=is_classifier) -> dict[s
     ValueError
         If there are none, or one is neither.
     """
+    wanted = (
+        f"Name some of {list(known)}, or give a dict from names to those or to scikit-learn "
+        "estimators of your own."
+    )
     probes = [probes] if isinstance(probes, str) else probes
+    if not isinstance(probes, Iterable) or isinstance(probes, BaseEstimator):
+        raise ValueError(f"probes is {probes!r}, which names no probe. {wanted}")
     pairs = list(probes.items() if isinstance(probes, Mapping) else ((p, p) for p in probes))
     if not pairs:
-        raise ValueError(f"probes is empty. Name at least one of {list(known)}.")
+        raise ValueError(f"probes is empty. {wanted}")
     for name, value in pairs:
         built_in = isinstance(value, str) and value in known
-        own = not isinstance(value, str | type) and is_probe(value)
+        own = isinstance(value, BaseEstimator) and is_probe(value)
         if not (isinstance(name, str) and (built_in or own)):
-            raise ValueError(
-                f"probes has {value!r}, which is no probe here. Name some of {list(known)}, or "
-                "give a dict from names to those or to scikit-learn estimators of your own."
-            )
+            raise ValueError(f"probes has {value!r}, which is no probe here. {wanted}")
     return dict(pairs)
 
 
@@ -111,20 +114,28 @@ def check_labels(labels, name: str) -> np.ndarray:
     Returns
     -------
     labels : ndarray of shape (n,)
-        Strings in place of objects, all else as it was.
+        In place of objects the numbers, booleans or strings that they are, all else as it was.
 
     Raises
     ------
     ValueError
         If it is not one column, values are missing, or are of another kind.
     """
-    labels = column_or_1d(labels)
+    try:
+        labels = column_or_1d(labels)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be one label for each row, of shape (n,); got the shape "
+            f"{np.shape(labels)}. Give one column, or each of them under a name of its own."
+        ) from error
     kind = labels.dtype.kind
     if kind not in "biufUSO":
         raise ValueError(
             f"{name} has the type {labels.dtype}, which is not for labels. Give numbers, booleans "
             "or strings."
         )
+    if kind == "S":
+        return np.char.decode(labels)
     if kind == "O":
         # NaN differs from itself; pandas' NA does not say.
         n_missing = sum(v is None or type(v).__name__ == "NAType" or v != v for v in labels)
@@ -134,7 +145,12 @@ def check_labels(labels, name: str) -> np.ndarray:
         raise ValueError(
             f"{name} has {n_missing} missing or infinite values. Leave those rows out."
         )
-    return labels.astype(str) if kind == "O" else labels
+    if kind == "O":
+        # All booleans, or all numbers, are what they are; with others among them, names.
+        kinds = {bool if isinstance(v, bool | np.bool_) else isinstance(v, Real) for v in labels}
+        found = np.array(labels.tolist()) if kinds in ({bool}, {True}) else labels.astype(str)
+        return found if found.dtype.kind in "biufU" else labels.astype(str)
+    return labels
 
 
 def check_classes(y, name: str) -> np.ndarray:
@@ -222,6 +238,33 @@ def check_train_classes(y: np.ndarray, splits, name: str) -> None:
             f"{name} has rows of one class only left to train on in one of the splits. Give more "
             "rows of the other classes, or groups that hold several classes."
         )
+
+
+def check_parts_differ(values: np.ndarray, splits, name: str) -> None:
+    """Raise where a number is the same in all rows that a split chooses by, or tests on.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        The numbers.
+    splits : list of (int, split)
+        As :func:`make_splits` gives them.
+    name : str
+        What the numbers are, for the message.
+
+    Raises
+    ------
+    ValueError
+        If so: there is no variance that could be explained.
+    """
+    for _, (_, *parts) in splits:
+        for part, rows in zip(("validation", "test"), parts, strict=True):
+            if np.ptp(values[rows]) == 0:
+                raise ValueError(
+                    f"{name} is the same in all {len(rows)} {part} rows of one of the splits, so "
+                    "that R2 is not defined there. Give more rows or groups, or raise "
+                    "validation_size or test_size."
+                )
 
 
 def make_splits(

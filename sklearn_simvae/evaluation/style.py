@@ -10,11 +10,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_simvae.evaluation.probes import class_scores, features, fit_probe
-from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.representations import augmented_rows, first_part
 from sklearn_simvae.evaluation.splits import (
     Split,
     check_classes,
     check_labels,
+    check_parts_differ,
     check_probes,
     check_seeds,
     check_sizes,
@@ -76,7 +77,7 @@ def style_probe(
         Makes one augmented copy of each row, and factors of what it drew. None is "auto", that of
         the estimators, where there are no factors.
     input_shape : tuple of int, default=None
-        The shape of one row, where the augmentation needs to know it.
+        The shape of one row, where the augmentation needs to know it and `estimator` does not tell.
     X_test : array-like of shape (n_test, ...), default=None
         Test rows that stand for all repeats. None splits them off X.
     factors_test : as `factors`, default=None
@@ -110,12 +111,13 @@ def style_probe(
     ------
     ValueError
         If lengths or names of factors differ, an augmentation does not tell what it drew, a factor
-        is read by no probe, there are too few rows, or a parameter is out of range.
+        is read by no probe or has no variance in a part of a split, there are too few rows, or a
+        parameter is out of range.
 
     Warns
     -----
     UserWarning
-        If a factor is left out because it is the same for all rows.
+        If a factor is left out because it is the same for all rows of X.
 
     See Also
     --------
@@ -145,11 +147,14 @@ def style_probe(
     if augment:
         _check_augmentation(augmentation, factors_test)
         augmentation = "auto" if augmentation is None else augmentation
-        X, factors = augmented_rows(X, augmentation, input_shape, random_state=[seeds[0], 0])
+        augmenting = {
+            "augmentation": augmentation,
+            "input_shape": input_shape,
+            "estimator": estimator,
+        }
+        X, factors = augmented_rows(X, random_state=[seeds[0], 0], **augmenting)
         if X_test is not None:
-            X_test, factors_test = augmented_rows(
-                X_test, augmentation, input_shape, random_state=[seeds[0], 1]
-            )
+            X_test, factors_test = augmented_rows(X_test, random_state=[seeds[0], 1], **augmenting)
     elif augmentation is not None:
         raise ValueError(
             "factors and augmentation were both given, but the factors of augmented rows are what "
@@ -170,11 +175,11 @@ def style_probe(
         groups=groups,
         n_test=0 if tested is None else len(next(iter(tested.values()))),
     )
-    for name, values in factors.items():
-        if not _is_numeric(values):
-            check_train_classes(values, splits, f"the factor {name!r}")
     if tested is not None:
         factors = {name: np.concatenate([values, tested[name]]) for name, values in factors.items()}
+    for name, values in factors.items():
+        check = check_parts_differ if _is_numeric(values) else check_train_classes
+        check(values, splits, f"the factor {name!r}")
     targets = _targets(factors)
     jobs = [
         (names, y, name, value, seed, split)
@@ -262,7 +267,8 @@ def _named(factors) -> dict[str, object]:
     # A column of pandas keeps its type, which may be categorical.
     if np.ndim(factors) == 1:
         return {"style": factors}
-    factors = np.asarray(factors)
+    # Numbers stay numbers beside strings.
+    factors = factors if hasattr(factors, "dtype") else np.asarray(factors, dtype=object)
     if factors.ndim != 2:
         raise ValueError(
             f"factors has the shape {factors.shape}. Give an array of shape (n,) or (n, "
@@ -284,12 +290,13 @@ def _check_factors(factors, X) -> dict[str, np.ndarray]:
     checked = {}
     for name, values in factors.items():
         labels = check_labels(values, f"the factor {name!r}")
-        check_consistent_length(X, labels)
+        check_consistent_length(first_part(X), labels)
         if str(getattr(values, "dtype", "")) == "category":
             labels = labels.astype(str)
         if np.all(labels == labels[:1]):
             warnings.warn(
-                f"The factor {name!r} is the same for all rows, and is left out.", stacklevel=3
+                f"The factor {name!r} is the same for all rows of X, and is left out.",
+                stacklevel=3,
             )
         elif _is_numeric(labels):
             checked[name] = labels.astype(np.float64)
@@ -318,5 +325,5 @@ def _check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.nda
             labels = check_labels(named[name], f"{what} of the test rows")
             labels = labels.astype(str) if values.dtype.kind == "U" else labels
             checked[name] = check_test_classes(labels, values, what)
-        check_consistent_length(X_test, checked[name])
+        check_consistent_length(first_part(X_test), checked[name])
     return checked

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sklearn_simvae import persistence
 from sklearn_simvae._files import plain
 from sklearn_simvae._validation import (
+    check_colours,
     check_finite,
     check_like_fitted,
     has_batch_norm,
@@ -204,8 +205,10 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         layout, make = samples.layout, super()._view_maker(samples)
         augmentations = {}
         for name, augmentation in (self.augmentations or {}).items():
-            own = layout.modalities[layout.index(name)].layout
+            j = layout.index(name)
+            own = layout.modalities[j].layout
             if isinstance(augmentation, str) and augmentation == "auto":
+                check_colours(own, samples.X.blocks[j].values, f"The modality {name!r}")
                 augmentation = default_augmentation(own.kind, own.network_shape[0])
             if not callable(augmentation):
                 raise ValueError(

@@ -1,12 +1,15 @@
 """Reconstruction errors, and the distance of generated data, against closed forms."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -94,6 +97,9 @@ def test_pixels_in_pipelines_and_searches(pixels):
     assert reconstruction_error(pipe, rows) == pytest.approx(expected)
     search = GridSearchCV(vae, {"lr": [vae.lr]}, cv=2).fit(rows)
     assert reconstruction_error(search, rows) == pytest.approx(expected)
+    for step in (vae, make_pipeline(vae)):
+        pipe = make_pipeline(step, StandardScaler()).fit(rows)
+        assert reconstruction_error(pipe, rows) == pytest.approx(expected)
 
 
 def test_a_pipeline_that_scales_pixels_itself_is_in_units_of_pixels(pixels):
@@ -311,6 +317,8 @@ def test_samples_of_a_model_in_the_space_of_another(pixels):
     classifier = make_pipeline(encoder, LogisticRegression()).fit(images, np.arange(40) % 3)
     scores = [classifier.decision_function(data) for data in (images, generated)]
     assert frechet_distance(images, generated, classifier) == pytest.approx(gap(scores))
+    search = GridSearchCV(classifier, {"logisticregression__C": [1.0]}, cv=2)
+    assert frechet_distance(images, generated, search.fit(images, np.arange(40) % 3)) >= 0
 
 
 def test_bytes_and_unit_interval_do_not_meet(pixels):
@@ -341,3 +349,14 @@ def test_bad_data_are_told(digits):
         frechet_distance(X, X, "inception")
     with pytest.raises(NotFittedError):
         frechet_distance(X, X, MLPClassifier())
+
+
+def test_sparse_rows_in_the_hidden_layer_of_a_network(digits):
+    X, y = digits
+    network = MLPClassifier((8,), max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(csr_array(X), y)
+    expected = frechet_distance(X[:80], X[80:160], network)
+    found = frechet_distance(csr_array(X[:80]), csr_array(X[80:160]), network)
+    assert found == pytest.approx(expected)

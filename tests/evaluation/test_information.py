@@ -211,6 +211,7 @@ def test_images_of_the_packages_own_estimators(sprites):
     [
         ({"methods": ["knn", "mine"]}, "methods must be some of"),
         ({"methods": []}, "methods must be some of"),
+        ({"methods": None}, "methods must be some of"),
         ({"n_samples": 5}, "n_samples"),
         ({"X": np.zeros((100, 3))}, "no axis of at least two views"),
         ({"X": np.zeros((100, 1, 3))}, "no axis of at least two views"),
@@ -223,3 +224,10 @@ def test_bad_input_is_told(params, message):
     params = {"estimator": None, "X": np.zeros((100, 2, 3)), **params}
     with pytest.raises(ValueError, match=message):
         mutual_information(params.pop("estimator"), params.pop("X"), **params)
+
+
+@pytest.mark.parametrize("n", [32, 100])
+def test_bound_of_few_samples_is_no_worse_than_that_of_chance(n):
+    found = [infonce(gaussian_views(n, 2, 0, seed), random_state=seed) for seed in range(10)]
+    assert min(found) >= 0
+    assert np.mean(found) < 0.2

@@ -556,7 +556,7 @@ def test_nothing_given_is_modified():
         ({"y": np.where(CONTENT == 0, None, CONTENT)}, "60 missing"),
         ({"y": pd.array(CONTENT, "Int64").take([-1, *range(1, N)], allow_fill=True)}, "1 missing"),
         ({"y": np.full(N, np.datetime64("2020-01-01"))}, "datetime64"),
-        ({"y": ONE_HOT}, "1d array"),
+        ({"y": ONE_HOT}, "one label for each row"),
         ({"y": np.r_[CONTENT[:-1], 9]}, "class 9 has 1 row.*8 rows of each class"),
         ({"X_test": NOISE}, "y_test must be given together"),
         ({"y_test": CONTENT}, "y_test must be given together"),
@@ -573,6 +573,11 @@ def test_nothing_given_is_modified():
         ({"probes": {"pca": PCA()}}, "no probe"),
         ({"probes": {0: "linear"}}, "no probe"),
         ({"probes": []}, "empty"),
+        ({"probes": None}, "None, which names no probe.*'linear'"),
+        ({"probes": SVC()}, "SVC.., which names no probe"),
+        ({"probes": {"mine": 5}}, "5, which is no probe"),
+        ({"probes": {"mine": None}}, "None, which is no probe"),
+        ({"groups": NOISE}, "groups must be one label for each row"),
         ({"n_repeats": 0}, "n_repeats must be"),
         ({"n_repeats": 1.5}, "n_repeats must be"),
         ({"test_size": 0}, "test_size must be"),
@@ -640,3 +645,21 @@ def test_any_representation_of_enough_rows_is_read(n_classes, n_each, d, seed):
         random_state=seed,
     )
     assert all(0 <= row["value"] <= 1 for row in table)
+
+
+@pytest.mark.parametrize("name", ["linear", "knn"])
+def test_place_of_features_does_not_count_however_far(name):
+    options = {"probes": [name], "n_repeats": 1, "random_state": 0}
+    table = probe(None, ONE_HOT + 1e8, CONTENT, **options)
+    assert table.mean(metric="accuracy") == 1
+
+
+@pytest.mark.parametrize("kind", [object, bytes, bool, float, np.uint8])
+def test_classes_may_be_of_any_kind(kind):
+    y = (CONTENT > 1).astype("S" if kind is bytes else kind)
+    options = {"probes": ["linear"], "n_repeats": 1, "random_state": 0}
+    assert probe(None, ONE_HOT, y, **options).mean(metric="accuracy") == 1
+    as_objects = y.astype(object)
+    if kind is not bytes:
+        table = probe(None, ONE_HOT, y, X_test=ONE_HOT, y_test=as_objects, **options)
+        assert table.mean(metric="accuracy") == 1

@@ -7,9 +7,20 @@ import torch
 from conftest import tiny
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from sklearn_simvae import MultimodalSimVAE
+from sklearn_simvae.evaluation import (
+    collapse_report,
+    mutual_information,
+    probe,
+    reconstruction_error,
+    style_probe,
+)
 from sklearn_simvae.evaluation.representations import (
     augmented_rows,
     representations,
@@ -92,3 +103,63 @@ def test_augmentations_from_elsewhere_are_fixed_and_leave_the_global_state_alone
 def test_rows_with_views_are_refused(sprites):
     with pytest.raises(ValueError, match="views axis already"):
         augmented_rows(sprites)
+
+
+def test_augmented_rows_of_polars_are_of_polars():
+    pl = pytest.importorskip("polars")
+    X = pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+    rows, _ = augmented_rows(X, lambda x: x + 1)
+    assert isinstance(rows, pl.DataFrame)
+    assert rows.columns == ["a", "b"]
+    assert_array_equal(rows.to_numpy(), X.to_numpy() + 1)
+
+
+@pytest.mark.parametrize("augmentation", ["none", 5, None])
+def test_what_is_no_augmentation_is_refused(augmentation):
+    with pytest.raises(ValueError, match="must be 'auto' or a callable"):
+        augmented_rows([[1.0, 2.0], [3.0, 4.0]], augmentation)
+
+
+@pytest.mark.parametrize("dtype", [float, int])
+def test_colours_beyond_the_unit_interval_are_refused_rather_than_clipped(dtype):
+    X = np.random.default_rng(0).integers(0, 256, (20, 192)).astype(dtype)
+    with pytest.raises(ValueError, match="colour images with values from 0 to 255"):
+        augmented_rows(X, input_shape=(3, 8, 8))
+    assert augmented_rows(X.astype(np.uint8), input_shape=(3, 8, 8))[0].max() > 200
+    assert augmented_rows(X, RandomResizedCrop(), (3, 8, 8))[0].max() > 200
+
+
+def test_rows_of_images_are_not_taken_for_views_whoever_holds_the_estimator(sprites):
+    rows = sprites[:, 0]
+    estimator = tiny("SimVAE").fit(sprites)
+    search = GridSearchCV(tiny("VAE"), {"n_components": [2]}, cv=2).fit(rows)
+    for model in (estimator, make_pipeline(estimator, StandardScaler()).fit(rows), search):
+        with pytest.raises(ValueError, match="no axis of at least two views"):
+            view_representations(model, rows)
+
+
+@pytest.mark.parametrize("tool", [collapse_report, mutual_information, style_probe])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_keep_their_columns(tool, library):
+    frames = pytest.importorskip(library)
+    X = np.random.default_rng(0).standard_normal((80, 3))
+    X = frames.DataFrame({name: X[:, i] for i, name in enumerate("abc")})
+    model = make_pipeline(ColumnTransformer([("some", StandardScaler(), ["a", "b"])]), PCA(2))
+    assert tool(model.fit(X), X, augmentation="auto", random_state=0)
+
+
+def test_several_modalities_are_read_from_a_dict():
+    rng = np.random.default_rng(0)
+    X = {"a": rng.standard_normal((80, 2)), "b": rng.standard_normal((80, 3))}
+    y = (X["a"][:, 0] > 0).astype(int)
+    estimator = MultimodalSimVAE(2, hidden_layer_sizes=(16,), max_epochs=1, random_state=0).fit(X)
+    Z = estimator.transform(X)
+    options = {"probes": ["linear"], "n_repeats": 1, "random_state": 0}
+    for tool, target in ((probe, y), (style_probe, X["b"][:, 0])):
+        assert tool(estimator, X, target, **options) == tool(None, Z, target, **options)
+    assert collapse_report(estimator, X).effective_rank == collapse_report(None, Z).effective_rank
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        probe(estimator, X, y[:-1])
+    for tool in (mutual_information, reconstruction_error):
+        with pytest.raises(ValueError, match=r"one array of rows; got a dict of \['a', 'b'\]"):
+            tool(estimator, X)

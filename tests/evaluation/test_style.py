@@ -290,7 +290,7 @@ def test_a_representation_that_the_augmentation_does_not_reach_holds_none_of_it(
 def test_augmentation_is_that_of_the_estimators_where_there_are_no_factors(monkeypatch):
     seen = []
 
-    def augmented(X, augmentation, input_shape, random_state):
+    def augmented(X, augmentation, input_shape, random_state, estimator):
         seen.append((augmentation, input_shape))
         return X, {"x": np.linspace(0, 1, len(X))}
 
@@ -411,3 +411,39 @@ def test_factors_that_are_all_constant_are_refused():
 def test_a_composition_of_foreign_steps_tells_nothing_and_is_refused():
     with pytest.raises(ValueError, match="no factors to read"):
         style_probe(None, NOISE.astype(np.float32), augmentation=Compose([torch.clone]))
+
+
+@pytest.mark.parametrize("form", ["frame", "objects", "lists"])
+def test_numbers_beside_names_are_regressed(form):
+    frame = pd.DataFrame({"0": COLOUR, "1": PLACE[:, 0]})
+    objects = frame.to_numpy()
+    factors = {"frame": frame, "objects": objects, "lists": objects.tolist()}[form]
+    table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1, random_state=0)
+    assert table.mean(factor="1", metric="r2") > 0.99
+    assert table.mean(factor="0", metric="accuracy") == 1
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"groups": np.arange(N) // 10, "test_size": 0.04}, "same in all 10 test rows"),
+        ({"groups": np.arange(N) // 10, "validation_size": 0.04}, "same in all 10 validation rows"),
+        ({"X_test": STYLE[:9], "factors_test": np.ones(9)}, "same in all 9 test rows"),
+        ({"X_test": STYLE[:1], "factors_test": [0.5]}, "same in all 1 test rows"),
+        ({"X": STYLE[:6], "factors": PLACE[:6, 0]}, "same in all 1 validation rows"),
+    ],
+)
+def test_numbers_that_do_not_vary_where_they_are_scored_are_refused(change, message):
+    spy = SpyTransformer()
+    slant = np.random.default_rng(1).standard_normal(N // 10).repeat(10)
+    with pytest.raises(ValueError, match=message):
+        style_probe(spy, **{"X": STYLE, "factors": slant, "random_state": 0, **change})
+    assert not spy.seen
+
+
+def test_rows_are_augmented_as_the_estimator_reads_them(rng):
+    flat = rng.random((80, 64), dtype=np.float32)
+    estimator = tiny("SimVAE", input_shape=(8, 8)).fit(flat)
+    for model in (estimator, make_pipeline(estimator, StandardScaler()).fit(flat)):
+        table = style_probe(model, flat, probes=["linear"], n_repeats=1, random_state=0)
+        assert {"x", "y", "width", "height"} < {row["factor"] for row in table}
