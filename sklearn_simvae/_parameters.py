@@ -145,7 +145,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         Whether to train through :func:`torch.compile`.
     callbacks : list of skorch.callbacks.Callback, default=None
         Any of skorch's callbacks, as they are or as `(name, callback)`;
-        :class:`~sklearn_simvae.training.KNNScore` watches what is learned.
+        :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Schedulers of the
+        learning rate need `lr_schedule="constant"`.
     verbose : int, default=0
         1 shows a progress bar with the time left and the terms of the objective.
     random_state : int, RandomState or None, default=None
@@ -157,7 +158,8 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
     module_ : torch.nn.Module
         Its module.
     encoder_ : torch.nn.Module
-        The encoder in it, to be taken out and trained further.
+        The encoder in it, to be taken out and trained further: a copy, unless the estimator is to
+        change with it.
     history_ : list of dict
         A row per epoch: each term of the objective by name, `valid_...` on the validation part,
         "effective_rank" and "representation_variance" (the mean over components) of the latents

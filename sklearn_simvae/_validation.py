@@ -1,12 +1,13 @@
 """What `fit` and its like are given, checked before any work is done."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
 from sklearn_simvae.views import Groups, Layout, Samples
@@ -82,10 +83,10 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
         )
     groups = column_or_1d(groups, dtype=None)
     check_consistent_length(X, groups)
-    if groups.dtype.kind == "f" and np.isnan(groups).any():
+    if n_missing := missing(groups).sum():
         raise ValueError(
-            f"groups contains NaN in {np.isnan(groups).sum()} rows. Give each of them a group of "
-            "its own, or leave those rows out."
+            f"groups contains NaN, or other missing values, in {n_missing} rows. Give each of them "
+            "a group of its own, or leave those rows out."
         )
     try:
         return Groups(groups)
@@ -93,6 +94,19 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
         raise ValueError(
             f"groups must hold labels of one kind, all numbers or all strings: {error}."
         ) from error
+
+
+def missing(labels: np.ndarray) -> np.ndarray:
+    """Which labels are NaN, NaT, None or the NA of pandas."""
+    kind = labels.dtype.kind
+    if kind in "mM":
+        return np.isnat(labels)
+    if kind == "f":
+        return np.isnan(labels)
+    if kind == "O":
+        # NaN differs from itself; pandas' NA does not say.
+        return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
+    return np.zeros(len(labels), dtype=bool)
 
 
 def check_samples(estimator: BaseEstimator, samples: Samples, min_views: int) -> None:
@@ -107,10 +121,27 @@ def check_views(estimator: BaseEstimator, samples: Samples, min_views: int) -> N
     """Raise where samples have too few views."""
     sizes = _n_views(samples)
     if sizes.min() < min_views:
+        if samples.groups is not None:
+            advice = "Leave such groups out"
+        elif samples.has_views:
+            advice = f"X has the shape {samples.X.shape}: give more along its second axis"
+        else:
+            advice = "Raise n_views"
         raise ValueError(
             f"{type(estimator).__name__} with these parameters needs at least {min_views} views of "
             f"each sample; got {np.sum(sizes < min_views)} {_what(samples)}(s) with "
-            f"{sizes.min()}. Raise n_views, or leave those rows out."
+            f"{sizes.min()}. {advice}."
+        )
+
+
+def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
+    """Warn where what is read as one view of each sample may be the one channel of images."""
+    if has_views and X.shape[1] == 1 and layout.kind == "image" and len(layout.input_shape) == 2:
+        warnings.warn(
+            f"X of shape {X.shape} with input_shape={layout.input_shape} is read as samples of one "
+            "view each, of which no others are made. Pass input_shape="
+            f"{(1, *layout.input_shape)} if these are images with an axis of channels.",
+            UserWarning,
         )
 
 
@@ -130,19 +161,21 @@ def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> No
 
 
 def _n_views(samples: Samples) -> np.ndarray:
-    """Views of each sample, or of all where they have as many."""
+    """Views of each sample."""
     if samples.groups is not None:
         return np.minimum(samples.groups.sizes, samples.n_views)
-    return np.array([samples.X.shape[1] if samples.has_views else samples.n_views])
+    return np.full(len(samples), samples.X.shape[1] if samples.has_views else samples.n_views)
 
 
 def _what(samples: Samples) -> str:
     return "group" if samples.groups is not None else "sample"
 
 
-def split(samples: Samples, validation_fraction: float, seed: int) -> tuple[Samples, Samples]:
-    """Training and validation parts, by sample and so by group."""
-    n_valid = max(1, round(validation_fraction * len(samples)))
+def split(
+    samples: Samples, validation_fraction: float, seed: int, least: int
+) -> tuple[Samples, Samples]:
+    """Training and validation parts, by sample and so by group, the latter of at least so many."""
+    n_valid = max(least, round(validation_fraction * len(samples)))
     if len(samples) - n_valid < 2:
         raise ValueError(
             f"early_stopping with validation_fraction={validation_fraction} leaves "
@@ -152,7 +185,7 @@ def split(samples: Samples, validation_fraction: float, seed: int) -> tuple[Samp
     return samples.subset(np.sort(order[n_valid:])), samples.subset(np.sort(order[:n_valid]))
 
 
-def check_callbacks(callbacks) -> list:
+def check_callbacks(callbacks, lr_schedule: str) -> list:
     """Skorch callbacks, alone or in a list, with or without names, as a list."""
     callbacks = callbacks or []
     callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
@@ -163,13 +196,20 @@ def check_callbacks(callbacks) -> list:
             raise ValueError(
                 f"callbacks must hold skorch callbacks or (name, callback) pairs, got {item!r}."
             )
+        kind = callback if is_class else type(callback)
+        if lr_schedule != "constant" and issubclass(kind, LRScheduler):
+            raise ValueError(
+                f"callbacks holds {callback!r}, but lr_schedule={lr_schedule!r} sets the learning "
+                "rate of each step. Pass lr_schedule='constant' to leave it to the callback."
+            )
     return callbacks
 
 
 def in_unit_interval(X: np.ndarray | Source) -> bool:
     """Whether all of X lies in [0, 1]; of what is not in memory, some rows."""
     X = some_rows(X)
-    return bool(X.min() >= 0 and X.max() <= 1)
+    # Of a modality that no row has there is nothing to say.
+    return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
 def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> None:

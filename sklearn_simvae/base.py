@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._files import plain
+from sklearn_simvae._files import described, one_or_many
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._validation import (
@@ -28,6 +28,7 @@ from sklearn_simvae._validation import (
     in_unit_interval,
     seed_of,
     split,
+    warn_of_channels,
 )
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
@@ -38,7 +39,9 @@ from sklearn_simvae.training import (
     SSLNet,
     StopEarly,
     auto_batch_size,
+    inference,
     optimizer_parameters,
+    own_modes,
     resolve_device,
     resolve_precision,
 )
@@ -89,6 +92,8 @@ class SSLTransformer(
     _not_shared = ()
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
+    # The fewest samples of which the objective says something, on a validation part as in `score`.
+    _min_scored = 1
     # What batch_size="auto" is on a large set.
     _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
@@ -222,7 +227,8 @@ class SSLTransformer(
         return self.fit(X, groups=groups).transform(X)
 
     @train_together()
-    # A caller's no_grad or inference_mode is meant for what the caller computes.
+    # A caller's modes are meant for what the caller computes.
+    @own_modes()
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _fit(self, X, groups, partial=False):
@@ -234,7 +240,8 @@ class SSLTransformer(
             _check_feature_names(self, named(X), reset=False)
             feature_names = getattr(self, "feature_names_in_", None)
             self._check_structure()
-        given_callbacks = check_callbacks(self.callbacks)
+        lr_schedule = "constant" if partial else self.lr_schedule
+        given_callbacks = check_callbacks(self.callbacks, lr_schedule)
         checkpoint = find_checkpoint(given_callbacks)
         X, layout, has_views = self._check_X(X, reset)
         groups = check_groups(groups, X, has_views)
@@ -244,12 +251,16 @@ class SSLTransformer(
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
         if self.early_stopping:
-            train, valid = split(samples, self.validation_fraction, seed)
+            train, valid = split(samples, self.validation_fraction, seed, self._min_scored)
         callbacks = self._make_callbacks(given_callbacks)
         if reset:
             net = self._make_net(train, callbacks, seed)
         else:
             net = self.net_
+            self._check_goes_on(train)
+            device = resolve_device(self.device)
+            net.move_to(device)
+            net.bf16 = self._runs_in_bf16(net.module_, device)
             net.set_params(lr=self.lr, batch_size=self._batch_size(train))
             net.make_views = self._view_maker(train)
             net.callbacks = callbacks
@@ -264,7 +275,7 @@ class SSLTransformer(
         net.feature_names = feature_names
         net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = want_batches(given_callbacks)
-        net.lr_schedule = "constant" if partial else self.lr_schedule
+        net.lr_schedule = lr_schedule
         net.saved = saved
         try:
             n_epochs = 1 if partial else self.max_epochs
@@ -306,8 +317,8 @@ class SSLTransformer(
         self.history_ = [_public_row(row) for row in net.history]
         self.n_iter_ = len(self.history_)
 
-    def _current_structure(self) -> dict[str, str]:
-        return {name: repr(getattr(self, name)) for name in self._structure}
+    def _current_structure(self) -> dict:
+        return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
 
     def _check_structure(self):
         """Raise where training is to go on in a network that the parameters no longer describe."""
@@ -347,7 +358,7 @@ class SSLTransformer(
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
-        with torch.inference_mode():
+        with inference(self.module_):
             for part, views, _ in self._batches(samples, self.net_.device):
                 z = in_halves(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
@@ -364,7 +375,7 @@ class SSLTransformer(
 
     @property
     def _n_features_out(self) -> int:
-        with torch.inference_mode():
+        with inference(self.module_):
             shape = (1, *self.layout_.network_shape)
             x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)
             return self._represent(x).shape[1]
@@ -406,6 +417,9 @@ class SSLTransformer(
     def _prepare(self, module: nn.Module, samples: Samples) -> None:
         """Fit the first weights to the data."""
 
+    def _check_goes_on(self, samples: Samples) -> None:
+        """Warn where training goes on with data that do not suit the network that there is."""
+
     def _begin_fit(self, net: SSLNet, samples: Samples) -> None:
         """Get ready to train on these samples, from new weights or from those that there are."""
 
@@ -434,7 +448,9 @@ class SSLTransformer(
         X = check_rows(self, X)
         if reset:
             series = isinstance(self.encoder, str) and self.encoder == "conv1d"
-            return X, *Layout.infer(X, self.input_shape, series)
+            layout, has_views = Layout.infer(X, self.input_shape, series)
+            warn_of_channels(layout, X, has_views)
+            return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)
         check_like_fitted(self, X, self.layout_)
         return X, self.layout_, has_views
@@ -465,7 +481,7 @@ class SSLTransformer(
 
     def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
         """How much the latents of some rows differ, for the history."""
-        with torch.inference_mode():
+        with inference(module):
             z = self._check_latents(self._latent(module, x)).cpu().double()
         return {
             "effective_rank": effective_rank(z.numpy()),
@@ -517,11 +533,14 @@ class SSLTransformer(
             **optimizer_parameters(self.optimizer, self.weight_decay, self._lr_multiples),
         )
         net.initialize()
-        n_weights = sum(p.numel() for p in net.module_.parameters())
-        net.bf16 = resolve_precision(self.precision, device, n_weights)
+        net.bf16 = self._runs_in_bf16(net.module_, device)
         if self.representation == "hidden":
             hidden_features(net.module_.encoder)
         return net
+
+    def _runs_in_bf16(self, module: nn.Module, device: torch.device) -> bool:
+        n_weights = sum(p.numel() for p in module.parameters())
+        return resolve_precision(self.precision, device, n_weights)
 
     def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
         """From a batch as read to views, on the device."""
@@ -568,7 +587,7 @@ class SSLTransformer(
     def _describe_fit(self, net, samples, some_views, seed: int, partial: bool) -> dict:
         """What a fit is known by, for its checkpoint."""
         changing = ("callbacks", "device", "random_state", "verbose", "warm_start")
-        parameters = plain(self.get_params(deep=False))
+        parameters = described(self.get_params(deep=False))
         return {
             "estimator": type(self).__name__,
             **{name: value for name, value in parameters.items() if name not in changing},

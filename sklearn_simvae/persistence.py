@@ -17,6 +17,7 @@ from sklearn_simvae._files import (
     module_differences,
     module_tensors,
     need,
+    one_or_many,
     optimizer_parts,
     pack,
     plain,
@@ -279,7 +280,7 @@ def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _structure(estimator) -> dict[str, Any]:
     names = [name for name in estimator._structure if name not in _OF_TRAINING]
-    return {name: plain(getattr(estimator, name)) for name in names}
+    return {name: plain(one_or_many(name, getattr(estimator, name))) for name in names}
 
 
 def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, Any]) -> None:
@@ -291,7 +292,8 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
                 f"{where} holds the weights of a {metadata['class']}, and this is a {name}. Load "
                 f"it into a {metadata['class']}."
             )
-        own, theirs = _structure(estimator), metadata["structure"]
+        own = _structure(estimator)
+        theirs = {name: one_or_many(name, value) for name, value in metadata["structure"].items()}
         different = [
             f"{parameter}={theirs.get(parameter)!r} there and {own[parameter]!r} here"
             for parameter in own

@@ -1,15 +1,18 @@
 """What is refused, before anything is trained, and what the message says to do about it."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from conftest import Spy, n_outputs, one_kind, with_variants
+from conftest import Spy, n_outputs, one_kind, tiny, with_variants
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MaxAbsScaler
 from torch import nn
 
+from sklearn_simvae import CLIP
 from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
 
 X = np.random.default_rng(0).random((40, 6))
@@ -271,3 +274,76 @@ def test_unknown_keyword(make):
         make(n_epochs=3)
     with pytest.raises(ValueError, match="n_epochs"):
         make().set_params(n_epochs=3)
+
+
+@one_kind
+def test_too_few_samples_to_be_compared(make):
+    estimator = make().fit(X)
+    if hasattr(estimator, "score"):
+        if estimator._min_scored == 1:
+            assert np.isfinite(estimator.score(X[:1]))
+        else:
+            message = refused(estimator, X[:1], "at least 2; got 1", method="score")
+            assert f"{type(estimator).__name__} compares samples" in message
+            refused(estimator, X[:4], "at least 2; got 1", method="score", groups=np.zeros(4))
+
+
+def test_too_few_pairs_to_be_compared():
+    estimator = CLIP(3, hidden_layer_sizes=(16,), max_epochs=1, random_state=0)
+    data = {"a": X, "b": X}
+    estimator.fit(data)
+    one_pair = {"a": X[:3], "b": np.where(np.arange(3)[:, None] < 1, X[:3], np.nan)}
+    refused(estimator, one_pair, "compares pairs.*got 1", method="score")
+    assert np.isfinite(estimator.score(data))
+
+
+MISSING = {
+    "datetime": np.array(["2020-01-01"] * 20 + ["NaT"] * 20, dtype="datetime64[D]"),
+    "None": np.array(["a"] * 20 + [None] * 20, dtype=object),
+    "NaN among names": np.array(["a"] * 20 + [np.nan] * 20, dtype=object),
+}
+
+
+@pytest.mark.parametrize("groups", MISSING.values(), ids=MISSING)
+def test_groups_that_are_missing(make_one_of_each_kind, groups):
+    refused(make_one_of_each_kind(), X, "missing values, in 20 rows", groups=groups)
+
+
+@one_kind
+def test_an_axis_of_one_channel_is_not_taken_for_views_in_silence(make):
+    estimator = make(input_shape=(8, 8))
+    with pytest.warns(UserWarning, match=r"one view each.*input_shape=\(1, 8, 8\)"):
+        if estimator._min_views == 1:
+            estimator.fit(IMAGES)
+        else:
+            message = refused(estimator, IMAGES, "give more along its second axis")
+            assert "got 20 sample(s) with 1" in message
+
+
+@one_kind
+def test_colours_that_the_automatic_augmentation_would_clip(make):
+    colours = np.random.default_rng(0).uniform(0, 255, (40, 3, 8, 8))
+    refused(make(), colours, "values from .* to 25.*RandomResizedCrop")
+    assert make(augmentation=RandomResizedCrop()).fit(colours).n_iter_ == 2
+    assert make().fit(colours / 255).n_iter_ == 2
+
+
+@pytest.mark.parametrize("name", ["VAE", "SimVAE", "CRVAE"])
+def test_values_beyond_those_that_means_can_reach(name, tmp_path):
+    inside = np.random.default_rng(0).uniform(size=(2000, 6)).astype(np.float32)
+    estimator = tiny(name).partial_fit(inside)
+    with pytest.warns(UserWarning, match="first fitted on values in .0, 1.*likelihood='gaussian'"):
+        estimator.partial_fit(10 * inside)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny(name, likelihood="gaussian").partial_fit(inside).partial_fit(10 * inside)
+    # Of what is on disk some rows are looked at first, and all when they are read.
+    on_disk = np.memmap(tmp_path / "rows", np.float32, "w+", shape=inside.shape)
+    on_disk[:] = inside
+    on_disk[np.setdiff1d(np.arange(2000), np.linspace(0, 1999, 512).astype(int))[:50]] = 9
+    for likelihood in ("auto", "bernoulli"):
+        estimator = tiny(name, likelihood=likelihood)
+        with pytest.raises(ValueError, match=r"to 9, where those.*likelihood='gaussian'"):
+            estimator.fit(on_disk)
+        assert not hasattr(estimator, "net_")
+    assert tiny(name, likelihood="gaussian").fit(on_disk).n_iter_ == 2

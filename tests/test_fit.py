@@ -282,7 +282,8 @@ def test_validation_part_shares_no_group_with_the_training_part(make):
 
 def test_validation_part_is_of_the_size_asked_for(make, digits):
     X, _ = digits
-    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, 1)):
+    # Of a single sample, some objectives say nothing.
+    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, make()._min_scored)):
         spy = Spy()
         params = {"early_stopping": True, "max_epochs": 1, "validation_fraction": fraction}
         estimator = make(callbacks=spy, **params).fit(X)
@@ -524,7 +525,8 @@ CALLBACKS = {
 @pytest.mark.parametrize("callback", CALLBACKS.values(), ids=CALLBACKS)
 def test_callbacks_of_skorch_work(make_one_of_each_kind, digits, callback, tmp_path):
     X, make = digits[0], make_one_of_each_kind
-    estimator = make(callbacks=callback(tmp_path), early_stopping=True).fit(X)
+    settings = {"early_stopping": True, "lr_schedule": "constant"}
+    estimator = make(callbacks=callback(tmp_path), **settings).fit(X)
     assert estimator.n_iter_ == 2
     restored = pickle.loads(pickle.dumps(estimator))
     assert_array_equal(restored.transform(X), estimator.transform(X))
@@ -725,12 +727,115 @@ def test_training_does_not_go_on_in_another_network(make, digits, go_on, params)
     assert estimator.set_params(warm_start=False).fit(X).transform(X).shape[0] == len(X)
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_fit_learns_whatever_the_caller_does_with_gradients(make, digits, mode):
+@pytest.mark.parametrize("hidden_layer_sizes", [16, [16], np.array([16])])
+def test_equal_parameters_of_another_type_describe_the_same_network(
+    make, digits, hidden_layer_sizes, tmp_path
+):
     X = few(digits)
+    estimator = make(warm_start=True).fit(X)
+    same = {"n_components": np.int64(3), "hidden_layer_sizes": hidden_layer_sizes}
+    estimator.set_params(**same, weight_decay=0).partial_fit(X).fit(X)
+    estimator.save_weights(tmp_path / "weights")
+    loaded = make().load_weights(tmp_path / "weights")
+    assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+
+def test_encoders_that_differ_inside_are_told_apart(digits):
+    X = few(digits)
+
+    def of_width(width):
+        def encoder(input_shape, n_outputs):
+            hidden = nn.Linear(input_shape[0], width)
+            return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
+
+        return encoder
+
+    estimator = tiny("SimCLR", encoder=of_width(8)).fit(X)
+    estimator.set_params(encoder=of_width(8)).partial_fit(X)
+    with pytest.raises(ValueError, match="encoder changed"):
+        estimator.set_params(encoder=of_width(9)).partial_fit(X)
+
+
+def bf16_on_the_cpu():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, bf16_on_the_cpu])
+def test_a_callers_modes_change_nothing(make, digits, mode):
+    X = few(digits)
+    expected = make().fit(X)
     with mode():
-        inside = make().fit(X).transform(X)
-    np.testing.assert_array_equal(inside, make().fit(X).transform(X))
+        inside = make().fit(X)
+        assert_array_equal(inside.transform(X), expected.transform(X))
+        if hasattr(inside, "score"):
+            assert inside.score(X) == expected.score(X)
+
+
+def test_a_callers_default_device_changes_nothing(make, digits):
+    X = few(digits)
+    expected = make().fit(X)
+    # Nothing can be computed there.
+    with torch.device("meta"):
+        inside = make().fit(X)
+        assert_array_equal(inside.transform(X), expected.transform(X))
+        if hasattr(inside, "score"):
+            assert inside.score(X) == expected.score(X)
+        if hasattr(inside, "sample"):
+            assert_array_equal(inside.sample(3, random_state=0), expected.sample(3, random_state=0))
+
+
+@one_kind
+def test_an_encoder_that_is_being_trained_represents_as_ever(make, digits):
+    X = few(digits)
+
+    def with_norm(input_shape, n_outputs):
+        return nn.Sequential(
+            nn.Linear(64, 16), nn.BatchNorm1d(16), nn.Dropout(), nn.Linear(16, n_outputs)
+        )
+
+    estimator = make(encoder=with_norm).fit(X)
+    Z = estimator.transform(X)
+    score = estimator.score(X) if hasattr(estimator, "score") else None
+    encoder = estimator.encoder_.train()
+    for _ in range(2):
+        assert_array_equal(estimator.transform(X), Z)
+        assert score is None or estimator.score(X) == score
+    assert estimator.get_feature_names_out().shape == (3,)
+    assert all(part.training for part in encoder.modules())
+
+
+def test_precision_may_change_before_training_goes_on(make, digits):
+    X = few(digits)
+    estimator = make(warm_start=True, precision="float32").fit(X)
+    assert estimator.set_params(precision="bf16").fit(X).net_.bf16
+    assert not estimator.set_params(precision="float32").partial_fit(X).net_.bf16
+
+
+@pytest.mark.gpu
+def test_training_goes_on_on_another_device(make, digits):
+    X = few(digits)
+    estimator = make(warm_start=True, device="cpu").fit(X)
+    Z = estimator.transform(X)
+    estimator.net_.move_to(torch.device("cuda"))
+    assert np.abs(estimator.transform(X) - Z).max() < 1e-3
+    assert estimator.set_params(device="cpu").fit(X).net_.device == "cpu"
+    assert estimator.set_params(device="cuda").partial_fit(X).net_.device.startswith("cuda")
+    assert all(p.is_cuda for p in estimator.module_.parameters())
+
+
+def test_a_device_that_is_not_there_is_refused_before_training_goes_on(make, digits):
+    estimator = make(warm_start=True).fit(few(digits))
+    with pytest.raises(ValueError, match="device='meta' is not available"):
+        estimator.set_params(device="meta").fit(few(digits))
+
+
+def test_schedulers_of_skorch_are_refused_beside_a_schedule(make, digits):
+    schedule = LRScheduler("StepLR", step_size=1)
+    for callbacks in (schedule, [("rate", LRScheduler)]):
+        estimator = make(callbacks=callbacks)
+        with pytest.raises(ValueError, match=r"'one_cycle' sets.*lr_schedule='constant'"):
+            estimator.fit(few(digits))
+        assert not hasattr(estimator, "net_")
 
 
 # ---------------------------------------------------------------- hardware

@@ -22,6 +22,7 @@ from sklearn_simvae.training import (
     SSLNet,
     auto_chunk_size,
     encode_in_chunks,
+    inference,
     isolated_random_state,
 )
 from sklearn_simvae.training.distributed import n_processes
@@ -96,6 +97,8 @@ class DiscriminativeTransformer(SSLTransformer):
     }
     _structure = (*SSLTransformer._structure, "projection_sizes")
     _min_views = 2
+    # A single one is told from none, and has no covariance.
+    _min_scored = 2
 
     def __init__(self, n_components=10, *, projection_sizes=(64, 64), chunk_size="auto", **shared):
         super().__init__(n_components, **shared)
@@ -173,7 +176,7 @@ class DiscriminativeTransformer(SSLTransformer):
 
     def _warn_if_collapsed(self, samples):
         x = samples.some_views(PROBE_ROWS, self.net_.device)
-        with torch.inference_mode():
+        with inference(self.module_):
             z = self._latent(self.module_, x).cpu().double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
         rank = effective_rank(z.numpy())
@@ -208,10 +211,19 @@ class DiscriminativeTransformer(SSLTransformer):
             Averaged over the views where X has a views axis.
         """
         samples = self._read(X)
-        with torch.inference_mode():
+        with inference(self.module_):
             batches = self._batches(samples, self.net_.device)
             parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
         return check_finite(self, torch.cat(parts).cpu().numpy())
+
+    def _check_scored(self, samples: Samples) -> None:
+        """Raise where there is too little to compare."""
+        if len(samples) < self._min_scored:
+            raise ValueError(
+                f"The objective of {type(self).__name__} compares samples, and needs at least "
+                f"{self._min_scored}; got {len(samples)}. Give more, in cross-validation by larger "
+                "folds."
+            )
 
     def score(self, X, y=None, groups=None) -> float:
         """Mean objective of a sample, the negative loss; higher is better.
@@ -237,11 +249,12 @@ class DiscriminativeTransformer(SSLTransformer):
         samples = self._read(X, groups)
         samples.n_views = self.n_views
         check_views(self, samples, self._min_views)
+        self._check_scored(samples)
         make_views = self._view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
         total = 0.0
-        with torch.inference_mode(), isolated_random_state(0, device):
+        with inference(self.module_), isolated_random_state(0, device):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
                 terms = self._objective(self.module_, batch, generator)

@@ -61,6 +61,8 @@ class DeepCluster(DiscriminativeTransformer):
         "n_clusters": [COUNT],
         "temperature": [POSITIVE],
     }
+    # Compared with clusters, which others have made.
+    _min_scored = 1
 
     def __init__(
         self,

@@ -56,6 +56,8 @@ class SimSiam(DiscriminativeTransformer):
         "prediction_sizes",
         "prediction_lr_multiple",
     )
+    # Samples are not compared with each other.
+    _min_scored = 1
 
     def __init__(
         self,

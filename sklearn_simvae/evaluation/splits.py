@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_simvae._validation import seed_of
+from sklearn_simvae._validation import missing, seed_of
 
 # train, validation and test rows, by number.
 Split = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -136,11 +136,7 @@ def check_labels(labels, name: str) -> np.ndarray:
         )
     if kind == "S":
         return np.char.decode(labels)
-    if kind == "O":
-        # NaN differs from itself; pandas' NA does not say.
-        n_missing = sum(v is None or type(v).__name__ == "NAType" or v != v for v in labels)
-    else:
-        n_missing = int(np.sum(~np.isfinite(labels))) if kind == "f" else 0
+    n_missing = np.sum(~np.isfinite(labels)) if kind == "f" else missing(labels).sum()
     if n_missing:
         raise ValueError(
             f"{name} has {n_missing} missing or infinite values. Leave those rows out."

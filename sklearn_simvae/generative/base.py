@@ -17,13 +17,24 @@ from sklearn_simvae._validation import check_count, check_finite, in_unit_interv
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
+from sklearn_simvae.training import inference, own_modes
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views import Layout, Samples, Source, make_views
 from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
+
+
+def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
+    """Warn of values that means which pass a sigmoid cannot reach."""
+    warnings.warn(
+        f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
+        f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
+        "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
+        UserWarning,
+    )
 
 
 def has_density(estimator) -> bool:
@@ -130,6 +141,12 @@ class GenerativeTransformer(SSLTransformer):
     def _prepare(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
+        if module.squash and not samples.layout.pixels and isinstance(samples.X, Source):
+            samples.X = samples.X.held_to_unit_interval()
+
+    def _check_goes_on(self, samples):
+        if self.module_.squash and not self._unit_interval(samples):
+            warn_of_bounds(self, some_rows(samples.X))
 
     def _warn_if_collapsed(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
@@ -201,7 +218,7 @@ class GenerativeTransformer(SSLTransformer):
         samples = self._read(X)
         shape = (len(samples), samples.n_given_views, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        with torch.inference_mode():
+        with inference(self.module_):
             for part, views, _ in self._batches(samples, self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
@@ -245,10 +262,12 @@ class GenerativeTransformer(SSLTransformer):
     def _decode_by(self, module: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
         """Latents to the rows of one kind of data, a batch at a time."""
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
-        with torch.inference_mode():
+        with inference(module):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
                 x = in_halves(module.mean, z[part].to(self.net_.device))
+                # Nothing but a sigmoid keeps means where pixels are.
+                x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
         return check_finite(self, X, "Z")
 
@@ -281,7 +300,8 @@ class GenerativeTransformer(SSLTransformer):
             check_count(n_views, "n_views")
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
-        z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
+        with own_modes():
+            z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
         X = self._decode(z.flatten(0, 1))
         return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
 
@@ -348,7 +368,7 @@ class GenerativeTransformer(SSLTransformer):
             return by_chunk(score, X, ())
         samples = self._read(X, groups)
         scores = np.empty(len(samples.X), dtype=np.float32)
-        with torch.inference_mode():
+        with inference(self.module_):
             if samples.groups is None:
 
                 def bound_of(views):

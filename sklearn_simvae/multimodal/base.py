@@ -6,7 +6,6 @@ other estimators.
 """
 
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -35,6 +34,7 @@ from sklearn_simvae.multimodal.modalities import (
     fit_modalities,
     read_modalities,
 )
+from sklearn_simvae.training import inference
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import (
     Layout,
@@ -123,11 +123,6 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         return self._set_params("preprocessing", **params)
 
     # ---------------------------------------------------------------- fit
-
-    def _current_structure(self):
-        # Selectors and functions are told by their addresses, which copies do not share.
-        structure = super()._current_structure()
-        return {name: re.sub(r" at 0x\w+", "", value) for name, value in structure.items()}
 
     def _fit(self, X, groups, partial=False):
         self._check_no_groups(groups)
@@ -260,7 +255,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             return by_chunk(transform, X, (self._n_features_out,))
         samples = self._samples_of(X, modality)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
-        with torch.inference_mode():
+        with inference(self.module_):
             for part, views, _ in self._batches(samples, self.net_.device):
                 z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
                 Z[part] = z.cpu().numpy()
@@ -373,6 +368,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "preprocessor": _type_name(m.preprocessor),
                 "layout": m.layout.to_dict(),
                 "start": m.start,
+                "feature_names": m.feature_names,
             }
             for m in layout.modalities
         ]
@@ -401,6 +397,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 preprocessors.get(m["name"]),
                 Layout.from_dict(m["layout"]),
                 m["start"],
+                # Of files that were written before there were any.
+                tuple(m["feature_names"]) if m.get("feature_names") else None,
             )
             for m in fields["modalities"]
         )

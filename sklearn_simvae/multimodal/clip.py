@@ -25,6 +25,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
+from sklearn_simvae.training import inference
 from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
 
@@ -196,6 +197,15 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             )
         return blocks, layout, has_views
 
+    def _check_scored(self, samples):
+        n_pairs = int((samples.X.present()[samples.indices].sum(1) > 1).sum())
+        if n_pairs < self._min_scored:
+            raise ValueError(
+                f"The objective of CLIP compares pairs, and needs at least {self._min_scored} rows "
+                f"with two of the modalities {samples.layout.names}; got {n_pairs}. Give more, in "
+                "cross-validation by larger folds."
+            )
+
     def _begin_fit(self, net, samples):
         """No chunks: all modalities of a batch are encoded at once."""
 
@@ -246,7 +256,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             mask, z = self.module_(rows)
             return mean_over_views(z, mask)
 
-        with torch.inference_mode():
+        with inference(self.module_):
             batches = self._batches(samples, self.net_.device)
             parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
         return check_finite(self, torch.cat(parts).cpu().numpy())

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
-from sklearn.utils.validation import _num_samples, check_array
+from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
 from sklearn_simvae.views import Layout, Source, as_source
 from sklearn_simvae.views.sources import some_rows
@@ -40,6 +40,8 @@ class Modality:
         How what the preprocessor gives is read.
     start : int
         Its first place in a row as the networks read it.
+    feature_names : tuple of str or None
+        Names of the columns of a dict's entry, where they are strings.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Modality:
     preprocessor: Any = None
     layout: Layout | None = None
     start: int = 0
+    feature_names: tuple[str, ...] | None = None
 
     @property
     def stop(self) -> int:
@@ -207,7 +210,9 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
             )
         name, encoder, columns = item if len(item) == 3 else (*item, None)
         if is_dict:
-            declared.append(Modality(name, encoder, None))
+            names = _get_feature_names(X.get(name))
+            names = None if names is None else tuple(names.tolist())
+            declared.append(Modality(name, encoder, None, feature_names=names))
             continue
         if columns is None:
             raise ValueError(
@@ -389,6 +394,7 @@ def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
     for modality in layout.modalities:
         values, position = None, np.full(n, -1)
         if only in (None, modality.name):
+            _check_names(modality, X)
             values, position = _present_part(modality, X, n)
         if not len(position[position >= 0]):
             blocks.append(Block(np.empty((0, modality.layout.n_features), np.float32), position))
@@ -403,6 +409,20 @@ def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
             )
         blocks.append(Block(values, position))
     return _with_something(Blocks(blocks, layout.modalities), only)
+
+
+def _check_names(modality: Modality, X) -> None:
+    """Raise where the columns of a dict's entry are others than in fit, or in another order."""
+    # A preprocessor does so itself, or knows them by name.
+    if modality.feature_names is None or modality.preprocessor is not None:
+        return
+    names = _get_feature_names(X.get(modality.name))
+    if names is not None and tuple(names.tolist()) != modality.feature_names:
+        raise ValueError(
+            f"The feature names of the modality {modality.name!r} should match those that were "
+            f"passed during fit, in their order: {list(modality.feature_names)}; got "
+            f"{names.tolist()}."
+        )
 
 
 def _n_rows(X, modalities) -> int:

@@ -11,7 +11,7 @@ from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import check_count, check_finite, seed_of
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.generative.base import has_density
+from sklearn_simvae.generative.base import has_density, warn_of_bounds
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
@@ -20,8 +20,9 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
+from sklearn_simvae.training import inference, own_modes
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Samples
+from sklearn_simvae.views import Samples, Source
 from sklearn_simvae.views.sources import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
@@ -266,6 +267,17 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
             if len(present):
                 module.parts[j].prepare(present, *own)
+            block = samples.X.blocks[j]
+            bounded = module.parts[j].squash and not modality.layout.pixels
+            if bounded and isinstance(block.values, Source):
+                block.values = block.values.held_to_unit_interval()
+
+    def _check_goes_on(self, samples):
+        inside = self._unit_interval(samples)
+        for j, name in enumerate(samples.layout.names):
+            if self.module_.parts[j].squash and not inside[j]:
+                values = some_rows(samples.X.blocks[j].values)
+                warn_of_bounds(self, values, f"The modality {name!r}")
 
     def _objective(self, module, batch, generator):
         return super()._objective(module, batch._replace(mask=module.mask(batch.views)), generator)
@@ -300,7 +312,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
     def _posterior(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         shape = (len(samples), len(self.layout_.modalities), self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        with torch.inference_mode():
+        with inference(self.module_):
             for part, views, _ in self._batches(samples, self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
@@ -427,7 +439,8 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         shape = (n_samples, len(self.layout_.modalities), self.n_components_)
-        z = self._sample_prior(shape, generator)
+        with own_modes():
+            z = self._sample_prior(shape, generator)
         names = enumerate(self.layout_.names)
         return self._as_table({name: self._decode_one(name, z[:, j]) for j, name in names})
 

@@ -124,7 +124,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform ``(N, n_inputs, ...)`` to ``(N, n_outputs, ...)``."""
-        if x.ndim == 4 and x.shape[-1] <= 2 and torch.is_autocast_enabled("cpu"):
+        if torch.is_autocast_enabled("cpu") and x.ndim == 4 and x.shape[-1] <= 2:
             # Of maps so narrow, strided bf16 convolutions of oneDNN (AMX) give what was in memory.
             with torch.autocast("cpu", enabled=False):
                 return self._sum(x.float())

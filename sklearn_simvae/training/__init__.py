@@ -6,6 +6,7 @@ from sklearn_simvae.training.checkpoint import Checkpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import resolve_device, resolve_precision
+from sklearn_simvae.training.modes import inference, own_modes
 from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
 from sklearn_simvae.training.random_state import isolated_random_state
@@ -25,9 +26,11 @@ __all__ = [
     "auto_batch_size",
     "auto_chunk_size",
     "encode_in_chunks",
+    "inference",
     "isolated_random_state",
     "lr_factor",
     "optimizer_parameters",
+    "own_modes",
     "resolve_device",
     "resolve_precision",
 ]

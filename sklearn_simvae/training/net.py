@@ -160,6 +160,28 @@ class SSLNet(NeuralNet):
         lay_out(self.module_, device)
         return self
 
+    def move_to(self, device: torch.device) -> "SSLNet":
+        """Go on on another device, with what the optimiser remembers.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where; where it is already, nothing is done.
+
+        Returns
+        -------
+        net : SSLNet
+            Itself.
+        """
+        if str(device) != self.device:
+            self.device = str(device)
+            self.module_.to(device)
+            self.criterion_.to(device)
+            # Loading moves the moments to where the weights are.
+            self.optimizer_.load_state_dict(self.optimizer_.state_dict())
+            lay_out(self.module_, device)
+        return self
+
     def train_epochs(self, train, valid, epochs: int, begin=None) -> "SSLNet":
         """Train for some epochs.
 

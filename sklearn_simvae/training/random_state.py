@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from sklearn_simvae.training.modes import own_modes
+
 _RANDOM_STATE_LOCK = threading.RLock()
 
 
@@ -28,7 +30,8 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global random states of torch and numpy inside, and put them back after.
 
     Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
-    they too are fixed by `seed`. So is the type of new tensors, float32. Threads take turns.
+    they too are fixed by `seed`. So are the type of new tensors, float32, and the other modes of
+    :func:`own_modes`. Threads take turns.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     True
     """
     on_cuda = device.type == "cuda"
-    with _RANDOM_STATE_LOCK, torch.random.fork_rng([device] if on_cuda else []):
+    with _RANDOM_STATE_LOCK, own_modes(), torch.random.fork_rng([device] if on_cuda else []):
         numpy_state = np.random.get_state()  # noqa: NPY002
         # torch.manual_seed would also reseed devices that are not ours.
         torch.default_generator.manual_seed(seed)

@@ -25,6 +25,8 @@ class Source:
         That of the array.
     dtype : numpy.dtype
         That of its values, which are given in the machine's byte order.
+    unit_interval : bool, default=False
+        Whether rows must lie in [0, 1].
 
     Examples
     --------
@@ -36,11 +38,16 @@ class Source:
     """
 
     def __init__(
-        self, read: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], dtype: np.dtype
+        self,
+        read: Callable[[np.ndarray], np.ndarray],
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        unit_interval: bool = False,
     ):
         self.read = read
         self.shape = shape
         self.dtype = dtype.newbyteorder("=")
+        self.unit_interval = unit_interval
 
     @property
     def ndim(self) -> int:
@@ -56,7 +63,8 @@ class Source:
         Raises
         ------
         ValueError
-            If a row has another shape than the others, or holds NaN or what float32 cannot hold.
+            If a row has another shape than the others, or holds NaN, what float32 cannot hold or
+            what it must not.
         """
         unique, places = np.unique(rows, return_inverse=True)
         values = self.take(unique)
@@ -65,6 +73,12 @@ class Source:
             raise ValueError(
                 "Input X contains NaN, infinity or a value too large for float32: the first that "
                 f"was read is in row {bad[0]}. Leave that row out, or impute and scale the data."
+            )
+        if self.unit_interval and values.size and (values.min() < 0 or values.max() > 1):
+            raise ValueError(
+                f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where "
+                "those that were looked at first lie in [0, 1]. Scale it as a whole, or pass "
+                "likelihood='gaussian'."
             )
         # Batches in order are not copied once more.
         return values if np.array_equal(unique, rows) else values[places.reshape(np.shape(rows))]
@@ -97,6 +111,16 @@ class Source:
                 f"{(len(rows), *self.shape[1:])}."
             )
         return values
+
+    def held_to_unit_interval(self) -> "Source":
+        """The same rows, refused where they are not in [0, 1].
+
+        Returns
+        -------
+        source : Source
+            Another.
+        """
+        return Source(self.read, self.shape, self.dtype, unit_interval=True)
 
     @functools.cached_property
     def sample(self) -> np.ndarray:

@@ -67,3 +67,13 @@ def test_samples_of_a_vae_share_nothing_among_their_views(digits):
     within = np.square(pairs[:, 0] - pairs[:, 1]).mean()
     between = np.square(pairs[:, 0] - np.roll(pairs[:, 0], 1, axis=0)).mean()
     assert within == pytest.approx(between, rel=0.2)
+
+
+@pytest.mark.parametrize("method", [VAE, SimVAE, CRVAE])
+def test_decoded_pixels_stay_pixels_whatever_the_likelihood(method):
+    images = np.random.default_rng(0).choice([0, 255], (60, 8, 8)).astype(np.uint8)
+    params = TINY | {"input_shape": (8, 8), "likelihood": "gaussian", "max_epochs": 20}
+    estimator = method(**params).fit(images)
+    decoded = estimator.inverse_transform(5 * estimator.transform(images))
+    assert decoded.min() == 0 and decoded.max() == 1
+    assert np.isfinite(estimator.transform(decoded)).all()

@@ -732,6 +732,30 @@ def test_copies_go_on_with_selectors_and_preprocessors(make_multimodal, duplicat
     assert_array_equal(other.transform(frame), estimator.partial_fit(frame).transform(frame))
 
 
+@pytest.mark.parametrize("module", ["pandas", "polars"])
+def test_columns_of_an_entry_must_be_those_of_fit(make_multimodal, module, tmp_path):
+    DataFrame = pytest.importorskip(module).DataFrame
+    numbers = DataFrame({name: X[:, i] for i, name in enumerate(NAMES)})
+    data = {"numbers": numbers, "rest": X}
+    estimator = make_multimodal().fit(data)
+    Z = estimator.transform(data)
+    estimator.save_weights(tmp_path / "weights")
+    loaded = make_multimodal().load_weights(tmp_path / "weights")
+    other_order = numbers[NAMES[::-1]]
+    for model in (estimator, loaded, pickle.loads(pickle.dumps(estimator))):
+        assert_array_equal(model.transform(data), Z)
+        # Without names there is nothing to check.
+        assert_array_equal(model.transform({"numbers": X, "rest": X}), Z)
+        with pytest.raises(
+            ValueError, match="feature names of the modality 'numbers' should match"
+        ):
+            model.transform({"numbers": other_order, "rest": X})
+        with pytest.raises(
+            ValueError, match="feature names of the modality 'numbers' should match"
+        ):
+            model.transform(other_order, modality="numbers")
+
+
 def test_a_fit_that_fails_leaves_the_one_before(make_multimodal):
     frame = make_frame("pandas")
     estimator = make_multimodal(**OF_FRAME).fit(frame)

@@ -18,6 +18,7 @@ from skorch.callbacks import Freezer, LRScheduler
 from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimVAE, SwAV
 from sklearn_simvae import _files as files
 from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.views import FeatureCorruption
 
 
 class Killed(BaseException):
@@ -223,6 +224,14 @@ OTHER_FITS = {
     "values": (lambda e, X: e.fit(X[::-1]), r"X \(checksum\)=.* there and .* here"),
     "epochs": (lambda e, X: e.set_params(max_epochs=2).fit(X), "max_epochs=3 there and 2 here"),
     "partial_fit": (lambda e, X: e.partial_fit(X), "partial_fit=False there and True here"),
+    "augmentation": (
+        lambda e, X: e.set_params(augmentation=FeatureCorruption(0.9)).fit(X),
+        "augmentation='auto' there and .*FeatureCorruption.*0.9.* here",
+    ),
+    "function": (
+        lambda e, X: e.set_params(optimizer=torch.optim.RAdam).fit(X),
+        "optimizer='adam' there and 'torch.optim.radam.RAdam' here",
+    ),
 }
 
 
@@ -295,13 +304,18 @@ BAD = {
         lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
         "LRScheduler cannot be resumed",
     ),
+    "schedule of the optimiser": (
+        lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
+        "lr_schedule='constant'",
+    ),
     "freezer": (lambda path: [Freezer("*"), ("c", Checkpoint(path / "f"))], "cannot be resumed"),
 }
 
 
 @pytest.mark.parametrize("callbacks, message", BAD.values(), ids=BAD)
 def test_bad_use_is_refused_before_any_work(digits, tmp_path, callbacks, message):
-    estimator = tiny("SimVAE", callbacks=callbacks(tmp_path))
+    schedule = "one_cycle" if "lr_schedule" in message else "constant"
+    estimator = tiny("SimVAE", callbacks=callbacks(tmp_path), lr_schedule=schedule)
     with pytest.raises(ValueError, match=message):
         estimator.fit(rows(digits))
     assert not hasattr(estimator, "net_") and not list(tmp_path.iterdir())
