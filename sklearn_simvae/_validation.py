@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
 from sklearn_simvae.views import Groups, Layout, Samples
-from sklearn_simvae.views.sources import Source, as_source, some_rows
+from sklearn_simvae.views.sources import Source, as_source, held_between, some_rows
 
 
 def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
@@ -39,8 +39,10 @@ def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
     return X if isinstance(X, Source) else values
 
 
-def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -> None:
-    """Raise where images or series come in another kind of numbers than those of `fit`."""
+def check_like_fitted(
+    estimator: BaseEstimator, X: np.ndarray | Source, layout: Layout
+) -> np.ndarray | Source:
+    """X, if images or series come in the kind of numbers of those of `fit`."""
     name = type(estimator).__name__
     if layout.pixels and X.dtype != np.uint8 and not in_unit_interval(X):
         raise ValueError(
@@ -52,6 +54,7 @@ def check_like_fitted(estimator: BaseEstimator, X: np.ndarray, layout: Layout) -
             f"{name} was fitted on images that were not uint8, which it took as they came; got "
             "uint8. Convert to what was fitted."
         )
+    return held_between(X, 0, 1) if layout.pixels and X.dtype != np.uint8 else X
 
 
 def check_count(value, name: str, least: int = 1) -> None:
@@ -148,6 +151,17 @@ def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
 def has_batch_norm(module: nn.Module) -> bool:
     """Whether a network takes statistics over the rows of a batch."""
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+
+
+def check_batches(estimator: BaseEstimator, samples: Samples, batch_size: int, least: int) -> None:
+    """Raise where batches hold fewer samples than the objective compares."""
+    smallest = len(samples) // -(-len(samples) // batch_size)
+    if smallest < least:
+        raise ValueError(
+            f"{type(estimator).__name__} compares the samples of a batch; {len(samples)} samples "
+            f"in batches of at most {batch_size} make some of {smallest}, and it needs {least}. "
+            "Raise batch_size."
+        )
 
 
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:

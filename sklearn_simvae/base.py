@@ -18,6 +18,7 @@ from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._validation import (
     check_batch_norm,
+    check_batches,
     check_callbacks,
     check_colours,
     check_finite,
@@ -265,6 +266,7 @@ class SSLTransformer(
             net.make_views = self._view_maker(train)
             net.callbacks = callbacks
             net._initialize_callbacks()
+        check_batches(self, train, net.batch_size, self._min_scored)
         check_batch_norm(net.module_, train, net.batch_size)
         watched = train.some_views(PROBE_ROWS, net.device)
         self._check_same(net, train, watched)
@@ -452,8 +454,7 @@ class SSLTransformer(
             warn_of_channels(layout, X, has_views)
             return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)
-        check_like_fitted(self, X, self.layout_)
-        return X, self.layout_, has_views
+        return check_like_fitted(self, X, self.layout_), self.layout_, has_views
 
     def _read(self, X, groups=None) -> Samples:
         """The samples of an X that is like what was fitted."""

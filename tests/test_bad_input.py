@@ -343,7 +343,29 @@ def test_values_beyond_those_that_means_can_reach(name, tmp_path):
     on_disk[np.setdiff1d(np.arange(2000), np.linspace(0, 1999, 512).astype(int))[:50]] = 9
     for likelihood in ("auto", "bernoulli"):
         estimator = tiny(name, likelihood=likelihood)
-        with pytest.raises(ValueError, match=r"to 9, where those.*likelihood='gaussian'"):
+        with pytest.raises(ValueError, match="to 9, where all must lie between 0 and 1"):
             estimator.fit(on_disk)
         assert not hasattr(estimator, "net_")
+        with pytest.raises(ValueError, match="to 9, where all must lie between 0 and 1"):
+            tiny(name, likelihood="bernoulli").fit(inside).score_samples(on_disk)
     assert tiny(name, likelihood="gaussian").fit(on_disk).n_iter_ == 2
+    on_disk[on_disk == 9] = -0.5
+    with pytest.raises(ValueError, match=r"from -0.5 .*, where all must lie between 0 and inf"):
+        tiny(name, likelihood="multinomial").fit(on_disk)
+
+
+def test_pixels_that_are_read_later_must_be_pixels(make_one_of_each_kind, tmp_path):
+    on_disk = np.memmap(tmp_path / "rows", np.float32, "w+", shape=(1500, 1, 8, 8))
+    on_disk[:] = 0.5
+    on_disk[1] = 255
+    estimator = make_one_of_each_kind().fit(IMAGES)
+    if "modalities" not in estimator.get_params():
+        with pytest.raises(ValueError, match="to 255, where all must lie between 0 and 1"):
+            estimator.transform(on_disk)
+
+
+@one_kind
+def test_batches_too_small_to_be_compared(make):
+    estimator = make(batch_size=1)
+    if estimator._min_scored > 1:
+        refused(estimator, X, "make some of 1, and it needs 2. Raise batch_size")

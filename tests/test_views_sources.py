@@ -248,3 +248,33 @@ def test_images_stay_uint8_in_memory(make_one_of_each_kind, tmp_path):
     tracemalloc.stop()
     assert peak < images.nbytes / 2
     assert max(x.numel() for x in augmentation.batches) < images.size / 2
+
+
+class Items(torch.utils.data.Dataset):
+    """Rows of a tensor, one at a time."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        return self.rows[i]
+
+
+@pytest.mark.parametrize("make", ["SimVAE"], indirect=True)
+def test_items_of_a_dataset_may_be_any_tensors(make):
+    rows = torch.arange(60.0).reshape(20, 3)
+    expected = make().fit(rows.numpy()).transform(rows.numpy())
+    for items in (rows.bfloat16(), rows.clone().requires_grad_(), rows.double()):
+        assert_array_equal(make().fit(Items(items)).transform(rows.numpy()), expected)
+
+
+def test_columns_of_bool_that_hold_a_null_are_told(make_one_of_each_kind):
+    pa = pytest.importorskip("pyarrow")
+    values = [True, False] * 600
+    table = pa.table({"a": pa.array([True, None, *values[2:]]), "b": pa.array(values)})
+    if "modalities" not in make_one_of_each_kind().get_params():
+        with pytest.raises(ValueError, match="row 1"):
+            make_one_of_each_kind().fit(table)

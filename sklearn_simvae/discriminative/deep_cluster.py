@@ -94,9 +94,10 @@ class DeepCluster(DiscriminativeTransformer):
         # Directions in which nothing differs would be blown up to noise.
         variance = np.maximum(pca.explained_variance_, 1e-12)
         kept = variance > 1e-6 * variance[0]
-        scale = np.sqrt(variance[kept])[:, None]
+        # Left out as zeros, so that buffers have one shape in all epochs.
+        factors = kept / np.sqrt(variance)
         module.mean = latents.new_tensor(pca.mean_)
-        module.whitening = latents.new_tensor((pca.components_[kept] / scale).T)
+        module.whitening = latents.new_tensor((pca.components_ * factors[:, None]).T)
         features = _directions(latents, module).cpu().numpy()
 
         n_clusters = max(1, min(self.n_clusters, len(samples) // 2))

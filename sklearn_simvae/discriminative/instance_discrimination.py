@@ -140,4 +140,7 @@ class InstanceDiscrimination(DiscriminativeTransformer):
                     None if mask is None else mask[:, [view]],
                 )
             )
-        return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
+        # Each view counts once, however few samples have so many.
+        share = z.new_ones(z.shape[1]) if mask is None else mask.to(z.dtype).sum(0)
+        share = share / share.sum()
+        return {name: share @ torch.stack([part[name] for part in parts]) for name in parts[0]}

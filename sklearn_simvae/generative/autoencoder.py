@@ -17,6 +17,8 @@ _LOG_VARIANCE_BOUND = 20.0
 _FIRST_LOG_VARIANCE, _SMALL, _SMALLEST_MEAN = -4.0, 0.1, 0.02
 # Of the variance of the data, and at the least, where it is learned.
 _FIRST_NOISE, _SMALLEST_NOISE = 0.1, 1e-6
+# Of the latents of some data at first, where the encoder tells them apart by less.
+_SMALLEST_SPREAD = 1e-3
 
 
 class AutoEncoder(nn.Module):
@@ -156,6 +158,8 @@ class AutoEncoder(nn.Module):
         mean = self.encoder(x)[:, :d]
         scale = mean.std(0)
         scale = torch.where(scale > 1e-6 * mean.abs().amax(0), scale, torch.ones_like(scale))
+        # A head of larger weights would throw the latents about at each step below it.
+        scale = scale.clamp(min=_SMALLEST_SPREAD)
         head.bias[:d].sub_(mean.mean(0)).div_(scale)
         head.weight[:d].div_(scale[:, None])
         head.weight[d:].mul_(_SMALL)
@@ -192,8 +196,10 @@ class AutoEncoder(nn.Module):
             Some of the data, in network layout.
         """
         variance = (x - x.mean(0)).square().mean()
-        # Constant data leave nothing.
-        self.log_noise_variance.copy_((_FIRST_NOISE * variance).clamp(min=_SMALLEST_NOISE).log())
+        # Constant data leave nothing but what their mean is rounded by.
+        nothing = variance <= torch.finfo(x.dtype).eps ** 2 * x.square().mean()
+        noise = torch.where(nothing, _SMALLEST_NOISE, _FIRST_NOISE * variance)
+        self.log_noise_variance.copy_(noise.clamp(min=torch.finfo(x.dtype).tiny).log())
 
     @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:
@@ -213,7 +219,8 @@ class AutoEncoder(nn.Module):
         if self.likelihood == "multinomial":
             x = x / x.flatten(1).sum(1).clamp(min=1e-12).view(-1, *[1] * (x.ndim - 1))
         residual = (x - self.mean(z)).square().mean()
-        return float(1 - residual / (x - x.mean(0)).square().mean())
+        total = (x - x.mean(0)).square().mean()
+        return float(1 - residual / total) if total > 0 else math.nan
 
 
 def posterior(output: Tensor) -> tuple[Tensor, Tensor]:

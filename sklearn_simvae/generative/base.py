@@ -19,12 +19,14 @@ from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, repa
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, own_modes
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Layout, Samples, Source, make_views
-from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
+from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views.sources import by_chunk, held_between, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
+# What data may be, by likelihood.
+_BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
 
 
 def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
@@ -141,8 +143,8 @@ class GenerativeTransformer(SSLTransformer):
     def _prepare(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
-        if module.squash and not samples.layout.pixels and isinstance(samples.X, Source):
-            samples.X = samples.X.held_to_unit_interval()
+        if module.squash and not samples.layout.pixels:
+            samples.X = held_between(samples.X, 0, 1)
 
     def _check_goes_on(self, samples):
         if self.module_.squash and not self._unit_interval(samples):
@@ -183,6 +185,8 @@ class GenerativeTransformer(SSLTransformer):
                 f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
                 "likelihood='gaussian'."
             )
+        if likelihood in _BOUNDS and not layout.pixels:
+            X = held_between(X, *_BOUNDS[likelihood])
         return X, layout, has_views
 
     # ---------------------------------------------------------------- latents

@@ -8,8 +8,9 @@ from sklearn_simvae.losses import crvae_elbo
 class CRVAE(VAE):
     r"""VAE in which the posteriors of augmented views are pulled to that of the row itself.
 
-    The first view is the row as it is (or the first of the views given); each other view costs the
-    divergence of its posterior from the first one's, see :func:`~sklearn_simvae.losses.crvae_elbo`.
+    The first view is the row as it is (or the first of the views given; of a group, any row); each
+    other view costs the divergence of its posterior from the first one's, see
+    :func:`~sklearn_simvae.losses.crvae_elbo`.
 
     Parameters
     ----------

@@ -11,7 +11,8 @@ class VAE(GenerativeTransformer):
     r"""Variational autoencoder, or beta-VAE where `beta` is not 1.
 
     Each view has a latent of its own, :math:`z_j \sim N(0, I)`: nothing ties the views of a sample
-    together, so that views merely augment the data. :class:`SimVAE` at one view is this model.
+    together, so that views merely augment the data. :class:`SimVAE` at one view, its variances
+    summing to 1, is this model.
 
     Parameters
     ----------

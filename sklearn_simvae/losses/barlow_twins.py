@@ -5,7 +5,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone, masked_mean
+from sklearn_simvae.losses.reduction import check_batch, loss_alone
 
 
 def barlow_twins_terms(
@@ -28,8 +28,8 @@ def barlow_twins_terms(
     redundancy_weight : float, default=5e-3
         :math:`\lambda`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others; a pair of views is correlated over the
-        samples that have both.
+        False where a sample has fewer views than others; a pair of views is correlated over the n
+        samples that have both, and weighs by :math:`(n - 1)^2`.
 
     Returns
     -------
@@ -62,10 +62,12 @@ def barlow_twins_terms(
         own = (weight * a * b).sum(0)
         invariances.append((1 - own).square().sum())
         redundancies.append(correlation.square().sum() - own.square().sum())
-    # Over fewer than two samples nothing correlates.
-    known = None if mask is None else torch.stack(counts) > 1
-    invariance = masked_mean(torch.stack(invariances), known)
-    redundancy = masked_mean(torch.stack(redundancies), known)
+    # Chance correlates n samples by a square of 1 / (n - 1), and fewer than two not at all.
+    precision = (torch.stack(counts) - 1).clamp(min=0).square()
+    invariance, redundancy = (
+        values.mean() if mask is None else (precision * values).sum() / precision.sum().clamp(min=1)
+        for values in (torch.stack(invariances), torch.stack(redundancies))
+    )
     return {
         "loss": invariance + redundancy_weight * redundancy,
         "invariance": invariance,

@@ -56,8 +56,9 @@ def vicreg_terms(
     covariances = centred.transpose(1, 2) @ centred / max(batch - 1, 1)
     variances = centred.square().sum(1) / max(batch - 1, 1)
     variance = torch.relu(1 - torch.sqrt(variances + 1e-4)).mean()
-    off_diagonal = covariances.square().sum() - variances.square().sum()
-    covariance = 2 * off_diagonal / (d * n_views)
+    # Not as a difference of sums, which of large numbers leaves no digits.
+    off_diagonal = covariances * (1 - torch.eye(d, dtype=z.dtype, device=z.device))
+    covariance = 2 * off_diagonal.square().sum() / (d * n_views)
     loss = (
         invariance_weight * invariance + variance_weight * variance + covariance_weight * covariance
     )

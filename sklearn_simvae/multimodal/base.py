@@ -181,7 +181,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         blocks = read_modalities(X, self.layout_, only)
         for modality, block in zip(self.layout_.modalities, blocks.blocks, strict=True):
             if block.values.shape[0]:
-                check_like_fitted(self, block.values, modality.layout)
+                block.values = check_like_fitted(self, block.values, modality.layout)
         return blocks
 
     def _check_shape(self, X):

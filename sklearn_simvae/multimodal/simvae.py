@@ -22,8 +22,8 @@ from sklearn_simvae.multimodal.base import (
 from sklearn_simvae.multimodal.modalities import Blocks
 from sklearn_simvae.training import inference, own_modes
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Samples, Source
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views import Samples
+from sklearn_simvae.views.sources import held_between, some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
@@ -267,10 +267,9 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
             if len(present):
                 module.parts[j].prepare(present, *own)
-            block = samples.X.blocks[j]
-            bounded = module.parts[j].squash and not modality.layout.pixels
-            if bounded and isinstance(block.values, Source):
-                block.values = block.values.held_to_unit_interval()
+            if module.parts[j].squash and not modality.layout.pixels:
+                block = samples.X.blocks[j]
+                block.values = held_between(block.values, 0, 1)
 
     def _check_goes_on(self, samples):
         inside = self._unit_interval(samples)

@@ -25,8 +25,8 @@ class Source:
         That of the array.
     dtype : numpy.dtype
         That of its values, which are given in the machine's byte order.
-    unit_interval : bool, default=False
-        Whether rows must lie in [0, 1].
+    low, high : float, default=-inf and inf
+        What rows must lie between.
 
     Examples
     --------
@@ -42,12 +42,13 @@ class Source:
         read: Callable[[np.ndarray], np.ndarray],
         shape: tuple[int, ...],
         dtype: np.dtype,
-        unit_interval: bool = False,
+        low: float = -np.inf,
+        high: float = np.inf,
     ):
         self.read = read
         self.shape = shape
         self.dtype = dtype.newbyteorder("=")
-        self.unit_interval = unit_interval
+        self.low, self.high = low, high
 
     @property
     def ndim(self) -> int:
@@ -74,11 +75,12 @@ class Source:
                 "Input X contains NaN, infinity or a value too large for float32: the first that "
                 f"was read is in row {bad[0]}. Leave that row out, or impute and scale the data."
             )
-        if self.unit_interval and values.size and (values.min() < 0 or values.max() > 1):
+        if values.size and (values.min() < self.low or values.max() > self.high):
             raise ValueError(
-                f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where "
-                "those that were looked at first lie in [0, 1]. Scale it as a whole, or pass "
-                "likelihood='gaussian'."
+                f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where all "
+                f"must lie between {self.low:g} and {self.high:g}, as those do that were looked at "
+                "first. Scale X as a whole, leave such rows out, or, if that is what asks for such "
+                "values, use another likelihood, such as 'gaussian'."
             )
         # Batches in order are not copied once more.
         return values if np.array_equal(unique, rows) else values[places.reshape(np.shape(rows))]
@@ -111,16 +113,6 @@ class Source:
                 f"{(len(rows), *self.shape[1:])}."
             )
         return values
-
-    def held_to_unit_interval(self) -> "Source":
-        """The same rows, refused where they are not in [0, 1].
-
-        Returns
-        -------
-        source : Source
-            Another.
-        """
-        return Source(self.read, self.shape, self.dtype, unit_interval=True)
 
     @functools.cached_property
     def sample(self) -> np.ndarray:
@@ -211,6 +203,26 @@ def some_rows(X):
     return X.sample if isinstance(X, Source) else X
 
 
+def held_between(X, low: float, high: float) -> Any:
+    """X, whose rows are refused when they are read if they lie beyond; arrays are looked at before.
+
+    Parameters
+    ----------
+    X : Source or array
+        Rows.
+    low, high : float
+        The bounds.
+
+    Returns
+    -------
+    X : Source or array
+        Another source, or the same array.
+    """
+    if not isinstance(X, Source):
+        return X
+    return Source(X.read, X.shape, X.dtype, max(low, X.low), min(high, X.high))
+
+
 def named(X):
     """What has the feature names of X, for scikit-learn to look up.
 
@@ -281,6 +293,9 @@ def _chunk(function, row_shape, rows):
 
 def _finite(values: np.ndarray) -> np.ndarray:
     """Which rows are finite as float32."""
+    if values.dtype.kind == "O":
+        # Columns of bool with nulls.
+        values = values.astype(np.float32)
     if values.dtype.kind != "f":
         return np.ones(len(values), dtype=bool)
     with np.errstate(over="ignore"):
@@ -323,7 +338,7 @@ def _torch_dataset(dataset: Dataset) -> Source:
         rows = rows.tolist()
         fetch = getattr(dataset, "__getitems__", None)
         rows = fetch(rows) if fetch else [dataset[row] for row in rows]
-        items = [np.asarray(row[0] if isinstance(row, tuple | list) else row) for row in rows]
+        items = [_as_array(row[0] if isinstance(row, tuple | list) else row) for row in rows]
         shapes = {item.shape for item in items}
         if len(shapes) > 1:
             raise ValueError(f"The items of {type(dataset).__name__} differ in shape: {shapes}.")
@@ -333,6 +348,14 @@ def _torch_dataset(dataset: Dataset) -> Source:
         return Source(read, (0, 1), np.dtype(np.float32))
     first = read(np.arange(1))
     return Source(read, (len(dataset), *first.shape[1:]), first.dtype)
+
+
+def _as_array(item) -> np.ndarray:
+    """An item of a Dataset, wherever it is and of whatever type."""
+    if isinstance(item, torch.Tensor):
+        item = item.detach().cpu()
+        item = item.float() if item.dtype == torch.bfloat16 else item
+    return np.asarray(item)
 
 
 # ---------------------------------------------------------------- pyarrow

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
 from skorch.callbacks import Callback
 
@@ -285,3 +286,21 @@ def test_objective_of_the_validation_part_is_the_score(pairs):
         -fitted.history_[0]["valid_loss"], rel=1e-5
     )
     assert len(fitted.module_.labels) == 60
+
+
+def test_best_weights_come_back_however_many_directions_latents_have():
+    X = load_wine().data
+    for seed in (0, 4):
+        estimator = DeepCluster(
+            hidden_layer_sizes=(16,),
+            projection_sizes=(8,),
+            early_stopping=True,
+            max_epochs=12,
+            n_iter_no_change=3,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimator.fit(X)
+        best = min(row["valid_loss"] for row in estimator.history_)
+        assert np.isfinite(best) and np.isfinite(estimator.transform(X)).all()

@@ -303,3 +303,14 @@ def test_objective_of_the_validation_part_is_the_score(pairs):
     order = np.random.default_rng(np.random.RandomState(0).randint(2**31 - 1)).permutation(80)
     valid = pairs[np.sort(order[:20])]
     assert fitted.score(valid) == pytest.approx(-fitted.history_[0]["valid_loss"], rel=1e-5)
+
+
+def test_each_view_counts_once_where_few_samples_have_many():
+    estimator = InstanceDiscrimination(temperature=1.0)
+    z = torch.eye(4)[torch.arange(100) % 4][:, None].repeat(1, 3, 1)
+    mask = torch.ones(100, 3, dtype=torch.bool)
+    mask[1:, 2] = False
+    before = estimator._loss_of_strangers(z, mask)["loss"]
+    z[0, 2] *= -1
+    # One of 201 views, whose loss is at most 2 larger, and one that shares a mean with it.
+    assert abs(estimator._loss_of_strangers(z, mask)["loss"] - before) < 4 / 201

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from conftest import TINY, Views
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -77,3 +78,23 @@ def test_decoded_pixels_stay_pixels_whatever_the_likelihood(method):
     decoded = estimator.inverse_transform(5 * estimator.transform(images))
     assert decoded.min() == 0 and decoded.max() == 1
     assert np.isfinite(estimator.transform(decoded)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_learned_noise_starts_below_what_the_mean_leaves_on_any_scale(scale):
+    X = np.random.default_rng(0).standard_normal((200, 5)) * scale
+    estimator = VAE(**TINY | {"max_epochs": 1, "noise_variance": "learned"}).fit(X)
+    assert 0.01 < estimator.noise_variance_ / X.var() < 1
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-5, 1e-7])
+def test_small_numbers_do_not_throw_the_latents_about(scale):
+    X = np.random.default_rng(0).standard_normal((40, 3)) * scale
+    estimator = SimVAE(**TINY | {"max_epochs": 3}).fit(X)
+    assert max(abs(row["loss"]) for row in estimator.history_) < 1e3
+
+
+def test_constant_data_have_no_variance_to_explain():
+    X = np.full((50, 4), 3.0)
+    estimator = VAE(**TINY).fit(X)
+    assert np.isnan(estimator.module_.explained_variance(torch.from_numpy(X).float()))

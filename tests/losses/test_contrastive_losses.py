@@ -241,3 +241,14 @@ def test_order_of_samples_and_of_views_does_not_matter(loss):
     z = draws(6, 3, 4)
     assert_allclose(loss(z.flip(0)), loss(z))
     assert_allclose(loss(z.flip(1)), loss(z))
+
+
+def test_vicreg_covariance_is_a_sum_of_squares_on_any_scale():
+    z = (1e3 * draws(64, 2, 1)).float().requires_grad_()
+    covariance = vicreg_terms(z)["covariance"]
+    covariance.backward()
+    assert covariance == 0 and not z.grad.any()
+    wide = 1e2 * draws(64, 2, 8).float()
+    assert_allclose(
+        vicreg_terms(wide)["covariance"], vicreg_terms(wide.double())["covariance"], rtol=1e-4
+    )

@@ -26,17 +26,19 @@ batches = pytest.mark.parametrize("batch", [1, 2, 5, 7])
 def barlow_twins_by_hand(z, redundancy_weight=5e-3, mask=None):
     """One pair of views and one pair of dimensions at a time."""
     z = z.numpy()
-    d, invariances, redundancies = z.shape[2], [], []
+    d, invariances, redundancies, weights = z.shape[2], [], [], []
     for j, k in combinations(range(z.shape[1]), 2):
         both = slice(None) if mask is None else (mask[:, j] & mask[:, k]).numpy()
         a, b = ((x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) for x in (z[both, j], z[both, k]))
         c = np.array([[np.mean(a[:, i] * b[:, m]) for m in range(d)] for i in range(d)])
         invariances.append(sum((1 - c[i, i]) ** 2 for i in range(d)))
         redundancies.append(sum(c[i, m] ** 2 for i, m in permutations(range(d), 2)))
+        weights.append(1 if mask is None else (both.sum() - 1) ** 2)
+    invariance, redundancy = (np.average(v, weights=weights) for v in (invariances, redundancies))
     return {
-        "loss": np.mean(invariances) + redundancy_weight * np.mean(redundancies),
-        "invariance": np.mean(invariances),
-        "redundancy": np.mean(redundancies),
+        "loss": invariance + redundancy_weight * redundancy,
+        "invariance": invariance,
+        "redundancy": redundancy,
     }
 
 
@@ -102,6 +104,13 @@ def test_barlow_twins_leaves_out_pairs_of_views_that_fewer_than_two_samples_have
     z, mask = draws(6, 3, 4), torch.ones(6, 3, dtype=torch.bool)
     mask[n_both:, 2] = False
     assert_allclose(barlow_twins(z, mask=mask), barlow_twins(z[:, :2]))
+
+
+def test_barlow_twins_hardly_hears_of_views_that_hardly_any_sample_has():
+    z = draws(100, 1, 32).expand(-1, 3, -1)
+    mask = torch.ones(100, 3, dtype=torch.bool)
+    mask[2:, 2] = False
+    assert_allclose(barlow_twins(z, mask=mask), barlow_twins(z), rtol=0.05)
 
 
 # SimSiam and BYOL.

@@ -604,3 +604,15 @@ def test_defaults_suit_the_kind_of_data():
     assert [type(step) for step in steps] == [aug.Jitter, aug.Scaling, aug.SeriesCrop]
     with pytest.raises(ValueError, match="kind='sound'"):
         aug.default_augmentation("sound", 1)
+
+
+@pytest.mark.parametrize("n_samples, n_views", [(2, 8), (3, 2), (16, 4)])
+def test_corruption_takes_features_of_other_samples_alone(n_samples, n_views):
+    samples = torch.arange(float(n_samples)).repeat_interleave(n_views)[:, None].expand(-1, 50)
+    out = aug.FeatureCorruption(p=1.0).augment_views(samples, n_views, seeded())
+    assert (out != samples).all()
+    # Of all others, and equally often.
+    shares = torch.bincount(out.long().flatten(), minlength=n_samples) / out.numel()
+    assert (shares - 1 / n_samples).abs().max() < 0.1
+    alone = torch.rand(4, 3)
+    assert torch.equal(aug.FeatureCorruption(p=1.0).augment_views(alone, 4, seeded()), alone)

@@ -77,7 +77,8 @@ class RandomResizedCrop(GeometricAugmentation):
     Notes
     -----
     A ratio with which the crop would not fit is replaced by the nearest one with which it does,
-    so the area is always as drawn; only for an elongated image can that ratio leave its range.
+    so the area is always as drawn; that ratio can leave its range for an elongated image, or where
+    the range does not hold 1.
     The crop is not rounded to whole pixels.
 
     The factors of `augment_with_factors` are "x" and "y", the centre of the crop, where -1 and 1

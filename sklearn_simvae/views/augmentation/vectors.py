@@ -14,8 +14,8 @@ class FeatureCorruption(Augmentation):
     """Replace random features by the same feature of another row of the batch.
 
     Each feature of each row is replaced with probability p, independently, and each replacement
-    comes from a row of its own, drawn uniformly among the others. A batch of one row is returned
-    as it is.
+    comes from a row of its own, drawn uniformly among the others; of a batch of views, among those
+    of other samples. A batch of one row or sample is returned as it is.
 
     Parameters
     ----------
@@ -52,14 +52,20 @@ class FeatureCorruption(Augmentation):
         self._check_real("p", high=1.0)
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self._transform_views(x, 1, generator)
+
+    def _transform_views(
+        self, x: Tensor, n_views: int, generator: torch.Generator | None
+    ) -> Tensor:
         n = x.shape[0]
-        if n == 1:
+        if n == n_views:
             self._note(share=torch.zeros_like(x))
             return x.clone()
-        # A step of 1 to n - 1 rows never comes back to the row itself.
-        step = torch.randint(1, n, x.shape, generator=generator, device=x.device)
-        own = torch.arange(n, device=x.device)[:, None]
-        other = x.gather(0, (own + step).remainder_(n))
+        # So many steps from the next sample on never come to the views of the own one.
+        step = torch.randint(n - n_views, x.shape, generator=generator, device=x.device)
+        own = torch.arange(n, device=x.device).div_(n_views, rounding_mode="floor")
+        following = (own + 1)[:, None] * n_views
+        other = x.gather(0, (following + step).remainder_(n))
         replaced = rand(x.shape, x, generator) < self.p
         self._note(share=replaced)
         return torch.where(replaced, other, x)
