@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 # Raised whenever files change so that this version cannot read them as they are. What was written
@@ -292,6 +294,42 @@ def _inside(function) -> list:
 
 def _without_addresses(text: str) -> str:
     return re.sub(r" at 0x\w+", "", text)
+
+
+def fitted_digest(transformer: Any) -> str:
+    """What tells a fitted transformer from one of its type that was fitted on other data.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Fitted, of scikit-learn or by its conventions.
+
+    Returns
+    -------
+    digest : str
+        Of its fitted attributes, and of those of the estimators in it.
+    """
+    return hashlib.sha256(json.dumps(_learned(transformer), sort_keys=True).encode()).hexdigest()
+
+
+def _learned(value: Any) -> Any:
+    if isinstance(value, BaseEstimator):
+        return {
+            name: _learned(v)
+            for name, v in vars(value).items()
+            if _holds_estimator(v) or (name.endswith("_") and not name.startswith("_"))
+        }
+    if isinstance(value, list | tuple):
+        return [_learned(v) for v in value]
+    if sparse.issparse(value):
+        return [plain(part) for part in (value.tocoo().coords, value.data)]
+    return plain(value)
+
+
+def _holds_estimator(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_estimator, value))
+    return isinstance(value, BaseEstimator)
 
 
 def one_or_many(name: str, value: Any) -> Any:

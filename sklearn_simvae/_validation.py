@@ -186,17 +186,26 @@ def _what(samples: Samples) -> str:
 
 
 def split(
-    samples: Samples, validation_fraction: float, seed: int, least: int
+    samples: Samples, validation_fraction: float, seed: int, least: int, counted: np.ndarray
 ) -> tuple[Samples, Samples]:
-    """Training and validation parts, by sample and so by group, the latter of at least so many."""
-    n_valid = max(least, round(validation_fraction * len(samples)))
-    if len(samples) - n_valid < 2:
-        raise ValueError(
-            f"early_stopping with validation_fraction={validation_fraction} leaves "
-            f"{len(samples) - n_valid} of {len(samples)} samples to learn from; it needs 2."
-        )
-    order = np.random.default_rng(seed).permutation(len(samples))
-    return samples.subset(np.sort(order[n_valid:])), samples.subset(np.sort(order[:n_valid]))
+    """Training and validation parts, by sample and so by group.
+
+    Those samples that count for the objective are split by themselves, at least so many of them
+    for the validation part and two for training.
+    """
+    rng, training, validation = np.random.default_rng(seed), [], []
+    for which, fewest in ((counted, least), (~counted, 0)):
+        order = rng.permutation(np.flatnonzero(which))
+        n_valid = max(fewest, round(validation_fraction * len(order)))
+        if fewest and len(order) - n_valid < 2:
+            raise ValueError(
+                f"early_stopping with validation_fraction={validation_fraction} leaves "
+                f"{len(order) - n_valid} of {len(order)} samples to learn from; it needs 2."
+            )
+        validation.append(order[:n_valid])
+        training.append(order[n_valid:])
+    training, validation = (np.sort(np.concatenate(part)) for part in (training, validation))
+    return samples.subset(training), samples.subset(validation)
 
 
 def check_callbacks(callbacks, lr_schedule: str) -> list:

@@ -252,7 +252,9 @@ class SSLTransformer(
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
         if self.early_stopping:
-            train, valid = split(samples, self.validation_fraction, seed, self._min_scored)
+            train, valid = split(
+                samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
+            )
         callbacks = self._make_callbacks(given_callbacks)
         if reset:
             net = self._make_net(train, callbacks, seed)
@@ -418,6 +420,10 @@ class SSLTransformer(
 
     def _prepare(self, module: nn.Module, samples: Samples) -> None:
         """Fit the first weights to the data."""
+
+    def _counted(self, samples: Samples) -> np.ndarray:
+        """Of which samples the objective says something."""
+        return np.ones(len(samples), dtype=bool)
 
     def _check_goes_on(self, samples: Samples) -> None:
         """Warn where training goes on with data that do not suit the network that there is."""

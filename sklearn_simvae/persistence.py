@@ -159,6 +159,9 @@ class PersistenceMixin:
     def _layout_from_dict(self, fields: dict, preprocessors: dict) -> Layout:
         return Layout.from_dict(fields)
 
+    def _check_preprocessors(self, metadata: dict, where: str) -> None:
+        """Raise where a file is of an estimator whose preprocessors learned other things."""
+
     def _preprocessors(self, layout: Layout | None) -> dict:
         """Fitted transformers by name, without which a layout reads no data."""
         return {}
@@ -246,6 +249,7 @@ def load_weights(estimator, path: str | os.PathLike) -> None:
     estimator._validate_params()
     tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
     layout = estimator.__dict__.get("layout_")
+    estimator._check_preprocessors(metadata, str(path))
     _restore(estimator, tensors, metadata, str(path), estimator._preprocessors(layout))
 
 

@@ -812,6 +812,7 @@ def test_precision_may_change_before_training_goes_on(make, digits):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_training_goes_on_on_another_device(make, digits):
     X = few(digits)
     estimator = make(warm_start=True, device="cpu").fit(X)

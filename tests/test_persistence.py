@@ -563,3 +563,19 @@ def test_state_that_is_no_tensor_trains_but_is_not_kept_as_weights(X, path):
     with pytest.raises(ValueError, match="_extra_state of type dict"):
         fitted.save_weights(path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ONE_KIND])
+def test_weights_go_with_preprocessors_that_learned_the_same(method, X, path):
+    params = {"modalities": TWO, "preprocessing": [("odd", make_pipeline(StandardScaler()))]}
+    estimator = tiny(method, **params).fit(X)
+    estimator.save_weights(path)
+    same = tiny(method, **params).fit(X).load_weights(path)
+    np.testing.assert_array_equal(same.transform(X), estimator.transform(X))
+    other = tiny(method, **params).fit(2 * X + 1)
+    Z = other.transform(X)
+    with pytest.raises(ValueError, match=r"other preprocessors of \['odd'\]"):
+        other.load_weights(path)
+    np.testing.assert_array_equal(other.transform(X), Z)
+    restored = pickle.loads(pickle.dumps(estimator)).load_weights(path)
+    np.testing.assert_array_equal(restored.transform(X), estimator.transform(X))

@@ -1,6 +1,7 @@
 """Where data files lie on this machine, and how they are read and written."""
 
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,10 @@ import numpy as np
 DATA_VARIABLE = "SKLEARN_SIMVAE_DATA"
 
 # What numpy and zipfile raise on bytes that are damaged, pickled or no archive at all.
-_UNREADABLE = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+    *(ValueError, EOFError, OSError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 
 
 def named_folder(data_home: str | os.PathLike | None) -> Path | None:

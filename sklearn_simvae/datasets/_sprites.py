@@ -163,7 +163,8 @@ def make_sprites(
             - "x", "y": centre of mass, from the left and from the top, as a fraction of the side;
             - "size": radius of the circle around the shape as a fraction of the side, 0.18 to 0.3;
             - "rotation": anticlockwise, in radians, 0 to 2 pi;
-            - "shade": the largest value of a channel as a fraction of full white, 0.4 to 1;
+            - "shade": the largest value of a channel as a fraction of full white, 0.4 to 1, of a
+              pixel wholly inside the shape; of images below 14 pixels not all have one;
             - "hue" (colour only): 0 to 1 and round again; 0 is red, 1/3 green, 2/3 blue.
         DESCR : str
             A description of the set.

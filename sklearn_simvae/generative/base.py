@@ -26,7 +26,7 @@ _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 # What data may be, by likelihood.
-_BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
+BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
 
 
 def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
@@ -185,8 +185,8 @@ class GenerativeTransformer(SSLTransformer):
                 f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
                 "likelihood='gaussian'."
             )
-        if likelihood in _BOUNDS and not layout.pixels:
-            X = held_between(X, *_BOUNDS[likelihood])
+        if likelihood in BOUNDS and not layout.pixels:
+            X = held_between(X, *BOUNDS[likelihood])
         return X, layout, has_views
 
     # ---------------------------------------------------------------- latents

@@ -6,6 +6,7 @@ other estimators.
 """
 
 import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from sklearn.utils.validation import _check_feature_names, check_array, check_is
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
-from sklearn_simvae._files import plain
+from sklearn_simvae._files import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_colours,
     check_finite,
@@ -156,6 +157,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         # Some sparse arrays are mappings too.
         if isinstance(X, Mapping) and not issparse(X):
             return X
+        arrow = sys.modules.get("pyarrow")
+        if arrow and isinstance(X, arrow.RecordBatch):
+            X = arrow.Table.from_batches([X])
         mixed = isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and self.preprocessing
         if hasattr(X, "columns") or mixed:
             if len(X.shape) != 2 or not X.shape[0]:
@@ -176,9 +180,13 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         )
 
     def _read_blocks(self, X, only=None):
-        """The blocks of an X that is like what was fitted."""
-        self._check_shape(X)
-        blocks = read_modalities(X, self.layout_, only)
+        """The blocks of an X that is like what was fitted, or holds one of them alone."""
+        layout = self.layout_
+        if only is not None and self._is_alone(X, only):
+            X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
+        else:
+            self._check_shape(X)
+        blocks = read_modalities(X, layout, only)
         for modality, block in zip(self.layout_.modalities, blocks.blocks, strict=True):
             if block.values.shape[0]:
                 block.values = check_like_fitted(self, block.values, modality.layout)
@@ -233,8 +241,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         ----------
         X : array-like, DataFrame, sparse matrix or dict
             As in :meth:`fit`; missing modalities are NaN or None, or no entry of a dict. Where
-            `modality` is given and `fit` saw a dict, its values alone will do. A Dask array is
-            transformed by chunk, when the result is asked for.
+            `modality` is given, its values alone will do: the entry of a dict, or its columns of
+            a table, as few as they are. A Dask array is transformed by chunk, when the result is
+            asked for.
         modality : str, default=None
             The one to represent. None is the mean over those that a row has.
 
@@ -269,9 +278,20 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self.layout_.index(modality)
         if self.layout_.from_dict and not isinstance(X, Mapping):
             X = {modality: X}
-        _check_feature_names(self, X, reset=False)
-        X = self._check_table(X)
+        if not self._is_alone(X, modality):
+            _check_feature_names(self, X, reset=False)
+            X = self._check_table(X)
         return Samples(self._read_blocks(X, modality), self.layout_, False)
+
+    def _is_alone(self, X, modality: str) -> bool:
+        """Whether X is the columns of a modality without those of the others."""
+        if self.layout_.from_dict or isinstance(X, Mapping):
+            return False
+        shape = X.shape if hasattr(X, "shape") else np.shape(X)
+        own = self.layout_.modalities[self.layout_.index(modality)]
+        if own.as_series:
+            return len(shape) == 1
+        return len(shape) == 2 and shape[1] == len(own.columns) < self.layout_.n_columns
 
     def _latent(self, module, x):
         mask, z = module.latents(x)
@@ -366,6 +386,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "columns": m.columns,
                 "as_series": m.as_series,
                 "preprocessor": _type_name(m.preprocessor),
+                "fitted": None if m.preprocessor is None else fitted_digest(m.preprocessor),
                 "layout": m.layout.to_dict(),
                 "start": m.start,
                 "feature_names": m.feature_names,
@@ -412,6 +433,21 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             from_dict=fields["from_dict"],
         )
 
+    def _check_preprocessors(self, metadata, where):
+        own = self._preprocessors(self.__dict__.get("layout_"))
+        modalities = metadata.get("layout", {}).get("modalities", [])
+        # Files of before have no digest.
+        theirs = {m["name"]: m["fitted"] for m in modalities if m.get("fitted")}
+        different = [
+            name for name in own if name in theirs and fitted_digest(own[name]) != theirs[name]
+        ]
+        if different:
+            raise ValueError(
+                f"{where} goes with other preprocessors of {different} than those that are fitted "
+                "here, which saw other data. Load it into the estimator that was fitted, or keep "
+                "the whole estimator by skops or joblib."
+            )
+
     def _preprocessors(self, layout):
         made = {} if layout is None else {m.name: m.preprocessor for m in layout.modalities}
         return {name: fitted for name, fitted in made.items() if fitted is not None}
@@ -437,6 +473,8 @@ def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:
         # Rows of one modality are rows of its own layout, of which one view is made.
         own = replace(modality.layout, pixels=False)
         part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
+        if not len(part):
+            continue
         made = make_views(part, own, 1, augmentation, generator)[:, 0]
         x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
     return x.unsqueeze(1)

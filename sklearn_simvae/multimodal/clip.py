@@ -190,15 +190,20 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
     def _check_X(self, X, reset):
         blocks, layout, has_views = super()._check_X(X, reset)
-        if reset and blocks.present().sum(1).max() < 2:
+        n_pairs = int((blocks.present().sum(1) > 1).sum())
+        if reset and n_pairs < min(2, len(blocks)):
             raise ValueError(
-                f"No row of X has two of the modalities {layout.names}: there are no pairs to "
-                "learn from. Rows of one sample must have the same place in each modality."
+                f"{n_pairs or 'No'} row of X has two of the modalities {layout.names}: there are "
+                "no pairs to learn from, of which it takes 2. Rows of one sample must have the "
+                "same place in each modality."
             )
         return blocks, layout, has_views
 
+    def _counted(self, samples):
+        return samples.X.present()[samples.indices].sum(1) > 1
+
     def _check_scored(self, samples):
-        n_pairs = int((samples.X.present()[samples.indices].sum(1) > 1).sum())
+        n_pairs = int(self._counted(samples).sum())
         if n_pairs < self._min_scored:
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {self._min_scored} rows "

@@ -65,7 +65,9 @@ class Modality:
         # Sparse arrays of one dimension are new to scipy.
         as_series = self.as_series and not sparse.issparse(X)
         columns = self.columns[0] if as_series else list(self.columns)
-        return _safe_indexing(X, columns, axis=1)
+        values = _safe_indexing(X, columns, axis=1)
+        # Columns of Arrow hold scalars of its own.
+        return values.to_pylist() if as_series and hasattr(values, "to_pylist") else values
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,26 @@ class ModalLayout(Layout):
         if name not in self.names:
             raise ValueError(f"There is no modality {name!r}; there are {self.names}.")
         return self.names.index(name)
+
+    def apart(self, feature_names: np.ndarray | None) -> "ModalLayout":
+        """The same for a dict of the columns of each modality of a table.
+
+        Parameters
+        ----------
+        feature_names : ndarray of str of shape (n_columns,) or None
+            Names of all columns.
+
+        Returns
+        -------
+        layout : ModalLayout
+            Of such a dict.
+        """
+        modalities = []
+        for m in self.modalities:
+            names = None if feature_names is None else feature_names[list(m.columns)]
+            names = None if names is None or m.as_series else tuple(names.tolist())
+            modalities.append(replace(m, columns=None, feature_names=names))
+        return replace(self, modalities=tuple(modalities), from_dict=True)
 
 
 @dataclass

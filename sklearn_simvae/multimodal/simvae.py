@@ -11,7 +11,7 @@ from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import check_count, check_finite, seed_of
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.generative.base import has_density, warn_of_bounds
+from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
@@ -466,7 +466,7 @@ def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
     for likelihood, modality, block in zip(
         likelihoods, blocks.modalities, blocks.blocks, strict=True
     ):
-        if likelihood not in ("bernoulli", "multinomial") or not block.values.shape[0]:
+        if likelihood not in BOUNDS or not block.values.shape[0]:
             continue
         values = some_rows(block.values)
         low, high = values.min(), values.max()
@@ -476,3 +476,5 @@ def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
                 f"likelihood={likelihood!r} of the modality {modality.name!r} needs values "
                 f"{wanted}; got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
             )
+        if not modality.layout.pixels:
+            block.values = held_between(block.values, *BOUNDS[likelihood])

@@ -41,6 +41,26 @@ def require_matplotlib(name: str) -> None:
         ) from error
 
 
+def named_once(style: dict | None, artist: type) -> dict:
+    """A user's style by matplotlib's full names, so that it replaces what a display would set.
+
+    Parameters
+    ----------
+    style : dict or None
+        Keyword arguments, some perhaps by short names such as "lw".
+    artist : type
+        The matplotlib artist that they are for.
+
+    Returns
+    -------
+    style : dict
+        The same.
+    """
+    from matplotlib.cbook import normalize_kwargs
+
+    return normalize_kwargs(style or {}, artist)
+
+
 def make_axes(n_rows: int, n_columns: int, ax, figsize: tuple[float, float], **shared):
     """Axes in a grid: in a new figure, or in the place of one that is given.
 
@@ -192,9 +212,11 @@ def _draw_images(axes, x, row_kw):
 
 
 def _draw_series(axes, x, row_kw):
+    from matplotlib.lines import Line2D
+
     for ax, series in zip(axes, x, strict=False):
         _few_ticks(ax)
-        yield ax.plot(series, **{"linewidth": 1, **row_kw})
+        yield ax.plot(series, **{"linewidth": 1, **named_once(row_kw, Line2D)})
 
 
 def _draw_vectors(axes, x, row_kw):

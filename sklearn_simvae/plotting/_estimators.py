@@ -1,5 +1,8 @@
 """From what a user passes to the estimator of this package in it."""
 
+import sys
+
+import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -8,6 +11,7 @@ from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.evaluation.representations import as_rows
 from sklearn_simvae.generative.base import GenerativeTransformer
 from sklearn_simvae.multimodal.base import MultimodalTransformer
+from sklearn_simvae.views import Source, as_source
 
 
 def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
@@ -132,5 +136,12 @@ def first_rows(X, n: int, before: Pipeline | None):
     ValueError
         If X does not hold rows.
     """
-    first = as_rows(X)[:n]
+    arrow = sys.modules.get("pyarrow")
+    if arrow and isinstance(X, arrow.Table | arrow.RecordBatch):
+        # Not as an array, which has no names of columns.
+        first = X.slice(0, n)
+    elif isinstance(source := as_source(X), Source):
+        first = source[np.arange(min(n, len(source)))]
+    else:
+        first = as_rows(X)[:n]
     return first if before is None else before.transform(first)

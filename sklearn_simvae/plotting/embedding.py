@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_simvae._validation import check_count, seed_of
 from sklearn_simvae.evaluation.representations import representations
 from sklearn_simvae.evaluation.splits import check_labels
-from sklearn_simvae.plotting._drawing import PALETTE, require_matplotlib
+from sklearn_simvae.plotting._drawing import PALETTE, named_once, require_matplotlib
 
 # The second tens of classes are told from the first by their markers.
 _MARKERS = ("o", "^", "s", "X", "D", "v")
@@ -193,7 +193,13 @@ class EmbeddingDisplay:
             some = np.sort(np.random.default_rng(seed).permutation(len(Z))[:max_samples])
             Z, y = Z[some], None if y is None else y[some]
         projection, name = _projection(method, len(Z), seed)
-        embedding = np.asarray(projection.fit_transform(Z))
+        if isinstance(projection, TSNE) and not np.ptp(Z, axis=0).any():
+            raise ValueError(
+                f"All {len(Z)} rows of Z are equal, a representation that has collapsed: t-SNE "
+                "knows no neighbours there. method='pca' draws the one point that it is."
+            )
+        with np.errstate(invalid="ignore"):  # shares of no variance, of a collapse
+            embedding = np.asarray(projection.fit_transform(Z))
         if embedding.shape != (len(Z), 2):
             raise ValueError(
                 f"method must project to two dimensions; {name} gave the shape "
@@ -218,6 +224,7 @@ class EmbeddingDisplay:
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
+        from matplotlib.collections import PathCollection
 
         y = None if self.y is None else np.asarray(self.y)
         if y is not None:
@@ -228,17 +235,22 @@ class EmbeddingDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.legend_ = self.colorbar_ = None
         size = float(np.clip(16000 / len(self.embedding), 6, 30))
-        settings = {"s": size, "alpha": 0.8, "linewidths": 0, **(scatter_kw or {})}
+        scatter_kw = named_once(scatter_kw, PathCollection)
+        settings = {"s": size, "alpha": 0.8, "linewidth": 0, **scatter_kw}
+        coloured = not {"c", "color", "facecolor"}.isdisjoint(scatter_kw)
         # In random order, lest the last class cover the others.
         order = np.random.default_rng(0).permutation(len(self.embedding))
         if y is None:
-            self.scatter_ = [ax.scatter(*self.embedding.T, **{"color": PALETTE[0], **settings})]
+            own_color = {} if coloured else {"color": PALETTE[0]}
+            self.scatter_ = [ax.scatter(*self.embedding.T, **own_color, **settings)]
+        elif coloured and _is_continuous(y):
+            self.scatter_ = [ax.scatter(*self.embedding.T, **settings)]
         elif _is_continuous(y):
             settings = {"cmap": "viridis", **settings}
             self.scatter_ = [ax.scatter(*self.embedding[order].T, c=y[order], **settings)]
             self.colorbar_ = self.figure_.colorbar(self.scatter_[0], ax=ax)
         else:
-            self._plot_classes(y, order, settings)
+            self._plot_classes(y, order, settings, coloured)
             if own:
                 legend_width = self.legend_.get_window_extent().width / self.figure_.dpi
                 self.figure_.set_figwidth(5.4 + legend_width)
@@ -247,7 +259,7 @@ class EmbeddingDisplay:
         ax.set_aspect("equal", adjustable="datalim")
         return self
 
-    def _plot_classes(self, y, order, settings):
+    def _plot_classes(self, y, order, settings, coloured):
         from matplotlib.lines import Line2D
 
         classes, codes = np.unique(y, return_inverse=True)
@@ -258,7 +270,8 @@ class EmbeddingDisplay:
             handles.append(Line2D([], [], ls="", marker=marker, ms=6, color=color, label=name))
         for block, marker in enumerate(_MARKERS[: -(-len(classes) // len(PALETTE))]):
             which = order[codes[order] // len(PALETTE) == block]
-            style = {"marker": marker, "color": colors[codes[which] % len(PALETTE)], **settings}
+            own_color = {} if coloured else {"color": colors[codes[which] % len(PALETTE)]}
+            style = {"marker": marker, **own_color, **settings}
             self.scatter_.append(self.ax_.scatter(*self.embedding[which].T, **style))
         self.legend_ = self.ax_.legend(
             handles=handles,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_simvae.plotting._drawing import require_matplotlib
+from sklearn_simvae.plotting._drawing import named_once, require_matplotlib
 
 # Where a label may stand: by distance from its point, in points, then by direction.
 _DISTANCES = (6, 14, 24, 36, 50, 66)
@@ -172,11 +172,13 @@ class ProbeDisplay:
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
+        from matplotlib.lines import Line2D
 
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        settings = {"fmt": "o", "markersize": 5, "elinewidth": 1, **(errorbar_kw or {})}
+        errorbar_kw = named_once(errorbar_kw, Line2D)
+        settings = {"fmt": "o", "markersize": 5, "elinewidth": 1, **errorbar_kw}
         bars = [
             None if std is None else np.nan_to_num(std)
             for std in (self.style_std, self.content_std)
@@ -195,7 +197,11 @@ class ProbeDisplay:
 
 def _rows(table, columns: Sequence[str]) -> list[dict]:
     """The rows as dicts, without entries that are empty in a table of more columns."""
-    rows = table.to_dict("records") if hasattr(table, "to_dict") else list(table)
+    # Frames of polars and of pandas.
+    if hasattr(table, "to_dicts"):
+        rows = table.to_dicts()
+    else:
+        rows = table.to_dict("records") if hasattr(table, "to_dict") else list(table)
     rows = [
         # NaN differs from itself.
         {name: v for name, v in row.items() if not (v is None or v == "" or v != v)}

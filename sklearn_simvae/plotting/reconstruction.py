@@ -89,7 +89,8 @@ class ReconstructionDisplay:
         check_count(n_samples, "n_samples")
         before, estimator = unwrap_generative(estimator, cls.__name__)
         X = first_rows(X, n_samples, before)
-        originals, layout = estimator._read(X).X, estimator.layout_
+        read, layout = estimator._read(X).X, estimator.layout_
+        originals = read[np.arange(len(read))]
         latents = estimator.encode(X)[0]
         decoded = estimator.inverse_transform(latents.reshape(-1, latents.shape[-1]))
         decoded = decoded.reshape(originals.shape)

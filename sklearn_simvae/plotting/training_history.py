@@ -191,16 +191,20 @@ class TrainingHistoryDisplay:
         n_columns = -(-len(self.train) // n_rows)
         figsize = (max(2.5 * n_columns, 4), 2.1 * n_rows + 0.3)
         self.figure_, self.axes_ = make_axes(n_rows, n_columns, ax, figsize)
-        valid = self.valid or {}
+        epochs = np.asarray(self.epochs)
+        train, valid = (
+            {name: np.asarray(values, dtype=float) for name, values in (of or {}).items()}
+            for of in (self.train, self.valid)
+        )
         settings = {"marker": "." if len(self.epochs) <= 20 else None, **(line_kw or {})}
         self.lines_ = {}
         for one, name in zip(self.axes_.flat, self.train, strict=False):
             lines = []
-            for of, label in ((self.train, "train"), (valid, "validation")):
+            for of, label in ((train, "train"), (valid, "validation")):
                 if name in of:
                     # A score need not have been taken in each epoch.
                     there = ~np.isnan(of[name])
-                    lines += one.plot(self.epochs[there], of[name][there], label=label, **settings)
+                    lines += one.plot(epochs[there], of[name][there], label=label, **settings)
             self.lines_[name] = lines
             one.set_title(name.replace("_", " "), fontsize="medium")
             one.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -102,9 +102,6 @@ class ViewsDisplay:
         before, estimator = unwrap_one_kind(estimator, cls.__name__)
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
-        if isinstance(X, np.memmap):
-            # So few rows need not stay on disk.
-            X = np.asarray(X)
         X, layout, has_views = estimator._check_X(X, reset="net_" not in vars(estimator))
         if has_views:
             raise ValueError(
@@ -122,7 +119,8 @@ class ViewsDisplay:
         views = views[:n_samples, int(own_row) :]
         made = layout.from_network(views.flatten(0, 1)).numpy()
         made = made.reshape(*views.shape[:2], *layout.row_shape)
-        return cls(X[:n_samples], made, layout=layout).plot(ax, row_kw=row_kw)
+        rows = np.asarray(X[np.arange(min(n_samples, len(X)))])
+        return cls(rows, made, layout=layout).plot(ax, row_kw=row_kw)
 
     def plot(self, ax=None, *, row_kw: dict | None = None) -> "ViewsDisplay":
         """Draw the rows and their views.

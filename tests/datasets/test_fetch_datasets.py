@@ -886,3 +886,19 @@ def official_gzip(contents, name, time):
     deflated = subprocess.run(options, input=contents, stdout=subprocess.PIPE, check=True).stdout
     header = b"\x1f\x8b\x08\x08" + time.to_bytes(4, "little") + b"\x00\x03"
     return header + name.encode() + b"\x00" + deflated[10:]
+
+
+@pytest.mark.parametrize("damage", ["header", "directory"])
+def test_damage_of_any_kind_names_the_file(tmp_path, damage):
+    path = tmp_path / "glyphs.npz"
+    arrays = {"x": np.zeros((2, 3, 32, 32), np.uint8), "font": np.array(["a", "b"])}
+    np.savez(path, **arrays, char=np.array(list("xyz")))
+    raw = bytearray(path.read_bytes())
+    if damage == "header":
+        raw = raw.replace(b"(2, 3, 32, 32), }", b"(2, 3, 32, 32, , ", 1)
+    else:
+        place = raw.rindex(b"PK\5\6") + 18
+        raw[place : place + 2] = bytes(255 - value for value in raw[place : place + 2])
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"glyphs\.npz cannot be used"):
+        fetch_glyphs(data_home=tmp_path)

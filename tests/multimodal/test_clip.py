@@ -10,7 +10,7 @@ from conftest import TINY
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
 
@@ -452,3 +452,59 @@ def test_nothing_is_compared_before_fit():
         make_clip().similarity(make_data(5), make_data(5))
     with pytest.raises(NotFittedError):
         make_clip().zero_shot_classifier(["one cat"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_validation_part_holds_pairs_where_few_rows_are_complete(seed):
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((200, 3))
+    X = np.hstack([Z + 0.1 * rng.standard_normal((200, 3)) for _ in range(2)])
+    X[20:110, :3] = np.nan
+    X[110:, 3:] = np.nan
+    params = TINY | {"max_epochs": 4, "random_state": seed}
+    estimator = CLIP(early_stopping=True, **params).fit(X)
+    assert all(row["valid_loss"] > 0 for row in estimator.history_)
+    with pytest.raises(ValueError, match="leaves 1 of 3 samples to learn from"):
+        CLIP(early_stopping=True, **params).fit(X[17:])
+
+
+def test_a_single_pair_is_none():
+    A = np.random.default_rng(0).standard_normal((20, 4))
+    B = np.where(np.arange(20)[:, None] < 1, A, np.nan)
+    with pytest.raises(ValueError, match=r"1 row of X has two.*it takes 2"):
+        CLIP(**TINY).fit({"a": A, "b": B})
+
+
+@pytest.mark.parametrize("module", ["pandas", "polars", "pyarrow"])
+def test_descriptions_alone_will_do_for_an_estimator_of_tables(module):
+    frames = pytest.importorskip(module)
+    rng = np.random.default_rng(0)
+    columns = {name: rng.random(40) for name in "abcd"}
+    columns["note"] = ["warm and dry", "cold"] * 20
+    table = (frames.table if module == "pyarrow" else frames.DataFrame)(columns)
+    modalities = [("measured", "mlp", list("abcd")), ("note", "mlp", "note")]
+    preprocessing = [("note", TfidfVectorizer())]
+    clip = CLIP(modalities=modalities, preprocessing=preprocessing, **TINY).fit(table)
+    expected = clip.transform(table, modality="note")
+    assert_array_equal(clip.transform(columns["note"], modality="note"), expected)
+    numbers = np.column_stack([columns[name] for name in "abcd"])
+    measured = clip.transform(table, modality="measured")
+    assert_array_equal(clip.transform(numbers, modality="measured"), measured)
+    if module == "pandas":
+        assert_array_equal(clip.transform(table[list("abcd")], modality="measured"), measured)
+        assert_array_equal(clip.transform(table["note"], modality="note"), expected)
+        with pytest.raises(ValueError, match="feature names of the modality 'measured'"):
+            clip.transform(table[list("dcba")], modality="measured")
+    classifier = clip.zero_shot_classifier(["warm and dry", "cold"])
+    assert set(classifier.predict(numbers)) <= {"warm and dry", "cold"}
+    assert (clip.zero_shot_classifier(["cold"]).predict(table) == "cold").all()
+
+
+def test_augmentations_never_see_a_batch_without_rows():
+    A = np.random.default_rng(0).random((120, 4))
+    B = np.where(np.arange(120)[:, None] < 2, A, np.nan)
+
+    def scaled(x):
+        return x / x.abs().max()
+
+    CLIP(augmentations={"b": scaled}, batch_size=8, **TINY).fit({"a": A, "b": B})

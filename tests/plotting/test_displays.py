@@ -13,11 +13,12 @@ from matplotlib.text import Text
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_simvae import CLIP, MultimodalSimVAE, SimVAE, VICReg, plotting
+from sklearn_simvae import CLIP, VAE, MultimodalSimVAE, SimVAE, VICReg, plotting
 from sklearn_simvae.plotting import (
     EmbeddingDisplay,
     ProbeDisplay,
@@ -232,7 +233,7 @@ def test_keywords_reach_matplotlib():
 def test_images_beyond_the_unit_interval_share_a_scale(channels):
     shape = (8, 8) if channels == 1 else (3, 8, 8)
     X = np.random.default_rng(0).normal(5, 3, (20, *shape))
-    estimator = SimVAE(**TINY, input_shape=shape, encoder="mlp").fit(X)
+    estimator = SimVAE(**TINY, input_shape=shape, encoder="mlp", augmentation=None).fit(X)
     display = ViewsDisplay.from_estimator(
         estimator.set_params(augmentation=lambda x: 2 * x), X, 2, 1
     )
@@ -241,3 +242,66 @@ def test_images_beyond_the_unit_interval_share_a_scale(channels):
     both = both if channels == 1 else np.moveaxis(both, 2, -1)
     expected = (both - both.min()) / (both.max() - both.min())
     np.testing.assert_allclose(shown, expected, atol=1e-5)
+
+
+def of_torch(X, folder):
+    return torch.utils.data.TensorDataset(torch.from_numpy(X), torch.zeros(len(X)))
+
+
+def on_disk(X, folder):
+    made = np.memmap(folder / "X", X.dtype, "w+", shape=X.shape)
+    made[:] = X
+    return made
+
+
+def of_arrow(X, folder):
+    pa = pytest.importorskip("pyarrow")
+    return pa.table({f"x{i}": X[:, i] for i in range(X.shape[1])})
+
+
+@pytest.mark.parametrize("make_source", [of_torch, on_disk, of_arrow])
+def test_displays_read_what_is_not_in_memory(make_source, tmp_path):
+    X = np.random.default_rng(0).random((40, 30), dtype=np.float32)
+    source = make_source(X, tmp_path)
+    vae = VAE(**TINY).fit(source)
+    display = ReconstructionDisplay.from_estimator(vae, source, n_samples=5)
+    np.testing.assert_array_equal(display.originals, X[:5])
+    display = ViewsDisplay.from_estimator(vae, source, n_samples=5)
+    np.testing.assert_array_equal(display.rows, X[:5])
+
+
+def test_short_names_of_styles_replace_those_of_displays():
+    Z = np.random.default_rng(0).random((30, 3))
+    display = EmbeddingDisplay.from_representations
+    assert display(Z, scatter_kw={"c": "red", "lw": 1}).scatter_[0].get_linewidth() == [1]
+    for y in (Z[:, 0], np.arange(30) % 3):
+        for name in ("c", "color"):
+            drawn = display(Z, y, scatter_kw={name: "red"}).scatter_[0]
+            np.testing.assert_allclose(drawn.get_facecolor()[0, :3], [1, 0, 0])
+    bars = ProbeDisplay(["a", "b"], [1.0, 2.0], [1.0, 2.0]).plot(errorbar_kw={"ms": 3})
+    assert bars.errorbar_[0].get_markersize() == 3
+    series = np.random.default_rng(0).random((20, 40, 2), dtype=np.float32)
+    vae = VAE(**TINY, input_shape=(40, 2)).fit(series)
+    lines = ReconstructionDisplay.from_estimator(vae, series, row_kw={"lw": 3})
+    assert lines.figure_.axes[0].lines[0].get_linewidth() == 3
+
+
+def test_history_may_be_of_lists():
+    display = TrainingHistoryDisplay([1, 2], {"loss": [2.0, 1.0]}).plot()
+    np.testing.assert_array_equal(display.lines_["loss"][0].get_ydata(), [2, 1])
+
+
+def test_probe_results_may_be_a_frame_of_polars():
+    pl = pytest.importorskip("polars")
+    labels = {"method": "A", "probe": "linear", "value": 0.5}
+    content = {**labels, "metric": "accuracy", "factor": None}
+    style = {**labels, "metric": "r2", "factor": "mean"}
+    display = ProbeDisplay.from_results(pl.DataFrame([content, style]))
+    assert list(display.methods) == ["A"]
+
+
+@pytest.mark.parametrize("method", ["tsne", TSNE()])
+def test_neighbours_in_a_collapsed_representation_are_refused(method):
+    with pytest.raises(ValueError, match=r"10 rows of Z are equal.*collapsed"):
+        EmbeddingDisplay.from_representations(np.ones((10, 4)), method=method)
+    EmbeddingDisplay.from_representations(np.ones((10, 4)))
