@@ -256,18 +256,8 @@ class SSLTransformer(
                 samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
             )
         callbacks = self._make_callbacks(given_callbacks)
-        if reset:
-            net = self._make_net(train, callbacks, seed)
-        else:
-            net = self.net_
-            self._check_goes_on(train)
-            device = resolve_device(self.device)
-            net.move_to(device)
-            net.bf16 = self._runs_in_bf16(net.module_, device)
-            net.set_params(lr=self.lr, batch_size=self._batch_size(train))
-            net.make_views = self._view_maker(train)
-            net.callbacks = callbacks
-            net._initialize_callbacks()
+        make_net = self._make_net if reset else self._net_that_goes_on
+        net = make_net(train, callbacks, seed)
         check_batches(self, train, net.batch_size, self._min_scored)
         check_batch_norm(net.module_, train, net.batch_size)
         watched = train.some_views(PROBE_ROWS, net.device)
@@ -521,6 +511,18 @@ class SSLTransformer(
             callbacks=callbacks,
         )
         self._prepare(net.module_, samples)
+        return net
+
+    def _net_that_goes_on(self, samples: Samples, callbacks: list, seed: int) -> SSLNet:
+        """The net that there is, with what may have been set since; its seed stays its own."""
+        self._check_goes_on(samples)
+        net, device = self.net_, resolve_device(self.device)
+        net.set_params(lr=self.lr, batch_size=self._batch_size(samples))
+        net.make_views = self._view_maker(samples)
+        net.move_to(device)
+        net.bf16 = self._runs_in_bf16(net.module_, device)
+        net.callbacks = callbacks
+        net._initialize_callbacks()
         return net
 
     def _new_net(self, layout: Layout, unit_interval: bool, make_views=None, **options) -> SSLNet:
