@@ -193,15 +193,15 @@ INFORMATION = [CONTENT[0], CONTENT[2], *NUMBERS[:2]]
 
 
 def runs_page(path, columns):
-    """A line for each run of a file: method, settings, epochs, and what was measured."""
-    found = defaultdict(dict)
+    """A line for each setting of a file: method, settings, epochs, and what was measured."""
+    found = defaultdict(lambda: defaultdict(list))
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
             run = row["method"], row["settings"] or "defaults", row["epochs"]
-            found[run][what] = float(row["value"])
+            found[run][what].append(float(row["value"]))
     lines = [
-        [*run, *(f"{values[tuple(what)]:.3f}" for _, *what in columns)]
+        [*run, *(number(values[tuple(what)]) for _, *what in columns)]
         for run, values in found.items()
     ]
     order = {method: i for i, method in enumerate(METHODS)}
