@@ -153,9 +153,14 @@ def has_batch_norm(module: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
+def smallest_batch(n_samples: int, batch_size: int) -> int:
+    """Samples in the smallest of the even batches that samples make."""
+    return n_samples // -(-n_samples // batch_size)
+
+
 def check_batches(estimator: BaseEstimator, samples: Samples, batch_size: int, least: int) -> None:
     """Raise where batches hold fewer samples than the objective compares."""
-    smallest = len(samples) // -(-len(samples) // batch_size)
+    smallest = smallest_batch(len(samples), batch_size)
     if smallest < least:
         raise ValueError(
             f"{type(estimator).__name__} compares the samples of a batch; {len(samples)} samples "
@@ -166,7 +171,7 @@ def check_batches(estimator: BaseEstimator, samples: Samples, batch_size: int, l
 
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
     """Raise where batch normalisation would have to learn from a single row."""
-    smallest = len(samples) // -(-len(samples) // batch_size)
+    smallest = smallest_batch(len(samples), batch_size)
     if has_batch_norm(module) and smallest * _n_views(samples).min() < 2:
         raise ValueError(
             f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "

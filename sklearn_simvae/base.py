@@ -28,6 +28,7 @@ from sklearn_simvae._validation import (
     check_samples,
     in_unit_interval,
     seed_of,
+    smallest_batch,
     split,
     warn_of_channels,
 )
@@ -576,7 +577,7 @@ class SSLTransformer(
             size = max(size, 2 * processes)
         else:
             size = min(self.batch_size * processes, n)
-        smallest = n // -(-n // size)
+        smallest = smallest_batch(n, size)
         if smallest < processes:
             raise ValueError(
                 f"{n} samples in batches of at most {size} make batches of {smallest}, of which "

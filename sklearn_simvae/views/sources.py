@@ -75,7 +75,9 @@ class Source:
                 "Input X contains NaN, infinity or a value too large for float32: the first that "
                 f"was read is in row {bad[0]}. Leave that row out, or impute and scale the data."
             )
-        if values.size and (values.min() < self.low or values.max() > self.high):
+        # Most sources have no bounds, and are spared the search for extremes.
+        bounded = self.low > -np.inf or self.high < np.inf
+        if bounded and values.size and (values.min() < self.low or values.max() > self.high):
             raise ValueError(
                 f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where all "
                 f"must lie between {self.low:g} and {self.high:g}, as those do that were looked at "
