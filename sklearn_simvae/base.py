@@ -13,9 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._files import described, one_or_many
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
+from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._validation import (
     check_batch_norm,
     check_batches,

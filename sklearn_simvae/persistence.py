@@ -17,10 +17,8 @@ from sklearn_simvae._files import (
     module_differences,
     module_tensors,
     need,
-    one_or_many,
     optimizer_parts,
     pack,
-    plain,
     plain_history,
     set_history,
     set_module,
@@ -28,6 +26,7 @@ from sklearn_simvae._files import (
     unpack,
     write_whole,
 )
+from sklearn_simvae._plain import one_or_many, plain
 from sklearn_simvae.training import resolve_device
 from sklearn_simvae.views import Layout
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_feature_names, check_array, check_is
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
-from sklearn_simvae._files import fitted_digest, plain
+from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_colours,
     check_finite,

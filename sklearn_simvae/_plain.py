@@ -1,0 +1,139 @@
+"""Parameters, and what preprocessors learned, as JSON knows them: told apart in any process."""
+
+import functools
+import hashlib
+import json
+import re
+import types
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+# What stands for parameters of which a file holds no more than that they are the user's own.
+OWN_CODE = "(own code)"
+
+
+def plain(value: Any, other: Callable[[Any], Any] = lambda value: OWN_CODE) -> Any:
+    """A parameter as JSON knows it.
+
+    Parameters
+    ----------
+    value : object
+        Any.
+    other : callable, default=that it is the user's own
+        What stands for functions, modules and other objects.
+
+    Returns
+    -------
+    value : None, bool, int, float, str, list or dict
+        Equal for equal values of any type.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, list | tuple | range):
+        return [plain(item, other) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist(), other)
+    if isinstance(value, dict):
+        return {str(name): plain(item, other) for name, item in value.items()}
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop}, {value.step})"
+    return other(value)
+
+
+def described(value: Any) -> Any:
+    """A parameter as JSON knows it, other objects by what tells them apart in any process.
+
+    Parameters
+    ----------
+    value : object
+        Any.
+
+    Returns
+    -------
+    value : None, bool, int, float, str, list or dict
+        Functions and classes by name, what has parameters by these, all else by its `repr`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae._plain import described
+    >>> described([torch.optim.RAdam, (1, 2)])
+    ['torch.optim.radam.RAdam', [1, 2]]
+    """
+    return plain(value, _describe)
+
+
+def _describe(value: Any) -> Any:
+    if isinstance(value, functools.partial):
+        return [described(part) for part in (value.func, value.args, value.keywords)]
+    if hasattr(value, "__qualname__"):
+        name = f"{value.__module__}.{value.__qualname__}"
+        # Of functions within functions, and of those without a name, the name tells little.
+        return [name, *_inside(value)] if "<" in name and hasattr(value, "__code__") else name
+    if hasattr(value, "get_params"):
+        return {"class": type(value).__qualname__, **described(value.get_params(deep=False))}
+    return _without_addresses(repr(value))
+
+
+def _inside(function) -> list:
+    """What tells a function from others of its name: its code, defaults and what it closes over."""
+    code = function.__code__
+    # Sets among the constants have no order that lasts.
+    inner = repr((code.co_names, plain(code.co_consts)))
+    digest = hashlib.sha256(code.co_code + inner.encode()).hexdigest()[:16]
+    cells = function.__closure__ or ()
+    closed = [cell.cell_contents for cell in cells if cell != types.CellType()]
+    return [digest, plain(function.__defaults__), plain(closed)]
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r" at 0x\w+", "", text)
+
+
+def fitted_digest(transformer: Any) -> str:
+    """What tells a fitted transformer from one of its type that was fitted on other data.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Fitted, of scikit-learn or by its conventions.
+
+    Returns
+    -------
+    digest : str
+        Of its fitted attributes, and of those of the estimators in it.
+    """
+    return hashlib.sha256(json.dumps(_learned(transformer), sort_keys=True).encode()).hexdigest()
+
+
+def _learned(value: Any) -> Any:
+    if isinstance(value, BaseEstimator):
+        return {
+            name: _learned(v)
+            for name, v in vars(value).items()
+            if _holds_estimator(v) or (name.endswith("_") and not name.startswith("_"))
+        }
+    if isinstance(value, list | tuple):
+        return [_learned(v) for v in value]
+    if sparse.issparse(value):
+        return [plain(part) for part in (value.tocoo().coords, value.data)]
+    return plain(value)
+
+
+def _holds_estimator(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_estimator, value))
+    return isinstance(value, BaseEstimator)
+
+
+def one_or_many(name: str, value: Any) -> Any:
+    """A parameter of sizes as a list, where a single size is given; all others as they are."""
+    is_size = name.endswith(("_sizes", "_shape")) and isinstance(value, Integral)
+    return [value] if is_size else value
