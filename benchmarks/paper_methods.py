@@ -104,12 +104,15 @@ CANDIDATES = {
         {"batch_size": 512},
     ],
 }
-# Without the projection head, the loss is on the representation itself.
-NO_HEAD = " (no head)"
-CANDIDATES["SimCLR" + NO_HEAD] = [
+# Variants: a class under settings that it always has. Without the projection head, the loss is on
+# the representation itself. Under the Bernoulli likelihood the tie between views weighs more
+# against the pixels; the style variance is that of the rows of simvae_map.py.
+CANDIDATES["SimCLR (no head)"] = [
     {**settings, "projection_sizes": ()}
     for settings in [*CANDIDATES["SimCLR"][:4], CANDIDATES["SimCLR"][5], {"temperature": 1.0}]
 ]
+CANDIDATES["VAE (Bernoulli)"] = [{"likelihood": "bernoulli"}]
+CANDIDATES["SimVAE (Bernoulli)"] = [{"likelihood": "bernoulli", "style_variance": 0.03}]
 METHODS = tuple(CANDIDATES)
 
 
@@ -151,7 +154,7 @@ def make_method(method, data, settings, epochs, seed):
     if "crop" in settings:
         augmentation = clone(augmentation)
         augmentation.set_params(randomresizedcrop__scale=(settings.pop("crop"), 1.0))
-    return getattr(sklearn_simvae, method.removesuffix(NO_HEAD))(
+    return getattr(sklearn_simvae, method.split(" (")[0])(
         n_components,
         input_shape=data.input_shape,
         augmentation=augmentation,

@@ -53,6 +53,11 @@ MAP = [
     *[(m, {**LITTLE_NOISE, "lr": 0.004}, 12) for m in BOTH],
     *[("VAE", BERNOULLI, epochs) for epochs in (12, 40)],
     *[("SimVAE", {**BERNOULLI, "style_variance": 0.03}, epochs) for epochs in (12, 40)],
+    # What of that is the likelihood, and what the small style.
+    *[("SimVAE", {"noise_variance": v, "style_variance": 0.03}, 12) for v in (0.03, 0.1)],
+    ("SimVAE", BERNOULLI, 12),
+    ("SimVAE", views(4, **BERNOULLI, style_variance=0.03), 12),
+    ("VAE", {**BERNOULLI, "beta": 0.3}, 12),
 ]
 
 # Where the tie between views begins to tell.

@@ -1,25 +1,21 @@
 """How much style, all that is not content, a representation holds."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import r2_score
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length
 
+from sklearn_simvae.evaluation.factors import check_factors, check_test_factors, is_numeric
 from sklearn_simvae.evaluation.probes import class_scores, features, fit_probe
-from sklearn_simvae.evaluation.representations import augmented_rows, first_part
+from sklearn_simvae.evaluation.representations import augmented_rows
 from sklearn_simvae.evaluation.splits import (
     Split,
-    check_classes,
-    check_labels,
     check_parts_differ,
     check_probes,
     check_seeds,
     check_sizes,
-    check_test_classes,
     check_train_classes,
     make_splits,
 )
@@ -143,29 +139,20 @@ def style_probe(
     named = check_probes(probes, PROBES, lambda model: is_classifier(model) or is_regressor(model))
     check_sizes(test_size=test_size, validation_size=validation_size)
     seeds = check_seeds(n_repeats, random_state)
-    augment = factors is None
-    if augment:
+    if factors is None:
         _check_augmentation(augmentation, factors_test)
-        augmentation = "auto" if augmentation is None else augmentation
         augmenting = {
-            "augmentation": augmentation,
+            "augmentation": "auto" if augmentation is None else augmentation,
             "input_shape": input_shape,
             "estimator": estimator,
         }
         X, factors = augmented_rows(X, random_state=[seeds[0], 0], **augmenting)
         if X_test is not None:
             X_test, factors_test = augmented_rows(X_test, random_state=[seeds[0], 1], **augmenting)
-    elif augmentation is not None:
-        raise ValueError(
-            "factors and augmentation were both given, but the factors of augmented rows are what "
-            "the augmentation drew. Give one of them."
-        )
-    elif (X_test is None) != (factors_test is None):
-        raise ValueError(
-            "X_test and factors_test must be given together, or neither; got one of them."
-        )
-    factors = _check_factors(factors, X)
-    tested = None if X_test is None else _check_test_factors(factors_test, X_test, factors)
+    else:
+        _check_given(augmentation, X_test, factors_test)
+    factors = check_factors(factors, X)
+    tested = None if X_test is None else check_test_factors(factors_test, X_test, factors)
     n = len(next(iter(factors.values())))
     splits = make_splits(
         n,
@@ -178,9 +165,10 @@ def style_probe(
     if tested is not None:
         factors = {name: np.concatenate([values, tested[name]]) for name, values in factors.items()}
     for name, values in factors.items():
-        check = check_parts_differ if _is_numeric(values) else check_train_classes
+        check = check_parts_differ if is_numeric(values) else check_train_classes
         check(values, splits, f"the factor {name!r}")
     targets = _targets(factors)
+    _check_read(targets, named)
     jobs = [
         (names, y, name, value, seed, split)
         for seed, split in splits
@@ -188,13 +176,6 @@ def style_probe(
         for name, value in named.items()
         if _reads(value, y)
     ]
-    unread = [names for names, y in targets if not any(_reads(v, y) for v in named.values())]
-    if unread:
-        raise ValueError(
-            f"No probe reads the factors {unread[0]}. Numbers need a regressor and classes a "
-            f"classifier among probes, or one of {list(PROBES)}, which do both."
-        )
-
     Z = features(estimator, X, X_test)
     results = Parallel(n_jobs=n_jobs)(
         delayed(_read)(value, Z, names, y, split, seed) for names, y, _, value, seed, split in jobs
@@ -233,17 +214,23 @@ def _reads(probe, y: np.ndarray) -> bool:
     return isinstance(probe, str) or (is_regressor(probe) if y.ndim == 2 else is_classifier(probe))
 
 
-def _is_numeric(values: np.ndarray) -> bool:
-    return values.dtype.kind == "f"
-
-
 def _targets(factors: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
     """All numeric factors in the columns of one array, and each of the others."""
-    numeric = [name for name, values in factors.items() if _is_numeric(values)]
+    numeric = [name for name, values in factors.items() if is_numeric(values)]
     targets = [([name], values) for name, values in factors.items() if name not in numeric]
     if numeric:
         targets.insert(0, (numeric, np.column_stack([factors[name] for name in numeric])))
     return targets
+
+
+def _check_read(targets: list[tuple[list[str], np.ndarray]], probes: dict[str, object]) -> None:
+    """Raise where a target has no probe of its kind."""
+    unread = [names for names, y in targets if not any(_reads(v, y) for v in probes.values())]
+    if unread:
+        raise ValueError(
+            f"No probe reads the factors {unread[0]}. Numbers need a regressor and classes a "
+            f"classifier among probes, or one of {list(PROBES)}, which do both."
+        )
 
 
 def _check_augmentation(augmentation, factors_test) -> None:
@@ -259,71 +246,14 @@ def _check_augmentation(augmentation, factors_test) -> None:
         )
 
 
-def _named(factors) -> dict[str, object]:
-    """The factors by name, in whatever form they come."""
-    if isinstance(factors, Mapping) or hasattr(factors, "columns"):
-        names = factors if isinstance(factors, Mapping) else factors.columns
-        return {str(name): factors[name] for name in names}
-    # A column of pandas keeps its type, which may be categorical.
-    if np.ndim(factors) == 1:
-        return {"style": factors}
-    # Numbers stay numbers beside strings.
-    factors = factors if hasattr(factors, "dtype") else np.asarray(factors, dtype=object)
-    if factors.ndim != 2:
+def _check_given(augmentation, X_test, factors_test) -> None:
+    """Raise where given factors come with what does not go with them."""
+    if augmentation is not None:
         raise ValueError(
-            f"factors has the shape {factors.shape}. Give an array of shape (n,) or (n, "
-            "n_factors), a dict of arrays of shape (n,), or a DataFrame."
+            "factors and augmentation were both given, but the factors of augmented rows are what "
+            "the augmentation drew. Give one of them."
         )
-    return {str(i): column for i, column in enumerate(factors.T)}
-
-
-def _check_factors(factors, X) -> dict[str, np.ndarray]:
-    """The factors that differ between rows: float64 to regress, all others to classify."""
-    factors = _named(factors)
-    if not factors:
+    if (X_test is None) != (factors_test is None):
         raise ValueError(
-            "There are no factors to read. Give some, or an augmentation of "
-            "sklearn_simvae.views.augmentation, which tells what it drew."
+            "X_test and factors_test must be given together, or neither; got one of them."
         )
-    if "mean" in factors:
-        raise ValueError("A factor is named 'mean', as is the mean over all. Name it otherwise.")
-    checked = {}
-    for name, values in factors.items():
-        labels = check_labels(values, f"the factor {name!r}")
-        check_consistent_length(first_part(X), labels)
-        if str(getattr(values, "dtype", "")) == "category":
-            labels = labels.astype(str)
-        if np.all(labels == labels[:1]):
-            warnings.warn(
-                f"The factor {name!r} is the same for all rows of X, and is left out.",
-                stacklevel=3,
-            )
-        elif _is_numeric(labels):
-            checked[name] = labels.astype(np.float64)
-        else:
-            checked[name] = check_classes(labels, f"the factor {name!r}")
-    if not checked:
-        raise ValueError(
-            f"All factors, {list(factors)}, are the same for all rows. Give factors that vary."
-        )
-    return checked
-
-
-def _check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.ndarray]:
-    """The same factors of the test rows."""
-    named, checked = _named(factors_test), {}
-    missing = [name for name in factors if name not in named]
-    if missing:
-        raise ValueError(
-            f"factors_test has {list(named)} and lacks {missing}. Give all that factors has."
-        )
-    for name, values in factors.items():
-        what = f"the factor {name!r}"
-        if _is_numeric(values):
-            checked[name] = check_labels(named[name], f"{what} of the test rows").astype(np.float64)
-        else:
-            labels = check_labels(named[name], f"{what} of the test rows")
-            labels = labels.astype(str) if values.dtype.kind == "U" else labels
-            checked[name] = check_test_classes(labels, values, what)
-        check_consistent_length(first_part(X_test), checked[name])
-    return checked

@@ -302,12 +302,16 @@ class GenerativeTransformer(SSLTransformer):
         check_count(n_samples, "n_samples")
         if n_views is not None:
             check_count(n_views, "n_views")
+        z = self._draw_latents(n_samples, n_views or 1, random_state)
+        X = self._decode(z.flatten(0, 1))
+        return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
+
+    def _draw_latents(self, n_samples: int, n_views: int, random_state) -> Tensor:
+        """Latents from the prior; a `random_state` of None is that of the estimator."""
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         with own_modes():
-            z = self._sample_prior((n_samples, n_views or 1, self.n_components_), generator)
-        X = self._decode(z.flatten(0, 1))
-        return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
+            return self._sample_prior((n_samples, n_views, self.n_components_), generator)
 
     # ---------------------------------------------------------------- scores
 

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import check_count, check_finite, seed_of
+from sklearn_simvae._validation import check_count, check_finite
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
@@ -20,7 +20,7 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
-from sklearn_simvae.training import inference, own_modes
+from sklearn_simvae.training import inference
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.sources import held_between, some_rows
@@ -435,11 +435,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         """
         check_is_fitted(self, "net_")
         check_count(n_samples, "n_samples")
-        seed = seed_of(self.random_state if random_state is None else random_state)
-        generator = torch.Generator().manual_seed(seed)
-        shape = (n_samples, len(self.layout_.modalities), self.n_components_)
-        with own_modes():
-            z = self._sample_prior(shape, generator)
+        z = self._draw_latents(n_samples, len(self.layout_.modalities), random_state)
         names = enumerate(self.layout_.names)
         return self._as_table({name: self._decode_one(name, z[:, j]) for j, name in names})
 
