@@ -5,8 +5,7 @@ Search for settings without any labels
 
 ``score`` is the objective on rows that were not learned from, so a grid search needs no labels. It
 compares what leaves the objective itself the same: how many latents, how far views may lie apart,
-how large the networks are. (Not: ``noise_variance`` or ``likelihood``, which change what is
-measured.)
+how large the networks are. (Not: ``likelihood``, which changes what is measured.)
 
 Afterwards we look at labels after all, to see whether the score has told the truth.
 """

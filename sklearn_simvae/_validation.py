@@ -240,10 +240,26 @@ def in_unit_interval(X: np.ndarray | Source) -> bool:
     return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
-def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> None:
-    """Raise where the colours that augmentation="auto" changes are not from 0 to 1."""
+def check_augmentation(augmentation, name: str) -> None:
+    """Raise where an augmentation is a class, or its parameters are out of range."""
+    if isinstance(augmentation, type):
+        raise ValueError(
+            f"{name} was given the class {augmentation.__name__}; pass an instance of it: "
+            f"{augmentation.__name__}()."
+        )
+    if hasattr(augmentation, "validate"):
+        augmentation.validate()
+
+
+def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> np.ndarray | Source:
+    """X, if the colours that augmentation="auto" changes are from 0 to 1.
+
+    The rows of a source that were not looked at are refused when they are read.
+    """
     coloured = layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
-    if coloured and not in_unit_interval(X):
+    if not coloured:
+        return X
+    if not in_unit_interval(X):
         some = some_rows(X)
         raise ValueError(
             f"{name} holds colour images with values from {some.min():.3g} to {some.max():.3g}, "
@@ -251,6 +267,7 @@ def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> No
             "pixels, scale to that range, or give an augmentation that leaves colours alone, such "
             "as RandomResizedCrop()."
         )
+    return held_between(X, 0, 1)
 
 
 def seed_of(random_state) -> int:

@@ -17,6 +17,7 @@ from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._validation import (
+    check_augmentation,
     check_batch_norm,
     check_batches,
     check_callbacks,
@@ -188,6 +189,8 @@ class SSLTransformer(
     def partial_fit(self, X, y=None, groups=None):
         """Go once through X, from the weights that there are, at a constant learning rate.
 
+        It learns from all of X, `early_stopping` or not.
+
         Parameters
         ----------
         X : array-like
@@ -249,17 +252,20 @@ class SSLTransformer(
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
+        self._check_counted(samples)
         train, valid = samples, None
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
-        if self.early_stopping:
+        stops = self.early_stopping and not partial
+        if stops:
             train, valid = split(
                 samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
             )
-        callbacks = self._make_callbacks(given_callbacks)
+        callbacks = self._make_callbacks(given_callbacks, stops)
         make_net = self._make_net if reset else self._net_that_goes_on
         net = make_net(train, callbacks, seed)
-        check_batches(self, train, net.batch_size, self._min_scored)
+        for part in (train, valid) if stops else (train,):
+            check_batches(self, part, net.batch_size, self._min_scored)
         check_batch_norm(net.module_, train, net.batch_size)
         watched = train.some_views(PROBE_ROWS, net.device)
         self._check_same(net, train, watched)
@@ -416,6 +422,13 @@ class SSLTransformer(
         """Of which samples the objective says something."""
         return np.ones(len(samples), dtype=bool)
 
+    def _check_counted(self, samples: Samples) -> None:
+        """Raise where they are too few to learn from."""
+
+    def _weigh(self, module: nn.Module, batch: Batch) -> int | Tensor:
+        """How many of them there are in a batch."""
+        return len(batch.views)
+
     def _check_goes_on(self, samples: Samples) -> None:
         """Warn where training goes on with data that do not suit the network that there is."""
 
@@ -535,6 +548,7 @@ class SSLTransformer(
             objective=self._objective,
             begin_epoch=self._begin_epoch,
             after_step=self._after_step,
+            weigh=self._weigh,
             lr=self.lr,
             device=str(device),
             compile=self.compile,
@@ -558,12 +572,11 @@ class SSLTransformer(
         if isinstance(augmentation, str):
             augmentation = None
             if not samples.views_given:
-                check_colours(layout, samples.X)
+                samples.X = check_colours(layout, samples.X)
                 augmentation = self._default_augmentation(layout)
         if self._first_view_is_row and not samples.views_given:
             augmentation = PerView([None, augmentation])
-        if hasattr(augmentation, "validate"):
-            augmentation.validate()
+        check_augmentation(augmentation, "augmentation")
         n_views = None if samples.views_given else self.n_views
         return functools.partial(
             make_views, layout=layout, n_views=n_views, augmentation=augmentation
@@ -623,9 +636,9 @@ class SSLTransformer(
                 }
             )
 
-    def _make_callbacks(self, given: list) -> list:
+    def _make_callbacks(self, given: list, stops: bool) -> list:
         callbacks = callbacks_of_process(given)
-        if self.early_stopping:
+        if stops:
             callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
         # Last, when the others have seen the epoch.
         callbacks.sort(key=lambda item: find_checkpoint([item]) is not None)

@@ -277,7 +277,8 @@ def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "feature_names": None if names is None else [str(name) for name in names],
         "history": plain_history(net.history),
         "seed": int(net.seed),
-        "batch_size": int(net.batch_size),
+        # Of the fit that there is, whatever one that failed had set.
+        "batch_size": int(estimator._fitted_batch_size),
     }
 
 

@@ -13,7 +13,13 @@ from sklearn.preprocessing import MaxAbsScaler
 from torch import nn
 
 from sklearn_simvae import CLIP
-from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
+from sklearn_simvae.views import (
+    Compose,
+    FeatureCorruption,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    as_source,
+)
 
 X = np.random.default_rng(0).random((40, 6))
 VIEWS = X.reshape(20, 2, 6)
@@ -369,3 +375,24 @@ def test_batches_too_small_to_be_compared(make):
     estimator = make(batch_size=1)
     if estimator._min_scored > 1:
         refused(estimator, X, "make some of 1, and it needs 2. Raise batch_size")
+
+
+@pytest.mark.parametrize("augmentation", [RandomHorizontalFlip, nn.Dropout])
+def test_an_augmentation_given_as_a_class_is_told(augmentation, digits):
+    name = augmentation.__name__
+    with pytest.raises(ValueError, match=f"augmentation was given the class {name}; pass an inst"):
+        tiny("SimVAE", input_shape=(8, 8), augmentation=augmentation).fit(digits[0])
+    halves = {"left": digits[0][:, :32], "right": digits[0][:, 32:]}
+    with pytest.raises(ValueError, match=rf"augmentations\['left'\] was given the class {name}"):
+        CLIP(augmentations={"left": augmentation}).fit(halves)
+
+
+@pytest.mark.parametrize("name", ["SimCLR", "SimVAE"])
+def test_colours_beyond_the_unit_interval_are_refused_wherever_they_are_read(name, tmp_path):
+    places = np.memmap(tmp_path / "places", np.float32, "w+", shape=(1500, 1))
+    places[:, 0] = np.arange(1500)
+    looked_at = as_source(places).sample.ravel().astype(int)
+    X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
+    X[np.setdiff1d(np.arange(1500), looked_at)] = 255
+    with pytest.raises(ValueError, match=r"255"):
+        tiny(name, encoder="mlp").fit(X)

@@ -892,3 +892,71 @@ def test_a_step_never_waits_for_the_gpu(make, digits, precision, monkeypatch):
 
 def test_auto_precision_is_float32_for_small_networks(make, digits):
     assert not make().fit(digits[0]).net_.bf16
+
+
+# ---------------------------------------------------------------- optimisers
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_weight_decay_is_what_is_given_and_not_the_optimisers_own(optimizer, weight_decay, digits):
+    vae = tiny("VAE", optimizer=optimizer, weight_decay=weight_decay).fit(digits[0][:40])
+    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == weight_decay
+
+
+def test_an_optimiser_made_by_a_function_keeps_its_own_weight_decay(digits):
+    made = functools.partial(torch.optim.AdamW, weight_decay=0.3)
+    vae = tiny("VAE", optimizer=made).fit(digits[0][:40])
+    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0.3
+
+
+def test_an_optimiser_that_calls_for_the_loss_is_refused(digits):
+    with pytest.raises(ValueError, match="optimizer=LBFGS asks for the loss several times a step"):
+        tiny("VAE", optimizer=torch.optim.LBFGS).fit(digits[0][:40])
+
+
+@pytest.mark.parametrize("name", ["DeepCluster", "InstanceDiscrimination", "SwAV"])
+@pytest.mark.parametrize("optimizer", [torch.optim.Adafactor, torch.optim.Adam, torch.optim.ASGD])
+def test_prototypes_are_made_anew_under_any_optimiser(name, optimizer, digits):
+    estimator = tiny(name, optimizer=optimizer, max_epochs=3).fit(digits[0][:60])
+    estimator.partial_fit(digits[0][:70])
+    assert np.isfinite(estimator.transform(digits[0])).all()
+
+
+# ---------------------------------------------------------------- draws
+
+
+def test_augmentations_from_elsewhere_draw_other_numbers_than_the_latents(digits, monkeypatch):
+    drawn = {"views": [], "latents": []}
+
+    def noisy(x):
+        noise = torch.randn_like(x)
+        drawn["views"].append(noise)
+        return x + noise
+
+    simvae = tiny("SimVAE", n_components=8, augmentation=noisy)
+    objective = type(simvae)._objective
+
+    def spy(self, module, batch, generator):
+        state = generator.get_state()
+        drawn["latents"].append(torch.randn((*batch.views.shape[:2], 8), generator=generator))
+        generator.set_state(state)
+        return objective(self, module, batch, generator)
+
+    monkeypatch.setattr(type(simvae), "_objective", spy)
+    simvae.fit(digits[0][:60, 20:28])
+    for views, latents in zip(drawn["views"], drawn["latents"], strict=True):
+        assert not np.intersect1d(views.numpy(), latents.numpy()).size
+
+
+# ---------------------------------------------------------------- validation parts
+
+
+def test_partial_fit_learns_from_all_rows_whether_or_not_fit_stops_early(digits):
+    X = digits[0][:60]
+    stopping, going = (
+        tiny("SimVAE", early_stopping=early_stopping).partial_fit(X).partial_fit(X[:2])
+        for early_stopping in (True, False)
+    )
+    assert_array_equal(stopping.transform(X), going.transform(X))
+    assert "valid_loss" not in stopping.history_[-1]

@@ -579,3 +579,12 @@ def test_weights_go_with_preprocessors_that_learned_the_same(method, X, path):
     np.testing.assert_array_equal(other.transform(X), Z)
     restored = pickle.loads(pickle.dumps(estimator)).load_weights(path)
     np.testing.assert_array_equal(restored.transform(X), estimator.transform(X))
+
+
+@pytest.mark.parametrize("name", ["SimCLR", "VICReg"])
+def test_a_fit_that_failed_leaves_the_score_of_the_weights_that_are_saved(name, X, path):
+    estimator = tiny(name).fit(X)
+    with pytest.raises(ValueError, match="make some of 1"):
+        estimator.set_params(batch_size=1).partial_fit(X)
+    estimator.save_weights(path)
+    assert tiny(name).load_weights(path).score(X) == estimator.score(X)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT
-from sklearn_simvae._validation import check_finite, check_views
+from sklearn_simvae._validation import check_batches, check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -250,18 +250,21 @@ class DiscriminativeTransformer(SSLTransformer):
         samples.n_views = self.n_views
         check_views(self, samples, self._min_views)
         self._check_scored(samples)
+        check_batches(self, samples, self._fitted_batch_size, self._min_scored)
         make_views = self._view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
-        total = 0.0
+        total = weights = 0.0
         with inference(self.module_), isolated_random_state(0, device):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
+                weight = float(self._weigh(self.module_, batch))
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
                 terms = self._objective(self.module_, batch, generator)
-                total -= float(terms["loss"]) * len(batch.views)
+                total -= float(terms["loss"]) * weight
+                weights += weight
         if not np.isfinite(total):
             raise ValueError(
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "
                 "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
             )
-        return total / len(samples)
+        return total / weights

@@ -18,8 +18,13 @@ def is_numeric(values: np.ndarray) -> bool:
 def _named(factors) -> dict[str, object]:
     """The factors by name, in whatever form they come."""
     if isinstance(factors, Mapping) or hasattr(factors, "columns"):
+        # What Arrow calls columns are their values.
         names = factors if isinstance(factors, Mapping) else factors.columns
-        return {str(name): factors[name] for name in names}
+        names = list(getattr(factors, "column_names", names))
+        found = {str(name): factors[name] for name in names}
+        if len(found) < len(names):
+            raise ValueError(f"Two factors have one name, among {names}. Give each its own.")
+        return found
     # A column of pandas keeps its type, which may be categorical.
     if np.ndim(factors) == 1:
         return {"style": factors}

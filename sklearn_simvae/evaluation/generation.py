@@ -46,7 +46,8 @@ def reconstruction_error(
     -------
     error : float or ndarray of shape (n_features,) or (n,)
         In squared units of X. uint8 pixels count from 0 to 1 where the estimator was fitted on
-        such; images have as many features as a flattened one.
+        such; images have as many features as a flattened one. Shares, which a multinomial
+        likelihood decodes to, stand for as many counts as there are in the row.
 
     Raises
     ------
@@ -72,6 +73,11 @@ def reconstruction_error(
                 f"estimator must have transform and inverse_transform, in a Pipeline each of its "
                 f"steps; got {type(estimator).__name__} without {method}."
             )
+    if any(getattr(step, "representation", None) == "hidden" for step in steps_of(estimator)):
+        raise ValueError(
+            "estimator has representation='hidden', whose activations are nothing to decode. Set "
+            "representation='latent'."
+        )
     decoded = estimator.inverse_transform(estimator.transform(X))
     X, decoded = (np.asarray(z.toarray() if hasattr(z, "toarray") else z) for z in (X, decoded))
     if X.size != decoded.size:
@@ -81,7 +87,10 @@ def reconstruction_error(
         )
     scale = 255.0 if X.dtype == np.uint8 and _reads_pixels(estimator) else 1.0
     X = X.reshape(len(X), -1).astype(np.float64) / scale
-    squared = np.square(X - decoded.reshape(len(X), -1).astype(np.float64))
+    decoded = decoded.reshape(len(X), -1).astype(np.float64)
+    if _decodes_shares(estimator):
+        decoded = decoded * X.sum(1, keepdims=True)
+    squared = np.square(X - decoded)
     if not np.isfinite(squared).all():
         raise ValueError(
             "Squared errors are not finite: X holds NaN, or numbers whose squares overflow. Impute "
@@ -210,6 +219,12 @@ def _reads_pixels(estimator) -> bool:
     """Whether it was fitted on uint8 pixels, which it takes for values from 0 to 1."""
     layouts = (step.layout_ for step in steps_of(estimator) if hasattr(step, "layout_"))
     return any(layout.pixels for layout in layouts)
+
+
+def _decodes_shares(estimator) -> bool:
+    """Whether what it decodes, and no step changes after, sums to 1 in a row."""
+    first = next(iter(steps_of(estimator)), None)
+    return getattr(getattr(first, "module_", None), "likelihood", None) == "multinomial"
 
 
 def _check_scale(X, X_generated, classifier) -> None:

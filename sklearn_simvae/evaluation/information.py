@@ -23,7 +23,8 @@ from sklearn_simvae.evaluation.representations import (
     view_representations,
 )
 from sklearn_simvae.networks.mlp import dense_layers
-from sklearn_simvae.training import isolated_random_state
+from sklearn_simvae.training import isolated_random_state, own_modes
+from sklearn_simvae.views import Source, as_source
 
 _MIN_SAMPLES = 32
 _K = 3
@@ -142,7 +143,7 @@ def mutual_information(
         )
     seed = seed_of(random_state)
     rows = np.random.default_rng(seed).permutation(X.shape[0])[:n_samples]
-    X = _safe_indexing(X.tocsr() if hasattr(X, "tocsr") else X, rows)
+    X = _take(X, rows)
     if augmentation is None and has_views(estimator, X.shape):
         X = as_array(X)[:, :2]
     Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
@@ -151,6 +152,13 @@ def mutual_information(
     for method in methods:
         found[method], found[f"{method}_ceiling"] = _METHODS[method](Z[:, 0], Z[:, 1], seed)
     return found
+
+
+def _take(X, rows: np.ndarray):
+    """Some rows in any order, of whatever holds them."""
+    if not hasattr(X, "column_names") and isinstance(source := as_source(X), Source):
+        return source[rows]
+    return _safe_indexing(X.tocsr() if hasattr(X, "tocsr") else X, rows)
 
 
 def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
@@ -181,12 +189,11 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
         for z in (a, b)
     )
     size = min(_BATCH, len(a) - n)
-    with torch.inference_mode(False), torch.enable_grad():
+    with own_modes(), torch.inference_mode(False), torch.enable_grad():
         critic = _train_critic(a[:n_fit], b[:n_fit], a[n_fit:n], b[n_fit:n], seed)
-    if critic is None:
-        return 0.0, math.log(size)
-    # That of a critic that tells no pairs apart is a bound as well.
-    return max(_bound(critic, a[n:], b[n:], size), 0.0), math.log(size)
+        # That of a critic that tells no pairs apart is a bound as well.
+        bound = 0.0 if critic is None else max(_bound(critic, a[n:], b[n:], size), 0.0)
+    return bound, math.log(size)
 
 
 def _train_critic(

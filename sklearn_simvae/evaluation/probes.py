@@ -402,4 +402,6 @@ def _differ_in_float32(Z: np.ndarray) -> bool:
     """Whether features vary by far more than what float32 rounds off, as about a small mean."""
     size, spread = np.abs(Z).max(0), np.ptp(Z, axis=0)
     varies = spread > 10 * np.finfo(np.float64).eps * size
+    # Numbers that are smaller lose digits, and become 0 at last.
+    size = np.maximum(size, np.finfo(np.float32).tiny)
     return bool(np.all(spread[varies] > 1e4 * np.finfo(np.float32).eps * size[varies]))

@@ -71,9 +71,17 @@ def steps_of(estimator) -> list:
     return [part for _, step in estimator.steps for part in steps_of(step)]
 
 
-def layout_read(estimator) -> Layout | None:
-    """How an estimator of this package reads the rows that it is given; None for all others."""
-    return getattr(next(iter(steps_of(estimator)), None), "layout_", None)
+def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
+    """The first step of this package, if rows of this shape are what it reads; None of all others.
+
+    Steps before it may scale rows. Where they change their size, how it reads them tells nothing.
+    """
+    for place, step in enumerate(steps_of(estimator)):
+        layout = getattr(step, "layout_", None)
+        if layout is not None:
+            reads = place == 0 or (isinstance(layout, Layout) and layout.fits(shape))
+            return step if reads else None
+    return None
 
 
 def has_views(estimator, shape: tuple[int, ...]) -> bool:
@@ -96,10 +104,10 @@ def has_views(estimator, shape: tuple[int, ...]) -> bool:
     ValueError
         If the rows have another size than those that `estimator` was fitted on.
     """
-    layout = layout_read(estimator)
-    if layout is None:
+    reader = reader_of(estimator, shape)
+    if reader is None:
         return len(shape) > 2
-    return layout.has_views(shape, type(steps_of(estimator)[0]).__name__)
+    return reader.layout_.has_views(shape, type(reader).__name__)
 
 
 def as_array(X) -> np.ndarray:
@@ -280,8 +288,9 @@ def augmented_rows(
 
     Returns
     -------
-    rows : ndarray, or DataFrame, of the shape, dtype and scale of X
-        Any transformer that takes X takes them.
+    rows : ndarray, DataFrame or Arrow table of the shape and scale of X
+        Any transformer that takes X takes them. Of its dtype, but float32 where X holds whole
+        numbers that are no pixels.
     factors : dict of str to ndarray of shape (n,)
         The parameters that the package's own augmentations drew, by name; empty for others.
 
@@ -295,13 +304,13 @@ def augmented_rows(
             f"augmentation must be 'auto' or a callable from a batch to a batch; got "
             f"{augmentation!r}."
         )
-    frame = X if hasattr(X, "columns") else None
-    X = as_array(X)
+    frame, X = X, as_array(X)
     if X.dtype not in (np.uint8, np.float32, np.float64):
         X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
+    fitted = getattr(reader_of(estimator, X.shape), "layout_", None)
     if input_shape is None:
-        input_shape = getattr(layout_read(estimator), "input_shape", None)
-    layout, has_views = Layout.infer(X, input_shape)
+        input_shape = getattr(fitted, "input_shape", None)
+    layout, has_views = Layout.infer(X, input_shape, getattr(fitted, "kind", None) == "series")
     if has_views:
         raise ValueError(
             f"X of shape {X.shape} has a views axis already. Give rows as they are, or "
@@ -312,7 +321,9 @@ def augmented_rows(
         augmentation = default_augmentation(layout.kind, layout.network_shape[0])
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)
-    out, noted = np.empty_like(X), []
+    # What an augmentation makes of whole numbers need not be whole.
+    whole = X.dtype == np.uint8 and not layout.pixels
+    out, noted = np.empty_like(X, dtype=np.float32 if whole else None), []
     # Augmentations from elsewhere draw from the global states.
     with isolated_random_state(seed, generator.device):
         for start in range(0, len(X), _ROWS):
@@ -327,9 +338,15 @@ def augmented_rows(
             out[start : start + _ROWS] = layout.from_network(x).numpy()
     names = noted[0] if noted else ()
     factors = {name: np.concatenate([part[name] for part in noted]) for name in names}
-    if frame is not None:
-        # That of pandas has an index, that of polars a schema.
-        index = {"index": frame.index} if hasattr(frame, "index") else {}
-        names = "columns" if index else "schema"
-        out = type(frame)(out, **{names: list(frame.columns)}, **index)
-    return out, factors
+    return _like(frame, out), factors
+
+
+def _like(frame, rows: np.ndarray) -> ArrayLike:
+    """Rows under the names that they came with."""
+    if hasattr(frame, "column_names"):
+        return type(frame).from_pydict(dict(zip(frame.column_names, rows.T, strict=True)))
+    if not hasattr(frame, "columns"):
+        return rows
+    if hasattr(frame, "index"):
+        return type(frame)(rows, columns=list(frame.columns), index=frame.index)
+    return type(frame)(rows, schema=list(frame.columns))

@@ -122,7 +122,7 @@ def check_labels(labels, name: str) -> np.ndarray:
         If it is not one column, values are missing, or are of another kind.
     """
     try:
-        labels = column_or_1d(labels)
+        labels = column_or_1d(_of_numpy(labels))
     except ValueError as error:
         raise ValueError(
             f"{name} must be one label for each row, of shape (n,); got the shape "
@@ -146,6 +146,20 @@ def check_labels(labels, name: str) -> np.ndarray:
         kinds = {bool if isinstance(v, bool | np.bool_) else isinstance(v, Real) for v in labels}
         found = np.array(labels.tolist()) if kinds in ({bool}, {True}) else labels.astype(str)
         return found if found.dtype.kind in "biufU" else labels.astype(str)
+    return labels
+
+
+def _of_numpy(labels):
+    """A column of pandas as numpy has its kind: whole numbers and booleans stay what they are."""
+    dtype = getattr(labels, "dtype", None)
+    # Those of columns that may lack values.
+    plain = getattr(dtype, "numpy_dtype", np.dtype(float))
+    if plain.kind in "biu" and hasattr(labels, "isna") and not labels.isna().any():
+        return labels.to_numpy(dtype=plain)
+    categories = getattr(dtype, "categories", None)
+    if getattr(categories, "dtype", None) == np.float64 and not labels.isna().any():
+        # Declared as classes, whatever their names look like.
+        return labels.astype(str).to_numpy(dtype=object)
     return labels
 
 

@@ -87,10 +87,19 @@ class ResultTable(list):
         labels : list of dict
             Without seeds, values and settings.
         """
-        return list({tuple(labels.items()): labels for labels in map(self._labels, self)}.values())
+        found: dict[frozenset, dict] = {}
+        for labels in map(self._labels, self):
+            found.setdefault(frozenset(labels.items()), labels)
+        return list(found.values())
 
     def _labels(self, row: dict) -> dict:
-        return {name: value for name, value in row.items() if name not in self._per_run}
+        """What a row is of, but for entries that are empty in a table of more columns."""
+        return {
+            name: value
+            for name, value in row.items()
+            # NaN differs from itself.
+            if name not in self._per_run and value is not None and value == value
+        }
 
     def summary(self) -> list[dict]:
         """Mean, standard deviation and number of the values of each measurement.

@@ -54,6 +54,11 @@ def crvae_elbo(
     >>> crvae_elbo(torch.zeros(1, 2), mean, torch.zeros_like(mean))["consistency"]
     tensor(2.)
     """
+    if mask is not None:
+        # Whatever stands in the padding must not count, nor its gradient.
+        mean, log_variance = (
+            values.masked_fill(~mask.unsqueeze(-1), 0.0) for values in (mean, log_variance)
+        )
     terms = vae_elbo(log_likelihood, mean, log_variance, beta, mask, reduction="none")
     first = mean[..., :1, :], log_variance[..., :1, :]
     divergence = gaussian_kl(mean[..., 1:, :], log_variance[..., 1:, :], *first)

@@ -103,6 +103,11 @@ def swav_terms(
     """
     check_batch(mask, 2, scores=scores)
     batch, n_views, _ = scores.shape
+    if not 1 <= n_global_views <= n_views:
+        raise ValueError(
+            f"n_global_views must be at least 1 and at most the number of views, {n_views}; got "
+            f"{n_global_views}."
+        )
     logits = scores / temperature
     log_partition = torch.logsumexp(logits, dim=-1)
     owns, partitions, masks = [], [], []

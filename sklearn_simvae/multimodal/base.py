@@ -5,6 +5,7 @@ numbers, NaN where one is missing, so that everything between X and the networks
 other estimators.
 """
 
+import contextlib
 import functools
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 from sklearn_simvae import persistence
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
+    check_augmentation,
     check_colours,
     check_finite,
     check_like_fitted,
@@ -36,7 +39,9 @@ from sklearn_simvae.multimodal.modalities import (
     read_modalities,
 )
 from sklearn_simvae.training import inference
+from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
     Layout,
     Samples,
@@ -183,6 +188,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """The blocks of an X that is like what was fitted, or holds one of them alone."""
         layout = self.layout_
         if only is not None and self._is_alone(X, only):
+            own = layout.modalities[layout.index(only)]
+            if own.as_series and len(np.shape(X)) == 2:
+                X = _safe_indexing(X, 0, axis=1)
             X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
         else:
             self._check_shape(X)
@@ -211,15 +219,15 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             j = layout.index(name)
             own = layout.modalities[j].layout
             if isinstance(augmentation, str) and augmentation == "auto":
-                check_colours(own, samples.X.blocks[j].values, f"The modality {name!r}")
+                block = samples.X.blocks[j]
+                block.values = check_colours(own, block.values, f"The modality {name!r}")
                 augmentation = default_augmentation(own.kind, own.network_shape[0])
             if not callable(augmentation):
                 raise ValueError(
                     f"augmentations[{name!r}] must be 'auto' or a callable from a batch to a "
                     f"batch, got {augmentation!r}."
                 )
-            if hasattr(augmentation, "validate"):
-                augmentation.validate()
+            check_augmentation(augmentation, f"augmentations[{name!r}]")
             augmentations[name] = augmentation
         if not augmentations:
             return make
@@ -289,8 +297,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             return False
         shape = X.shape if hasattr(X, "shape") else np.shape(X)
         own = self.layout_.modalities[self.layout_.index(modality)]
-        if own.as_series:
-            return len(shape) == 1
+        if own.as_series and len(shape) == 1:
+            return True
         return len(shape) == 2 and shape[1] == len(own.columns) < self.layout_.n_columns
 
     def _latent(self, module, x):
@@ -552,10 +560,17 @@ def encode_present(
         if not select and not has_batch_norm(network):
             encoded.append(network(part).float())
             continue
-        if some.sum() < 2:
-            # Two rows, as batch statistics need, to learn the width by.
+        n_rows, alone = int(some.sum()), contextlib.nullcontext()
+        if n_rows < 2:
             some = some.clone()
-            some[:2] = True
-        z = network(part[some]).float()
+            if n_processes() > 1:
+                # All take part in statistics that are common, and those take two rows.
+                some[:2] = True
+            else:
+                # Too few for statistics of their own; without any, one row tells the width.
+                alone = evaluation_mode(network)
+                some[0] |= n_rows == 0
+        with alone:
+            z = network(part[some]).float()
         encoded.append(z.new_zeros(len(part), z.shape[1]).masked_scatter(some[:, None], z))
     return torch.stack(encoded, dim=1)

@@ -21,6 +21,7 @@ from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
+    present_modalities,
     split_modalities,
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
@@ -188,16 +189,17 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         ]
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
 
-    def _check_X(self, X, reset):
-        blocks, layout, has_views = super()._check_X(X, reset)
-        n_pairs = int((blocks.present().sum(1) > 1).sum())
-        if reset and n_pairs < min(2, len(blocks)):
+    def _check_counted(self, samples):
+        n_pairs = int(self._counted(samples).sum())
+        if n_pairs < 2:
             raise ValueError(
-                f"{n_pairs or 'No'} row of X has two of the modalities {layout.names}: there are "
-                "no pairs to learn from, of which it takes 2. Rows of one sample must have the "
-                "same place in each modality."
+                f"{n_pairs or 'No'} row of X has two of the modalities {samples.layout.names}: "
+                "there are no pairs to learn from, of which it takes 2. Rows of one sample must "
+                "have the same place in each modality."
             )
-        return blocks, layout, has_views
+
+    def _weigh(self, module, batch):
+        return present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
 
     def _counted(self, samples):
         return samples.X.present()[samples.indices].sum(1) > 1

@@ -352,7 +352,7 @@ def fit_modalities(
             values = fitted.fit_transform(values)
             modality = replace(modality, preprocessor=fitted)
         values = _numbers(values, modality.name)
-        layout = _layout(values, modality.name, input_shapes.get(modality.name))
+        layout = _layout(modality, values, input_shapes.get(modality.name))
         modality = replace(modality, layout=layout, start=start)
         start = modality.stop
         blocks.append(Block(values, position))
@@ -369,12 +369,14 @@ def fit_modalities(
     return _with_something(Blocks(blocks, layout.modalities)), layout
 
 
-def _layout(values, name: str, input_shape) -> Layout:
+def _layout(modality: Modality, values, input_shape) -> Layout:
     """How one modality is read."""
+    name = modality.name
+    series = isinstance(modality.encoder, str) and modality.encoder == "conv1d"
     if input_shape is None and sparse.issparse(values):
         input_shape = values.shape[1:]
     try:
-        layout, has_views = Layout.infer(values, input_shape)
+        layout, has_views = Layout.infer(values, input_shape, series)
     except ValueError as error:
         raise ValueError(
             f"The modality {name!r}: {error} Here, pass input_shapes={{{name!r}: ...}}."
@@ -485,10 +487,22 @@ def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
         if isinstance(values, Source):
             return _some_of(values, present), position
         values = _safe_indexing(values, present)
-        if isinstance(values, np.ndarray) and values.dtype == object and len(values):
-            # Arrays among None are rows of one array.
-            values = np.stack(values) if isinstance(values[0], np.ndarray) else values
-    return values, position
+    return values if modality.preprocessor else _stacked(values, modality.name), position
+
+
+def _stacked(values, name: str):
+    """A column of arrays as one array, whose rows they are."""
+    if isinstance(values, Source | list) or sparse.issparse(values):
+        return values
+    array = np.asarray(values)
+    if array.dtype != object or array.ndim != 1 or not len(array):
+        return values
+    if not isinstance(array[0], np.ndarray | list):
+        return values
+    try:
+        return np.stack([np.asarray(row) for row in array])
+    except ValueError as error:
+        raise ValueError(f"The rows of the modality {name!r} differ in shape: {error}.") from error
 
 
 def _some_of(source: Source, rows: np.ndarray) -> Source:

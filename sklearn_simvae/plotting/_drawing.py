@@ -201,10 +201,11 @@ def draw_rows(
 
 
 def _draw_images(axes, x, row_kw):
-    if not in_unit_interval(x):
-        low, high = x.min(), x.max()
+    low, high = (0, 1) if in_unit_interval(x) else (x.min(), x.max())
+    if x.ndim == 4:
+        # matplotlib has no scale for colours.
         x = (x - low) / ((high - low) or 1)
-    settings = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest", **row_kw}
+    settings = {"cmap": "gray", "vmin": low, "vmax": high, "interpolation": "nearest", **row_kw}
     for ax, image in zip(axes, x, strict=False):
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)

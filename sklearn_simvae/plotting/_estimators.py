@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae.base import SSLTransformer
-from sklearn_simvae.evaluation.representations import as_rows
+from sklearn_simvae.evaluation.representations import as_rows, steps_of
 from sklearn_simvae.generative.base import GenerativeTransformer
 from sklearn_simvae.multimodal.base import MultimodalTransformer
 from sklearn_simvae.views import Source, as_source
@@ -39,10 +39,10 @@ def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator, "best_estimator_")
         estimator = estimator.best_estimator_
-    steps = list(estimator) if isinstance(estimator, Pipeline) else [estimator]
+    steps = steps_of(estimator)
     for place in reversed(range(len(steps))):
         if isinstance(steps[place], SSLTransformer):
-            return estimator[:place] if place else None, steps[place]
+            return make_pipeline(*steps[:place]) if place else None, steps[place]
     raise ValueError(
         "estimator must be one of sklearn_simvae, or a Pipeline or search that holds one; got "
         f"{' of '.join([type(estimator).__name__, *(type(s).__name__ for s in steps)][:2])}."

@@ -246,7 +246,7 @@ class EmbeddingDisplay:
         elif coloured and _is_continuous(y):
             self.scatter_ = [ax.scatter(*self.embedding.T, **settings)]
         elif _is_continuous(y):
-            settings = {"cmap": "viridis", **settings}
+            settings = {"cmap": "viridis", **self._of_points(settings, order)}
             self.scatter_ = [ax.scatter(*self.embedding[order].T, c=y[order], **settings)]
             self.colorbar_ = self.figure_.colorbar(self.scatter_[0], ax=ax)
         else:
@@ -258,6 +258,14 @@ class EmbeddingDisplay:
         # Distances are those of the projection, whichever their direction.
         ax.set_aspect("equal", adjustable="datalim")
         return self
+
+    def _of_points(self, settings: dict, which: np.ndarray) -> dict:
+        """Settings for these points, where there is one for each."""
+        n = len(self.embedding)
+        return {
+            name: np.asarray(value)[which] if np.ndim(value) and len(value) == n else value
+            for name, value in settings.items()
+        }
 
     def _plot_classes(self, y, order, settings, coloured):
         from matplotlib.lines import Line2D
@@ -271,7 +279,7 @@ class EmbeddingDisplay:
         for block, marker in enumerate(_MARKERS[: -(-len(classes) // len(PALETTE))]):
             which = order[codes[order] // len(PALETTE) == block]
             own_color = {} if coloured else {"color": colors[codes[which] % len(PALETTE)]}
-            style = {"marker": marker, **own_color, **settings}
+            style = {"marker": marker, **own_color, **self._of_points(settings, which)}
             self.scatter_.append(self.ax_.scatter(*self.embedding[which].T, **style))
         self.legend_ = self.ax_.legend(
             handles=handles,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
@@ -211,5 +210,4 @@ def _prior_scale(estimator) -> float:
             "whose latents tell which values to take."
         )
     d = estimator.n_components_
-    draws = estimator._sample_prior((_PRIOR_DRAWS // d + 1, 1, d), torch.Generator().manual_seed(0))
-    return float(draws.std())
+    return float(estimator._draw_latents(_PRIOR_DRAWS // d + 1, 1, 0).std())

@@ -199,8 +199,15 @@ class KNNScore(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Score, if it is due."""
         done = net.epochs_done()
-        if done % self.every_n_epochs and done < net.n_epochs_:
-            return
+        if done % self.every_n_epochs == 0 or done == net.n_epochs_:
+            self._score(net)
+
+    def on_train_end(self, net, **kwargs):
+        """Score the last epoch where training stopped early."""
+        if net.history and self.name not in net.history[-1] and not net.interrupted_:
+            self._score(net)
+
+    def _score(self, net):
         Z = _as_fitted(net, self.X).transform(self.X)
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
         # Of no rows in particular: of those of fit, each without itself.

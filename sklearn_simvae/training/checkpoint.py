@@ -253,7 +253,10 @@ def resume(net, saved: Saved) -> None:
     set_history(net.history, metadata["history"])
     device = next(iter(net.module_.state_dict().values())).device
     for name, callback in _stopping(net):
-        state = metadata["stopping"][name]
+        state = metadata["stopping"].get(name)
+        if state is None:
+            # It is new, and begins here.
+            continue
         callback.misses_, callback.best_epoch_ = int(state["misses_"]), int(state["best_epoch_"])
         callback.dynamic_threshold_ = state["dynamic_threshold_"]
         best = {weight: t.to(device) for weight, t in parts(tensors, f"best.{name}").items()}

@@ -32,8 +32,38 @@ def own_modes() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and each of its parts back into its own after.
+
+    Parameters
+    ----------
+    module : Module
+        What is going to be used.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.modes import evaluation_mode
+    >>> dropout = torch.nn.Dropout(0.9).train()
+    >>> with evaluation_mode(dropout):
+    ...     print(dropout(torch.ones(1, 3)))
+    tensor([[1., 1., 1.]])
+    >>> dropout.training
+    True
+    """
+    in_training = [part for part in module.modules() if part.training]
+    for part in in_training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in in_training:
+            part.training = True
+
+
+@contextlib.contextmanager
 def inference(module: nn.Module) -> Iterator[None]:
-    """Compute with a trained module: without gradients, and in evaluation mode all through.
+    """Compute with a trained module: without gradients, and in :func:`evaluation_mode`.
 
     Parts that a caller trains, taken out of the module, go back to training mode after.
 
@@ -53,12 +83,5 @@ def inference(module: nn.Module) -> Iterator[None]:
     >>> module[0].training
     True
     """
-    in_training = [part for part in module.modules() if part.training]
-    for part in in_training:
-        part.training = False
-    try:
-        with own_modes(), torch.inference_mode():
-            yield
-    finally:
-        for part in in_training:
-            part.training = True
+    with evaluation_mode(module), own_modes(), torch.inference_mode():
+        yield

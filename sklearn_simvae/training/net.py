@@ -9,8 +9,8 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from sklearn_simvae.training.batching import BatchLoader
-from sklearn_simvae.training.callbacks import FitProgress
-from sklearn_simvae.training.checkpoint import resume
+from sklearn_simvae.training.callbacks import FitProgress, KNNScore
+from sklearn_simvae.training.checkpoint import Checkpoint, resume
 from sklearn_simvae.training.distributed import agreement, any_process, n_processes
 from sklearn_simvae.training.exchange import (
     average_buffers,
@@ -25,6 +25,9 @@ from sklearn_simvae.training.hardware import lay_out, one_thread_if_small
 from sklearn_simvae.training.memory import ran_out_of_memory
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
+
+# An interruption while one of these works is not its own.
+_NEVER_STOP = (Checkpoint, EpochTimer, FitProgress, KNNScore)
 
 
 class DivergenceError(ValueError):
@@ -98,6 +101,9 @@ class SSLNet(NeuralNet):
     after_step : callable, default=None
         `(net, progress) -> None`, after each step of the optimiser; `progress` is the fraction of
         the steps that are done.
+    weigh : callable, default=None
+        `(module, batch) -> number`, for how many samples a batch counts in the means of an epoch.
+        None is for all that are in it.
     monitor : callable, default=None
         `(module) -> dict of float`, recorded after each epoch.
     bf16 : bool
@@ -120,6 +126,7 @@ class SSLNet(NeuralNet):
         objective,
         begin_epoch=None,
         after_step=None,
+        weigh=None,
         monitor=None,
         bf16: bool = False,
         lr_schedule: str = "constant",
@@ -132,6 +139,7 @@ class SSLNet(NeuralNet):
         self.objective = objective
         self.begin_epoch = begin_epoch
         self.after_step = after_step
+        self.weigh = weigh
         self.monitor = monitor
         self.bf16 = bf16
         self.lr_schedule = lr_schedule
@@ -222,7 +230,7 @@ class SSLNet(NeuralNet):
             first_weights(self.module_)
             self._keep_weights()
             if begin is not None:
-                seed, _ = self._epoch_seeds(start)
+                seed = self._epoch_seeds(start)[0]
                 with isolated_random_state(seed, torch.device(self.device)):
                     begin(self, train)
                 first_weights(self.module_)
@@ -289,11 +297,16 @@ class SSLNet(NeuralNet):
     def notify(self, method_name, **cb_kwargs):
         if method_name != "on_epoch_end":
             return super().notify(method_name, **cb_kwargs)
+        self.on_epoch_end(self, **cb_kwargs)
         stop = False
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt:
-            stop = True
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_epoch_end(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                stop = True
+                # It is the user who stops what never stops by itself.
+                self._in_epoch = isinstance(callback, _NEVER_STOP)
+                break
         if any_process(stop):
             raise KeyboardInterrupt
 
@@ -314,7 +327,7 @@ class SSLNet(NeuralNet):
         self._in_epoch = True
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
         if self.begin_epoch is not None:
-            seed, _ = self._epoch_seeds(len(self.history))
+            seed = self._epoch_seeds(len(self.history))[0]
             with isolated_random_state(seed, torch.device(self.device)):
                 self.begin_epoch(self, dataset_train)
         first_weights(self.module_)
@@ -333,14 +346,16 @@ class SSLNet(NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
-        seed, iterator.seed = self._epoch_seeds(len(self.history) if training else 0)
+        epoch = len(self.history) if training else 0
+        seed, iterator.seed, global_seed = self._epoch_seeds(epoch)
         generator = torch.Generator(self.device).manual_seed(seed)
-        view_generator, own = generator, own_seed(seed)
+        # What draws from the global states must not draw the same numbers as the latents.
+        view_generator, own = generator, own_seed(global_seed)
         if n_processes() > 1:
             # Latents draw their noise for the whole batch, views for the own part of it.
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
-        totals, n_samples = None, 0
+        totals, n_samples = 0, 0
         with isolated_random_state(own, torch.device(self.device)):
             for batch in iterator:
                 # Callbacks of skorch take a batch apart into X and y.
@@ -348,14 +363,16 @@ class SSLNet(NeuralNet):
                 self.notify("on_batch_begin", batch=pair, training=training)
                 step = step_fn(batch, generator=generator, view_generator=view_generator)
                 size = len(batch.views)
-                n_samples += size
+                weight = size if self.weigh is None else self.weigh(self.module_, batch)
+                n_samples = n_samples + weight
                 values = torch.stack([value.detach() for value in step["terms"].values()])
-                totals = values * size if totals is None else totals.add_(values, alpha=size)
+                totals = totals + values * weight
                 if self.record_batches:
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
                     self.history.record_batch(prefix + "_batch_size", size)
                 self.notify("on_batch_end", batch=pair, training=training, **step)
-        totals = sum_over_processes(torch.cat([totals, totals.new_tensor([n_samples])]))
+        n_samples = torch.as_tensor(n_samples, dtype=totals.dtype, device=totals.device)
+        totals = sum_over_processes(torch.cat([totals, n_samples.reshape(1)]))
         if training:
             average_buffers(self.module_)
         for name, value in zip(step["terms"], (totals / totals[-1]).tolist(), strict=False):
@@ -453,6 +470,9 @@ class SSLNet(NeuralNet):
         parameter : Parameter
             One that the optimiser has.
         """
+        if not self.optimizer_.defaults.get("fused"):
+            self.optimizer_.state.pop(parameter, None)
+            return
         state = self.optimizer_.state.get(parameter, {})
         for name, value in state.items():
             if torch.is_tensor(value):
@@ -461,9 +481,12 @@ class SSLNet(NeuralNet):
 
     # Nothing is lost.
 
-    def _epoch_seeds(self, epoch: int) -> tuple[int, int]:
-        """Seeds of an epoch's draws and of its order; epoch 0 is initialisation and validation."""
-        return tuple(int(s) for s in np.random.SeedSequence([self.seed, epoch]).generate_state(2))
+    def _epoch_seeds(self, epoch: int) -> tuple[int, int, int]:
+        """Seeds of an epoch's draws, of its order and of the global states.
+
+        Epoch 0 is initialisation and validation.
+        """
+        return tuple(int(s) for s in np.random.SeedSequence([self.seed, epoch]).generate_state(3))
 
     def _keep_weights(self):
         self._good_epochs = len(self.history)

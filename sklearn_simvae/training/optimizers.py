@@ -1,5 +1,6 @@
 """Optimisers by name, with the options that make them fast."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ def optimizer_parameters(
     optimizer : {"adam", "adamw", "sgd"} or callable
         A name or a class of :mod:`torch.optim`.
     weight_decay : float
-        Passed on where it is not 0, since not all optimisers have it.
+        Passed on where it is not 0, or where the optimiser has a default of its own.
     lr_multiples : mapping of str to float
         Parts of the module that learn at another rate: a multiple by pattern of names.
 
@@ -30,6 +31,11 @@ def optimizer_parameters(
     -------
     parameters : dict
         "optimizer" and its options.
+
+    Raises
+    ------
+    ValueError
+        If the optimiser asks for the loss several times a step, as LBFGS does.
 
     Examples
     --------
@@ -39,9 +45,22 @@ def optimizer_parameters(
      'optimizer__weight_decay': 0.1}
     """
     made, options = _OPTIMIZERS.get(optimizer, (optimizer, {}))
-    if weight_decay:
+    is_class = inspect.isclass(made)
+    if is_class and _needs_closure(made):
+        raise ValueError(
+            f"optimizer={made.__name__} asks for the loss several times a step, which is not "
+            "supported. Give one that takes one gradient a step, such as 'adam'."
+        )
+    # Left out, it would be torch's own default, which is 0.01 for AdamW.
+    if weight_decay or (is_class and "weight_decay" in inspect.signature(made).parameters):
         options = {**options, "weight_decay": weight_decay}
     if lr_multiples:
         groups = [(name, {"lr_multiple": multiple}) for name, multiple in lr_multiples.items()]
         options = {**options, "param_groups": groups}
     return {"optimizer": made, **{f"optimizer__{name}": value for name, value in options.items()}}
+
+
+def _needs_closure(optimizer: type) -> bool:
+    """Whether a step of this class calls for the loss itself."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty

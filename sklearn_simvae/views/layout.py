@@ -138,6 +138,10 @@ class Layout:
             )
         return found
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape holds rows of this size, or views of such rows."""
+        return _match(shape[1:], self.input_shape) is not None
+
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, of what JSON knows.
 
@@ -276,7 +280,9 @@ def _kind(input_shape: tuple[int, ...], series: bool) -> str:
         return "series" if series or narrow else "image"
     if len(input_shape) == 3:
         first, last = input_shape[0] in _CHANNELS, input_shape[2] in _CHANNELS
-        if first != last or (first and input_shape[1] in _CHANNELS):
+        # Of (4, 4, 3), either end may be the channels.
+        either = first and last and input_shape[0] == input_shape[1] != input_shape[2]
+        if first != last or (first and input_shape[1] in _CHANNELS and not either):
             return "image"
     raise ValueError(
         f"input_shape={input_shape} is not understood: expected (d,) for vectors, (H, W), "

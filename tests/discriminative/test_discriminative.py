@@ -291,3 +291,15 @@ def test_batches_of_large_sets_are_those_of_the_documentation(method):
     assert method()._batch_size(range(100_000)) == largest
     assert method()._batch_size(range(1_000)) == 50
     assert method(batch_size=7)._batch_size(range(100_000)) == 7
+
+
+@pytest.mark.parametrize("name", ["SimCLR", "VICReg", "BarlowTwins", "InstanceDiscrimination"])
+def test_batches_of_one_are_refused_by_score_and_validation_as_by_fit(name, digits):
+    X = digits[0]
+    estimator = tiny(name, batch_size=2, projection_sizes=()).fit(X[:20])
+    assert np.isfinite(estimator.score(X[:4]))
+    with pytest.raises(ValueError, match="make some of 1, and it needs 2"):
+        estimator.score(X[:3])
+    estimator.set_params(early_stopping=True, validation_fraction=3 / 23)
+    with pytest.raises(ValueError, match="make some of 1, and it needs 2"):
+        estimator.fit(X[:23])

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 from sklearn_simvae import VAE, SimCLR, SimVAE
 from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
+from tests.conftest import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -360,3 +361,19 @@ def test_sparse_rows_in_the_hidden_layer_of_a_network(digits):
     expected = frechet_distance(X[:80], X[80:160], network)
     found = frechet_distance(csr_array(X[:80]), csr_array(X[80:160]), network)
     assert found == pytest.approx(expected)
+
+
+def test_shares_are_held_against_the_counts_of_a_row():
+    counts = np.random.default_rng(0).multinomial(100, np.ones(20) / 20, size=200)
+    counts = counts.astype(np.float32)
+    vae = tiny("VAE", likelihood="multinomial").fit(counts)
+    shares = vae.inverse_transform(vae.transform(counts))
+    expected = np.mean((counts - shares * 100) ** 2)
+    assert reconstruction_error(vae, counts) == pytest.approx(expected, rel=1e-5)
+
+
+def test_hidden_activations_are_no_latents_to_decode():
+    X = np.random.default_rng(0).standard_normal((60, 10))
+    vae = tiny("VAE", n_components=16, hidden_layer_sizes=(16,), representation="hidden").fit(X)
+    with pytest.raises(ValueError, match="representation='hidden'"):
+        reconstruction_error(make_pipeline(StandardScaler(), vae).fit(X), X)

@@ -231,3 +231,21 @@ def test_bound_of_few_samples_is_no_worse_than_that_of_chance(n):
     found = [infonce(gaussian_views(n, 2, 0, seed), random_state=seed) for seed in range(10)]
     assert min(found) >= 0
     assert np.mean(found) < 0.2
+
+
+def test_modes_of_the_caller_change_nothing():
+    Z = gaussian_views(200, 1, 0.9)
+    expected = mutual_information(None, Z, random_state=0)
+    with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        assert mutual_information(None, Z, random_state=0) == expected
+
+
+@pytest.mark.parametrize("kind", ["h5py", "zarr"])
+def test_arrays_on_disk_are_read_by_row(kind, tmp_path):
+    module = pytest.importorskip(kind)
+    Z = gaussian_views(200, 2, 0.9).astype(np.float32)
+    if kind == "h5py":
+        stored = module.File(tmp_path / "views.h5", "w").create_dataset("views", data=Z)
+    else:
+        stored = module.array(Z)
+    assert knn(stored, n_samples=100) == knn(Z, n_samples=100)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -663,3 +664,21 @@ def test_classes_may_be_of_any_kind(kind):
     if kind is not bytes:
         table = probe(None, ONE_HOT, y, X_test=ONE_HOT, y_test=as_objects, **options)
         assert table.mean(metric="accuracy") == 1
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-50])
+def test_features_too_small_for_float32_are_read(scale):
+    X = load_iris().data
+    y = load_iris().target
+    found = [
+        probe(None, X * s, y, probes=["linear", "knn"], n_repeats=1, random_state=0)
+        for s in (1.0, scale)
+    ]
+    assert [row["value"] for row in found[1]] == [row["value"] for row in found[0]]
+
+
+def test_categories_are_classes_whatever_their_names():
+    X, y = load_iris(return_X_y=True)
+    categories = pd.Series(pd.Categorical.from_codes(y, [1.5, 2.5, 3.5]))
+    table = probe(None, X, categories, probes="linear", n_repeats=1, random_state=0)
+    assert table.mean(metric="accuracy") > 0.9

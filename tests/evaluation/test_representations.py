@@ -26,7 +26,12 @@ from sklearn_simvae.evaluation.representations import (
     representations,
     view_representations,
 )
-from sklearn_simvae.views import RandomResizedCrop
+from sklearn_simvae.views import FeatureMasking, RandomResizedCrop, SeriesCrop
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 def test_representations_are_what_transform_gives(digits):
@@ -163,3 +168,47 @@ def test_several_modalities_are_read_from_a_dict():
     for tool in (mutual_information, reconstruction_error):
         with pytest.raises(ValueError, match=r"one array of rows; got a dict of \['a', 'b'\]"):
             tool(estimator, X)
+
+
+def drawn(estimator, X, **params):
+    """What the default augmentation does, by what style_probe reads of it."""
+    table = style_probe(estimator, X, probes="linear", n_repeats=1, random_state=0, **params)
+    return {row["factor"] for row in table}
+
+
+def test_series_of_many_channels_are_augmented_as_the_estimator_reads_them(rng):
+    X = rng.standard_normal((60, 32, 12)).astype(np.float32)
+    simvae = tiny("SimVAE", encoder="conv1d", input_shape=(32, 12)).fit(X)
+    of_series = {"scale", "start", "length", "mean"}
+    assert drawn(simvae, X) == drawn(simvae, X, input_shape=(32, 12)) == of_series
+    collapse_report(simvae, X, augmentation=SeriesCrop())
+
+
+def test_rows_that_are_scaled_before_the_estimator_are_still_its_images(digits):
+    X = digits[0][:100] / 16
+    simvae = tiny("SimVAE", input_shape=(8, 8))
+    pipeline = make_pipeline(StandardScaler(), simvae).fit(X)
+    assert drawn(pipeline, X) == drawn(pipeline, X, input_shape=(8, 8)) != drawn(None, X)
+
+
+def test_rows_of_another_size_before_the_estimator_are_vectors(digits):
+    X = np.hstack([digits[0][:100]] * 2) / 16
+    pipeline = make_pipeline(PCA(64), tiny("SimVAE", input_shape=(8, 8))).fit(X)
+    assert drawn(pipeline, X) == drawn(None, X)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.5])
+def test_views_of_whole_numbers_need_not_be_whole(rng, value):
+    X = rng.integers(0, 2, size=(40, 12)).astype(np.uint8)
+    rows, _ = augmented_rows(X, FeatureMasking(value=value))
+    assert value in rows
+    assert_array_equal(rows, augmented_rows(X.astype(np.float32), FeatureMasking(value=value))[0])
+
+
+def test_augmented_rows_of_an_arrow_table_keep_their_names(rng):
+    pa = pytest.importorskip("pyarrow")
+    X = rng.standard_normal((40, 3))
+    table = pa.table(dict(zip("abc", X.T, strict=True)))
+    rows, _ = augmented_rows(table)
+    assert rows.column_names == ["a", "b", "c"]
+    assert_array_equal(np.asarray(rows), augmented_rows(X)[0])

@@ -447,3 +447,28 @@ def test_rows_are_augmented_as_the_estimator_reads_them(rng):
     for model in (estimator, make_pipeline(estimator, StandardScaler()).fit(flat)):
         table = style_probe(model, flat, probes=["linear"], n_repeats=1, random_state=0)
         assert {"x", "y", "width", "height"} < {row["factor"] for row in table}
+
+
+@pytest.mark.parametrize("form", ["numpy", "nullable", "arrow types", "Arrow table"])
+def test_whole_numbers_and_booleans_are_classes_in_any_frame(form):
+    pa = pytest.importorskip("pyarrow")
+    factors = pd.DataFrame({"code": CONTENT, "flag": PLACE[:, 0] > 0.5, "x": PLACE[:, 0]})
+    if form == "nullable":
+        factors = factors.convert_dtypes()
+    elif form == "arrow types":
+        factors = factors.convert_dtypes(dtype_backend="pyarrow")
+    elif form == "Arrow table":
+        factors = pa.Table.from_pandas(factors)
+    table = style_probe(None, STYLE, factors, probes="linear", n_repeats=1, random_state=0)
+    metrics = {row["factor"]: row["metric"] for row in table if row["metric"] != "chance_accuracy"}
+    assert metrics == {
+        "code": "balanced_accuracy",
+        "flag": "balanced_accuracy",
+        "x": "r2",
+        "mean": "r2",
+    }
+
+
+def test_two_factors_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="Two factors have one name"):
+        style_probe(None, STYLE, {1: PLACE[:, 0], "1": PLACE[:, 1]})

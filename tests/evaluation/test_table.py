@@ -61,3 +61,22 @@ def test_printed_figures_come_last_whatever_the_labels(table):
 def test_an_empty_table_prints():
     assert ResultTable().summary() == []
     assert isinstance(str(ResultTable()), str)
+
+
+def test_entries_that_are_empty_in_a_frame_tell_no_rows_apart():
+    rows = [
+        {"method": method, "metric": "accuracy", "seed": seed, "value": seed, **more}
+        for method, more in (("SimVAE", {"sigma": 0.1}), ("SimCLR", {}))
+        for seed in range(3)
+    ]
+    table = ResultTable(ResultTable(rows).to_frame().to_dict("records"))
+    assert table.labels() == ResultTable(rows).labels()
+    assert [row["n"] for row in table.summary()] == [3, 3]
+
+
+def test_the_order_of_columns_tells_no_rows_apart():
+    rows = [
+        {"probe": "knn", "metric": "accuracy", "seed": 0, "value": 0.1},
+        {"metric": "accuracy", "probe": "knn", "seed": 1, "value": 0.3},
+    ]
+    assert [row["n"] for row in ResultTable(rows).summary()] == [2]

@@ -416,3 +416,9 @@ def test_swav_order_of_samples_prototypes_and_like_views_does_not_matter():
     assert_allclose(swav(scores.flip(2)), expected)
     assert_allclose(swav(scores.flip(1), n_global_views=4), swav(scores, n_global_views=4))
     assert abs(swav(scores.flip(1)) - expected) > 1e-3
+
+
+@pytest.mark.parametrize("n_global_views", [0, 3])
+def test_swav_needs_as_many_views_as_are_assigned(n_global_views):
+    with pytest.raises(ValueError, match=f"number of views, 2; got {n_global_views}"):
+        swav(torch.eye(2).unsqueeze(1).expand(2, 2, 2), n_global_views=n_global_views)

@@ -91,3 +91,14 @@ def test_log_weights_average_to_the_bound_and_are_constant_under_the_exact_poste
     )
     evidence = Normal(0.0, float((1 + s).sqrt())).log_prob(torch.tensor(x))
     assert_allclose(vae_log_weights(ll, z, *posterior), float(evidence), rtol=1e-6)
+
+
+def test_padding_has_no_gradient_in_the_consistency():
+    mean = torch.zeros(2, 3, 2, requires_grad=True)
+    log_variance = torch.zeros(2, 3, 2)
+    log_variance[:, 2] = 1e3
+    log_variance.requires_grad_()
+    mask = torch.tensor([[True, True, False]] * 2)
+    crvae_elbo(torch.zeros(2, 3), mean, log_variance, mask=mask)["objective"].backward()
+    assert torch.isfinite(log_variance.grad).all()
+    assert not log_variance.grad[:, 2].any()

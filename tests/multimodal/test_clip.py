@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
+from skorch.callbacks import Callback
 
 from sklearn_simvae.losses import clip_terms
 from sklearn_simvae.multimodal import CLIP, ZeroShotClassifier, recall_at_k
@@ -508,3 +509,39 @@ def test_augmentations_never_see_a_batch_without_rows():
         return x / x.abs().max()
 
     CLIP(augmentations={"b": scaled}, batch_size=8, **TINY).fit({"a": A, "b": B})
+
+
+@pytest.mark.parametrize("n_alone", [0, 64, 192])
+def test_rows_without_a_pair_do_not_count_in_the_score(trained, n_alone):
+    X = make_data(64 + n_alone, seed=1)
+    expected = trained.score({name: values[:64] for name, values in X.items()})
+    assert trained.score(without(X, sound=slice(64, None))) == pytest.approx(expected, rel=1e-5)
+
+
+class PairsOfBatches(Callback):
+    """Keeps the loss and the number of pairs of each batch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen = []
+
+    def on_batch_end(self, net, batch, loss, **kwargs):
+        rows = batch[0].views.flatten(1)
+        both = ~rows[:, 0].isnan() & ~rows[:, WIDTHS[0]].isnan()
+        self.seen.append((loss.item(), both.sum().item()))
+
+
+def test_batches_count_in_the_history_by_their_pairs():
+    spy = PairsOfBatches()
+    X = without(make_data(100), sound=slice(20, None))
+    clip = make_clip(batch_size=5, max_epochs=1, callbacks=spy).fit(X)
+    losses, n_pairs = np.transpose(clip.net_.callbacks_[-1][1].seen)
+    assert 0 in n_pairs
+    expected = np.average(losses, weights=n_pairs)
+    assert clip.history_[-1]["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_going_on_without_pairs_is_refused():
+    X = make_data(40)
+    clip = make_clip().fit(X)
+    with pytest.raises(ValueError, match="no pairs to learn from"):
+        clip.partial_fit(without(X, sound=slice(None)))

@@ -790,3 +790,40 @@ def test_training_does_not_go_on_with_other_modalities(make_multimodal, params, 
     estimator.set_params(**params)
     with pytest.raises(ValueError, match=r"(preprocessing|modalities|input_shapes) changed since"):
         getattr(estimator, how)(frame)
+
+
+def test_series_of_many_channels_are_declared_by_their_encoder(make_multimodal):
+    series = RNG.standard_normal((N, 20, 10)).astype(np.float32)
+    estimator = make_multimodal(
+        modalities=[("s", "conv1d"), ("x", "mlp")], input_shapes={"s": (20, 10)}
+    ).fit({"s": series, "x": X})
+    assert estimator.layout_.modalities[0].layout.kind == "series"
+
+
+@pytest.mark.parametrize("form", ["array", "Series", "frame", "with a None"])
+def test_a_column_of_arrays_is_an_array(make_multimodal, form):
+    pd = pytest.importorskip("pandas")
+    rows = list(RNG.standard_normal((N, 4)).astype(np.float32))
+    column = pd.Series(rows, dtype=object)
+    if form == "with a None":
+        column[3] = None
+    expected = make_multimodal().fit(
+        {"x": X, "e": [None if row is None else row for row in column]}
+    )
+    if form == "frame":
+        table = pd.DataFrame(X, columns=NAMES).assign(e=column)
+        found = make_multimodal(modalities=[("x", "auto", NAMES), ("e", "auto", "e")]).fit(table)
+        found = found.transform(table[["e"]], modality="e")
+    else:
+        column = column.to_numpy() if form == "array" else column
+        found = make_multimodal().fit({"x": X, "e": column})
+        found = found.transform({"x": X, "e": np.stack(rows)}, modality="e")
+    e = {"x": X, "e": np.stack(rows)}
+    assert_array_equal(found, expected.transform(e, modality="e"))
+
+
+def test_a_column_of_arrays_that_differ_in_shape_is_told_by_name(make_multimodal):
+    column = np.empty(N, dtype=object)
+    column[:] = [np.zeros(2 + (i == 3)) for i in range(N)]
+    with pytest.raises(ValueError, match="rows of the modality 'e' differ in shape"):
+        make_multimodal().fit({"x": X, "e": column})

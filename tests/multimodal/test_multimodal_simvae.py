@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from sklearn_simvae.generative.autoencoder import fixed_noise
 from sklearn_simvae.multimodal import MultimodalSimVAE
@@ -609,3 +610,19 @@ def test_nothing_is_told_before_fit(method):
         getattr(make_vae(), method)(make_data(5))
     with pytest.raises(NotFittedError):
         make_vae().generate(make_data(5), target="sound")
+
+
+def test_rows_without_a_modality_stay_out_of_its_batch_statistics():
+    rng = np.random.default_rng(0)
+    pictures = [rng.normal(50, 1, 6) if i % 12 == 0 else None for i in range(120)]
+
+    def encoder(input_shape, n_outputs):
+        return nn.Sequential(nn.BatchNorm1d(6, momentum=1.0), nn.Linear(6, n_outputs))
+
+    X = {"picture": pictures, "x": rng.standard_normal((120, 3))}
+    estimator = MultimodalSimVAE(
+        modalities=[("picture", encoder), ("x", "mlp")], **{**TINY, "batch_size": 12}
+    ).fit(X)
+    batch_norm = estimator.encoders_["picture"][0]
+    assert batch_norm.num_batches_tracked > 0
+    assert torch.allclose(batch_norm.running_mean, torch.tensor(50.0), atol=3.0)

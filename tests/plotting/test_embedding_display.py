@@ -177,3 +177,16 @@ def test_too_many_classes_are_told_before_a_figure_is_made():
     with pytest.raises(ValueError, match="70 classes, more than the 60"):
         display.plot()
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("y", [np.arange(70) % 3, np.arange(70) % 20, FLAT[:, 0]])
+def test_settings_of_each_point_stay_with_it(y):
+    sizes = np.arange(1.0, 71.0)
+    display = EmbeddingDisplay.from_representations(
+        FLAT, y, method=AS_IT_IS, scatter_kw={"s": sizes}
+    )
+    found = {}
+    for collection in display.scatter_:
+        for point, size in zip(collection.get_offsets(), collection.get_sizes(), strict=True):
+            found[tuple(np.asarray(point))] = size
+    assert found == dict(zip(map(tuple, FLAT), sizes, strict=True))

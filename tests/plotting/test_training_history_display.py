@@ -95,3 +95,9 @@ def test_keywords_reach_the_lines():
 def test_terms_that_are_not_there_are_told(history, terms, message):
     with pytest.raises(ValueError, match=message):
         TrainingHistoryDisplay.from_history(history, terms)
+
+
+def test_a_label_replaces_those_of_the_lines():
+    history = [{"loss": 2.0, "valid_loss": 3.0}, {"loss": 1.0, "valid_loss": 2.0}]
+    display = TrainingHistoryDisplay.from_history(history, line_kw={"label": "mine"})
+    assert [line.get_label() for line in display.lines_["loss"]] == ["mine", "mine"]

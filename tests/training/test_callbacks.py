@@ -185,3 +185,32 @@ def test_tensorboard_writes_the_terms_and_the_score(digits, labelled, tmp_path):
     for tag, name in [("Loss/train_loss", "loss"), ("knn_accuracy", "knn_accuracy")]:
         values = [event.value for event in events.Scalars(tag)]
         np.testing.assert_allclose(values, [row[name] for row in logged.history_], rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_epoch_at_which_training_stops_is_scored(digits, labelled):
+    score = KNNScore(*labelled, n_neighbors=3, every_n_epochs=1000)
+    estimator = tiny(
+        "SimVAE", max_epochs=60, lr=0.1, early_stopping=True, n_iter_no_change=1, callbacks=score
+    ).fit(digits[0])
+    assert estimator.n_iter_ < 60
+    scored = [row["epoch"] for row in estimator.history_ if "knn_accuracy" in row]
+    assert scored == [estimator.n_iter_]
+
+
+def test_an_interruption_while_a_callback_of_the_package_works_is_the_users(
+    digits, labelled, tmp_path, monkeypatch
+):
+    path = tmp_path / "fit.checkpoint"
+
+    def score(self, net):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(KNNScore, "_score", score)
+    callbacks = [KNNScore(*labelled), Checkpoint(path)]
+    estimator = tiny("SimVAE", max_epochs=5, callbacks=callbacks)
+    with pytest.warns(UserWarning, match="interrupted by user after 2 whole epochs"):
+        estimator.fit(digits[0])
+    assert estimator.n_iter_ == 2
+    assert path.exists()

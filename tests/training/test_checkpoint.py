@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import METHODS, TINY, RaiseAt, tiny
 from numpy.testing import assert_array_equal
-from skorch.callbacks import Freezer, LRScheduler
+from skorch.callbacks import EarlyStopping, Freezer, LRScheduler
 
 from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimVAE, SwAV
 from sklearn_simvae import _files as files
@@ -398,3 +398,10 @@ def test_fit_without_interruption_is_that_without_a_checkpoint(make, digits, tmp
         warnings.filterwarnings("error", message=".*checkpoint")
         estimator = make(callbacks=[Checkpoint(tmp_path / "file")]).fit(X)
     assert_same_fit(estimator, make().fit(X), X)
+
+
+def test_early_stopping_that_is_new_begins_where_the_fit_goes_on(checkpoint, digits):
+    stop = EarlyStopping("train_loss", patience=100)
+    estimator = tiny("SimVAE", max_epochs=3, callbacks=[Checkpoint(checkpoint), stop])
+    expected = tiny("SimVAE", max_epochs=3).fit(rows(digits))
+    assert_same_fit(estimator.fit(rows(digits)), expected, rows(digits))

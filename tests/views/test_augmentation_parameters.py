@@ -270,3 +270,14 @@ def test_what_a_foreign_step_returns_gets_the_type_of_the_batch_before_the_next_
     for step in (torch.Tensor.double, torch.Tensor.half):
         assert aug.Compose([step, spy])(torch.rand(4, 1, 5, 5)).dtype == torch.float32
     assert seen == [torch.float32] * 2
+
+
+@pytest.mark.parametrize("kind", [aug.Compose, aug.PerView])
+def test_steps_of_one_kind_keep_their_names_when_one_is_replaced(kind):
+    steps = kind([aug.RandomRotation(degrees) for degrees in (1.0, 2.0, 3.0)])
+    names = [name for name, _ in steps._named_steps()]
+    steps.set_params(**{names[0]: None, f"{names[2]}__degrees": 9.0})
+    steps.set_params(**{f"{names[1]}__degrees": 5.0, names[0]: aug.RandomHorizontalFlip()})
+    steps.validate()
+    assert [name for name, _ in steps._named_steps()] == names
+    assert [steps.get_params()[f"{name}__degrees"] for name in names[1:]] == [5.0, 9.0]

@@ -359,3 +359,9 @@ def test_layout_goes_through_json_and_back(name, dtype):
     again = Layout.from_dict(json.loads(json.dumps(layout.to_dict())))
     assert again == layout and hash(again) == hash(layout)
     assert again.pixels is layout.pixels
+
+
+def test_a_shape_with_channels_at_either_end_is_refused():
+    with pytest.raises(ValueError, match=r"input_shape=\(4, 4, 3\) is not understood"):
+        Layout.infer(np.zeros((5, 48)), (4, 4, 3))
+    assert Layout.infer(np.zeros((5, 48)), (3, 4, 4))[0].network_shape == (3, 4, 4)

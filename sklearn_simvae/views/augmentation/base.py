@@ -350,11 +350,9 @@ class Compose(Augmentation):
         named = self._named_steps()
         replaced = {name: params.pop(name) for name, _ in named if name in params}
         if replaced:
-            # A replaced step keeps its name, so that the same search can set it again.
-            self.steps = [
-                (name, replaced[name]) if name in replaced else given
-                for (name, _), given in zip(named, self.steps, strict=True)
-            ]
+            # All keep their names, which would else be counted anew: the same search, or the rest
+            # of these parameters, can set them again.
+            self.steps = [(name, replaced.get(name, step)) for name, step in named]
         super().set_params(**params)
         return self
 
