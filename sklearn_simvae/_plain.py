@@ -79,7 +79,10 @@ def _describe(value: Any) -> Any:
         return [name, *_inside(value)] if "<" in name and hasattr(value, "__code__") else name
     if hasattr(value, "get_params"):
         return {"class": type(value).__qualname__, **described(value.get_params(deep=False))}
-    return _without_addresses(repr(value))
+    text = repr(value)
+    name = _without_addresses(text)
+    # Without a repr of its own, its class alone would tell nothing of what it holds.
+    return [name, plain(vars(value))] if name != text and hasattr(value, "__dict__") else name
 
 
 def _inside(function) -> list:
@@ -98,7 +101,7 @@ def _without_addresses(text: str) -> str:
 
 
 def fitted_digest(transformer: Any) -> str:
-    """What tells a fitted transformer from one of its type that was fitted on other data.
+    """What tells a fitted transformer from one of other parameters, or fitted on other data.
 
     Parameters
     ----------
@@ -108,18 +111,25 @@ def fitted_digest(transformer: Any) -> str:
     Returns
     -------
     digest : str
-        Of its fitted attributes, and of those of the estimators in it.
+        Of its parameters and fitted attributes, and of those of the estimators in it.
     """
     return hashlib.sha256(json.dumps(_learned(transformer), sort_keys=True).encode()).hexdigest()
 
 
 def _learned(value: Any) -> Any:
     if isinstance(value, BaseEstimator):
-        return {
+        parameters = value.get_params(deep=False)
+        learned = {
             name: _learned(v)
             for name, v in vars(value).items()
-            if _holds_estimator(v) or (name.endswith("_") and not name.startswith("_"))
+            if _holds_estimator(v)
+            or (name.endswith("_") and not name.startswith("_"))
+            # Rows that are kept are at times private; other private things may be of a process.
+            or (name not in parameters and isinstance(v, np.ndarray))
         }
+        # How many processors are used, and what is said, changes no result.
+        given = {n: v for n, v in parameters.items() if n not in ("n_jobs", "verbose")}
+        return [type(value).__qualname__, described(given), learned]
     if isinstance(value, list | tuple):
         return [_learned(v) for v in value]
     if sparse.issparse(value):

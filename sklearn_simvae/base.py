@@ -37,8 +37,10 @@ from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
+    Checkpoint,
     DivergenceError,
     FitProgress,
+    KNNScore,
     SSLNet,
     StopEarly,
     auto_batch_size,
@@ -48,7 +50,7 @@ from sklearn_simvae.training import (
     resolve_device,
     resolve_precision,
 )
-from sklearn_simvae.training.callbacks import callbacks_of_process, want_batches
+from sklearn_simvae.training.callbacks import callback_type, callbacks_of_process, want_batches
 from sklearn_simvae.training.checkpoint import Saved, check_same_fit, find_checkpoint
 from sklearn_simvae.training.distributed import (
     check_same,
@@ -189,7 +191,8 @@ class SSLTransformer(
     def partial_fit(self, X, y=None, groups=None):
         """Go once through X, from the weights that there are, at a constant learning rate.
 
-        It learns from all of X, `early_stopping` or not.
+        It learns from all of X, `early_stopping` or not: there is no validation part for callbacks
+        to look at.
 
         Parameters
         ----------
@@ -253,6 +256,8 @@ class SSLTransformer(
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
         self._check_counted(samples)
+        # Of all rows, those of the validation part among them.
+        view_maker = self._view_maker(samples)
         train, valid = samples, None
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
@@ -263,7 +268,7 @@ class SSLTransformer(
             )
         callbacks = self._make_callbacks(given_callbacks, stops)
         make_net = self._make_net if reset else self._net_that_goes_on
-        net = make_net(train, callbacks, seed)
+        net = make_net(train, view_maker, callbacks, seed)
         for part in (train, valid) if stops else (train,):
             check_batches(self, part, net.batch_size, self._min_scored)
         check_batch_norm(net.module_, train, net.batch_size)
@@ -321,15 +326,14 @@ class SSLTransformer(
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
 
-    def _check_structure(self):
-        """Raise where training is to go on in a network that the parameters no longer describe."""
+    def _check_structure(self, what="partial_fit and warm_start go on with the network that was"):
+        """Raise where the parameters no longer describe the network that training goes on in."""
         now = self._current_structure()
         changed = [name for name, value in self._fitted_structure.items() if value != now[name]]
         if changed:
             raise ValueError(
-                f"partial_fit and warm_start go on with the network that was fitted, but "
-                f"{', '.join(changed)} changed since. Set {'it' if len(changed) == 1 else 'them'} "
-                "back, or fit anew with warm_start=False."
+                f"{what} fitted, but {', '.join(changed)} changed since. Set "
+                f"{'it' if len(changed) == 1 else 'them'} back, or fit anew with warm_start=False."
             )
 
     # ---------------------------------------------------------------- representation
@@ -515,11 +519,11 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- net
 
-    def _make_net(self, samples: Samples, callbacks: list, seed: int) -> SSLNet:
+    def _make_net(self, samples: Samples, view_maker, callbacks: list, seed: int) -> SSLNet:
         net = self._new_net(
             samples.layout,
             self._unit_interval(samples),
-            make_views=self._view_maker(samples),
+            make_views=view_maker,
             seed=seed,
             batch_size=self._batch_size(samples),
             callbacks=callbacks,
@@ -527,12 +531,12 @@ class SSLTransformer(
         self._prepare(net.module_, samples)
         return net
 
-    def _net_that_goes_on(self, samples: Samples, callbacks: list, seed: int) -> SSLNet:
+    def _net_that_goes_on(self, samples: Samples, view_maker, callbacks: list, seed: int) -> SSLNet:
         """The net that there is, with what may have been set since; its seed stays its own."""
         self._check_goes_on(samples)
         net, device = self.net_, resolve_device(self.device)
         net.set_params(lr=self.lr, batch_size=self._batch_size(samples))
-        net.make_views = self._view_maker(samples)
+        net.make_views = view_maker
         net.move_to(device)
         net.bf16 = self._runs_in_bf16(net.module_, device)
         net.callbacks = callbacks
@@ -574,9 +578,9 @@ class SSLTransformer(
             if not samples.views_given:
                 samples.X = check_colours(layout, samples.X)
                 augmentation = self._default_augmentation(layout)
+        check_augmentation(augmentation, "augmentation")
         if self._first_view_is_row and not samples.views_given:
             augmentation = PerView([None, augmentation])
-        check_augmentation(augmentation, "augmentation")
         n_views = None if samples.views_given else self.n_views
         return functools.partial(
             make_views, layout=layout, n_views=n_views, augmentation=augmentation
@@ -640,8 +644,14 @@ class SSLTransformer(
         callbacks = callbacks_of_process(given)
         if stops:
             callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
-        # Last, when the others have seen the epoch.
-        callbacks.sort(key=lambda item: find_checkpoint([item]) is not None)
+
+        # Scores of the weights that there are, before others choose some; the checkpoint last,
+        # when all have seen the epoch.
+        def place(item):
+            kind = callback_type(item)
+            return issubclass(kind, Checkpoint) - issubclass(kind, KNNScore)
+
+        callbacks.sort(key=place)
         if self.verbose and rank() == 0:
             callbacks.append(("progress", FitProgress(type(self).__name__)))
         return callbacks

@@ -396,3 +396,22 @@ def test_colours_beyond_the_unit_interval_are_refused_wherever_they_are_read(nam
     X[np.setdiff1d(np.arange(1500), looked_at)] = 255
     with pytest.raises(ValueError, match=r"255"):
         tiny(name, encoder="mlp").fit(X)
+
+
+def test_colours_of_the_validation_part_are_held_to_the_unit_interval(tmp_path):
+    X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
+    X[1] = 255
+    for seed in range(3):
+        estimator = tiny("SimCLR", encoder="mlp", early_stopping=True, random_state=seed)
+        with pytest.raises(ValueError, match="all must lie between 0 and 1"):
+            estimator.fit(X)
+
+
+def test_colours_of_a_modality_are_held_to_the_unit_interval(tmp_path):
+    X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
+    X[1] = 255
+    other = np.random.default_rng(0).random((1500, 3))
+    clip = CLIP(augmentations={"picture": "auto"}, hidden_layer_sizes=(8,), max_epochs=1)
+    clip.set_params(modalities=[("picture", "mlp"), ("other", "mlp")])
+    with pytest.raises(ValueError, match="all must lie between 0 and 1"):
+        clip.fit({"picture": X, "other": other})

@@ -202,6 +202,12 @@ def test_chunks_of_dask_arrays_may_be_empty_unknown_or_across_features(fitted, d
     assert_allclose(fitted.transform(bright).compute(scheduler="sync"), expected, atol=1e-6)
 
 
+def test_a_dask_array_of_unknown_length_is_scored(fitted, dask_array, digits):
+    X = digits[0]
+    some = dask_array[dask_array[:, 20] > 0.2]
+    assert fitted.score(some) == pytest.approx(fitted.score(X[X[:, 20] > 0.2]))
+
+
 def test_dask_arrays_may_have_views_and_pixels(sprites):
     da = pytest.importorskip("dask.array")
     estimator = tiny("SimCLR", encoder="mlp").fit(sprites)

@@ -911,7 +911,7 @@ def test_an_optimiser_made_by_a_function_keeps_its_own_weight_decay(digits):
 
 
 def test_an_optimiser_that_calls_for_the_loss_is_refused(digits):
-    with pytest.raises(ValueError, match="optimizer=LBFGS asks for the loss several times a step"):
+    with pytest.raises(ValueError, match=r"LBFGS.*asks for the loss several times a step"):
         tiny("VAE", optimizer=torch.optim.LBFGS).fit(digits[0][:40])
 
 
@@ -960,3 +960,15 @@ def test_partial_fit_learns_from_all_rows_whether_or_not_fit_stops_early(digits)
     )
     assert_array_equal(stopping.transform(X), going.transform(X))
     assert "valid_loss" not in stopping.history_[-1]
+
+
+class Wrapped(torch.optim.AdamW):
+    """Hands on what it is given."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+def test_weight_decay_reaches_a_class_that_hands_it_on(digits):
+    vae = tiny("VAE", optimizer=Wrapped).fit(digits[0][:40])
+    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0

@@ -21,8 +21,14 @@ import torch
 from conftest import METHODS, ONE_KIND, TINY, TWO, n_outputs, one_kind, tiny
 from numpy.testing import assert_array_equal
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import KNNImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    Normalizer,
+    StandardScaler,
+)
 from torch import nn
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
@@ -588,3 +594,32 @@ def test_a_fit_that_failed_leaves_the_score_of_the_weights_that_are_saved(name, 
         estimator.set_params(batch_size=1).partial_fit(X)
     estimator.save_weights(path)
     assert tiny(name).load_weights(path).score(X) == estimator.score(X)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Normalizer("l1"), Normalizer("max")),
+        (FunctionTransformer(np.sqrt), FunctionTransformer(np.square)),
+        (KNNImputer(), "other data"),
+    ],
+)
+def test_weights_beside_other_preprocessors_are_refused(mine, theirs, path):
+    rng = np.random.default_rng(0)
+    X = {"a": rng.random((40, 4)), "b": rng.random((40, 4))}
+    other = {"a": rng.random((40, 4)), "b": X["b"]} if theirs == "other data" else X
+
+    def made(preprocessor, X):
+        return MultimodalSimVAE(**TINY, preprocessing=[("a", preprocessor)]).fit(X)
+
+    saved = made(mine, X)
+    saved.save_weights(path)
+    with pytest.raises(ValueError, match="other parameters or saw other data"):
+        made(mine if theirs == "other data" else theirs, other).load_weights(path)
+    assert made(mine, X).load_weights(path).score(X) == saved.score(X)
+
+
+def test_an_optimiser_that_skops_would_not_describe_is_told(X):
+    vae = tiny("VAE").fit(X).set_params(weight_decay=0.1)
+    with pytest.raises(ValueError, match="keeps the optimiser of the network that was fitted, but"):
+        skops.io.dumps(vae)

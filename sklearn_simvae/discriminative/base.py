@@ -267,4 +267,9 @@ class DiscriminativeTransformer(SSLTransformer):
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "
                 "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
             )
+        if not weights:
+            raise ValueError(
+                f"{type(self).__name__} finds no two samples to compare in any batch of "
+                f"{self._fitted_batch_size}. Give more that are complete, or raise batch_size."
+            )
         return total / weights

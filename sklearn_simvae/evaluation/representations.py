@@ -1,5 +1,6 @@
 """From any transformer and any data to the arrays that the evaluation looks at."""
 
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -344,7 +345,8 @@ def augmented_rows(
 def _like(frame, rows: np.ndarray) -> ArrayLike:
     """Rows under the names that they came with."""
     if hasattr(frame, "column_names"):
-        return type(frame).from_pydict(dict(zip(frame.column_names, rows.T, strict=True)))
+        columns = map(sys.modules["pyarrow"].array, rows.T)
+        return type(frame).from_arrays(list(columns), names=frame.column_names)
     if not hasattr(frame, "columns"):
         return rows
     if hasattr(frame, "index"):

@@ -156,10 +156,10 @@ def _of_numpy(labels):
     plain = getattr(dtype, "numpy_dtype", np.dtype(float))
     if plain.kind in "biu" and hasattr(labels, "isna") and not labels.isna().any():
         return labels.to_numpy(dtype=plain)
-    categories = getattr(dtype, "categories", None)
-    if getattr(categories, "dtype", None) == np.float64 and not labels.isna().any():
-        # Declared as classes, whatever their names look like.
-        return labels.astype(str).to_numpy(dtype=object)
+    names = np.asarray(getattr(dtype, "categories", ()))
+    if names.dtype.kind == "f" and np.any(names % 1) and not labels.isna().any():
+        # Declared as classes, though their names look like measurements.
+        return np.asarray(labels).astype(str)
     return labels
 
 

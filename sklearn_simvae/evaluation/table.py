@@ -1,8 +1,10 @@
 """Results as a tidy table: a row for each number."""
 
 import csv
+import math
 import os
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +99,7 @@ class ResultTable(list):
         return {
             name: value
             for name, value in row.items()
-            # NaN differs from itself.
-            if name not in self._per_run and value is not None and value == value
+            if name not in self._per_run and not is_empty(value)
         }
 
     def summary(self) -> list[dict]:
@@ -158,6 +159,24 @@ class ResultTable(list):
         # The figures come last, whatever labels later rows bring.
         columns.sort(key=("mean", "std", "n").__contains__)
         return aligned(columns, [[_cell(row.get(name, "")) for name in columns] for row in rows])
+
+
+def is_empty(value) -> bool:
+    """Whether an entry says nothing, as in a table of more columns.
+
+    Parameters
+    ----------
+    value : object
+        Any.
+
+    Returns
+    -------
+    empty : bool
+        Of None, "", NaN and the NA of pandas.
+    """
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return value == "" if isinstance(value, str) else isinstance(value, Real) and math.isnan(value)
 
 
 def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

@@ -337,7 +337,8 @@ class GenerativeTransformer(SSLTransformer):
         score : float
             The mean of :meth:`score_samples` over samples.
         """
-        scores = self.score_samples(X, groups=groups)
+        # Of a Dask array, whose length need not be known.
+        scores = np.asarray(self.score_samples(X, groups=groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
 

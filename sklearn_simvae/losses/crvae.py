@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import reduce_terms, sum_over_views
+from sklearn_simvae.losses.reduction import reduce_terms, sum_over_views, without_padding
 from sklearn_simvae.losses.vae import gaussian_kl, vae_elbo
 
 
@@ -54,12 +54,8 @@ def crvae_elbo(
     >>> crvae_elbo(torch.zeros(1, 2), mean, torch.zeros_like(mean))["consistency"]
     tensor(2.)
     """
-    if mask is not None:
-        # Whatever stands in the padding must not count, nor its gradient.
-        mean, log_variance = (
-            values.masked_fill(~mask.unsqueeze(-1), 0.0) for values in (mean, log_variance)
-        )
     terms = vae_elbo(log_likelihood, mean, log_variance, beta, mask, reduction="none")
+    mean, log_variance = (without_padding(values, mask) for values in (mean, log_variance))
     first = mean[..., :1, :], log_variance[..., :1, :]
     divergence = gaussian_kl(mean[..., 1:, :], log_variance[..., 1:, :], *first)
     others = None if mask is None else mask[..., 1:]

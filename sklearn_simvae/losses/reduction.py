@@ -63,6 +63,32 @@ def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tenso
         )
 
 
+def without_padding(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Zeros in the place of padding, which then has no say, nor a gradient.
+
+    Parameters
+    ----------
+    values : Tensor of shape (..., n_views, d)
+        Whatever stands in the padding.
+    mask : Tensor of bool of shape (..., n_views) or None
+        False where there is padding. None: there is none.
+
+    Returns
+    -------
+    values : Tensor of shape (..., n_views, d)
+        Filled, not multiplied: of what is not finite no product is 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses.reduction import without_padding
+    >>> without_padding(torch.tensor([[1.0], [torch.inf]]), torch.tensor([True, False]))
+    tensor([[1.],
+            [0.]])
+    """
+    return values if mask is None else values.masked_fill(~mask.unsqueeze(-1), 0.0)
+
+
 def sum_over_views(values: Tensor, mask: Tensor | None) -> Tensor:
     """Sum values of shape (..., n_views) over the views that are there.
 

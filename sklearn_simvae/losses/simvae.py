@@ -5,7 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, reduce_terms, sum_over_views
+from sklearn_simvae.losses.reduction import (
+    check_batch,
+    reduce_terms,
+    sum_over_views,
+    without_padding,
+)
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -107,8 +112,8 @@ def expected_log_joint_prior(
         n_views = weight.sum((-2, -1))
         log_views = n_views.log()
         # Filled, not multiplied: whatever stands in the padding must not count, nor its gradient.
-        mean = _without_padding(mean, mask)
-        variance = None if variance is None else _without_padding(variance, mask)
+        mean = without_padding(mean, mask)
+        variance = None if variance is None else without_padding(variance, mask)
     views_column = n_views if mask is None else n_views.unsqueeze(-1)
 
     centre = mean.sum(-2) / views_column
@@ -128,11 +133,6 @@ def expected_log_joint_prior(
     log_total = total.log() if isinstance(total, Tensor) else math.log(total)
     scale = n_views * _LOG_2PI + (n_views - 1) * log_style + log_total
     return value - 0.5 * n_dims * scale - 0.5 * n_views * centre_square / total
-
-
-def _without_padding(values: Tensor, mask: Tensor) -> Tensor:
-    """Values of shape (..., n_views, d) with zeros where the mask is False."""
-    return values.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def gaussian_entropy(log_variance: Tensor) -> Tensor:
@@ -211,8 +211,7 @@ def simvae_elbo(
     tensor(-0.6479)
     """
     check_batch(mask, mean=mean, log_variance=log_variance)
-    if mask is not None:
-        log_variance = _without_padding(log_variance, mask)
+    log_variance = without_padding(log_variance, mask)
     terms = {
         "reconstruction": sum_over_views(log_likelihood, mask),
         "entropy": sum_over_views(gaussian_entropy(log_variance), mask),

@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, reduce_terms, sum_over_views
+from sklearn_simvae.losses.reduction import (
+    check_batch,
+    reduce_terms,
+    sum_over_views,
+    without_padding,
+)
 
 
 def gaussian_kl(
@@ -87,7 +92,7 @@ def vae_elbo(
     tensor(-6.)
     """
     check_batch(mask, mean=mean, log_variance=log_variance)
-    kl = gaussian_kl(mean, log_variance)
+    kl = gaussian_kl(without_padding(mean, mask), without_padding(log_variance, mask))
     terms = {
         "reconstruction": sum_over_views(log_likelihood, mask),
         "kl": sum_over_views(kl, mask),

@@ -39,7 +39,6 @@ from sklearn_simvae.multimodal.modalities import (
     read_modalities,
 )
 from sklearn_simvae.training import inference
-from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
@@ -190,7 +189,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         if only is not None and self._is_alone(X, only):
             own = layout.modalities[layout.index(only)]
             if own.as_series and len(np.shape(X)) == 2:
-                X = _safe_indexing(X, 0, axis=1)
+                one = isinstance(X, list)
+                X = [row[0] for row in X] if one else _safe_indexing(X, 0, axis=1)
             X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
         else:
             self._check_shape(X)
@@ -297,7 +297,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             return False
         shape = X.shape if hasattr(X, "shape") else np.shape(X)
         own = self.layout_.modalities[self.layout_.index(modality)]
-        if own.as_series and len(shape) == 1:
+        # A table has two dimensions.
+        if own.as_series and len(shape) != 2:
             return True
         return len(shape) == 2 and shape[1] == len(own.columns) < self.layout_.n_columns
 
@@ -394,7 +395,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "columns": m.columns,
                 "as_series": m.as_series,
                 "preprocessor": _type_name(m.preprocessor),
-                "fitted": None if m.preprocessor is None else fitted_digest(m.preprocessor),
+                "digest": None if m.preprocessor is None else fitted_digest(m.preprocessor),
                 "layout": m.layout.to_dict(),
                 "start": m.start,
                 "feature_names": m.feature_names,
@@ -444,16 +445,16 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     def _check_preprocessors(self, metadata, where):
         own = self._preprocessors(self.__dict__.get("layout_"))
         modalities = metadata.get("layout", {}).get("modalities", [])
-        # Files of before have no digest.
-        theirs = {m["name"]: m["fitted"] for m in modalities if m.get("fitted")}
+        # Files of before have none, or one by another rule.
+        theirs = {m["name"]: m["digest"] for m in modalities if m.get("digest")}
         different = [
             name for name in own if name in theirs and fitted_digest(own[name]) != theirs[name]
         ]
         if different:
             raise ValueError(
                 f"{where} goes with other preprocessors of {different} than those that are fitted "
-                "here, which saw other data. Load it into the estimator that was fitted, or keep "
-                "the whole estimator by skops or joblib."
+                "here, which have other parameters or saw other data. Load it into the estimator "
+                "that was fitted, or keep the whole estimator by skops or joblib."
             )
 
     def _preprocessors(self, layout):
@@ -560,17 +561,25 @@ def encode_present(
         if not select and not has_batch_norm(network):
             encoded.append(network(part).float())
             continue
-        n_rows, alone = int(some.sum()), contextlib.nullcontext()
-        if n_rows < 2:
+        statistics = contextlib.nullcontext()
+        if some.sum() < 2:
             some = some.clone()
-            if n_processes() > 1:
-                # All take part in statistics that are common, and those take two rows.
+            if _needs_two_rows(network):
                 some[:2] = True
             else:
                 # Too few for statistics of their own; without any, one row tells the width.
-                alone = evaluation_mode(network)
-                some[0] |= n_rows == 0
-        with alone:
+                statistics = evaluation_mode(network)
+                some[0] |= ~some.any()
+        with statistics:
             z = network(part[some]).float()
         encoded.append(z.new_zeros(len(part), z.shape[1]).masked_scatter(some[:, None], z))
     return torch.stack(encoded, dim=1)
+
+
+def _needs_two_rows(network: nn.Module) -> bool:
+    """Whether it takes statistics of the batch in any case, or together with other processes."""
+    return any(
+        isinstance(m, nn.SyncBatchNorm) or m.running_mean is None
+        for m in network.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm)
+    )

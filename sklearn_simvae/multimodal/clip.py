@@ -199,7 +199,9 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             )
 
     def _weigh(self, module, batch):
-        return present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
+        n_pairs = present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
+        # Of a single one the loss is 0, whatever was learned.
+        return n_pairs * (n_pairs > 1)
 
     def _counted(self, samples):
         return samples.X.present()[samples.indices].sum(1) > 1

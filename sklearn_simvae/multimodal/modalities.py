@@ -495,6 +495,8 @@ def _stacked(values, name: str):
     if isinstance(values, Source | list) or sparse.issparse(values):
         return values
     array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
     if array.dtype != object or array.ndim != 1 or not len(array):
         return values
     if not isinstance(array[0], np.ndarray | list):
@@ -513,6 +515,10 @@ def _as_array(values):
     """Lists of numbers as an array; lists of text and of what else there is as they are."""
     if isinstance(values, tuple):
         values = list(values)
+    if hasattr(values, "to_pylist") and not hasattr(values, "column_names"):
+        # Of Arrow, whose texts and lists are scalars of its own.
+        array = np.asarray(values)
+        values = values.to_pylist() if array.dtype == object else array
     if isinstance(values, list) and values and not any(isinstance(v, str) for v in values):
         # Rows that differ in length are for a preprocessor.
         with suppress(ValueError):

@@ -31,7 +31,8 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     indices : ndarray of int of shape (n_queries, k)
-        Places in `targets`, the most similar first; equally similar ones in their own order.
+        Places in `targets`, the most similar first; those of equal cosines, as float32 rounds
+        them, in their own order.
     similarities : ndarray of float32 of shape (n_queries, k)
         Their cosines.
 

@@ -353,7 +353,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         means, variances = self._posterior(self._samples_of(X, modality))
         n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True).astype(np.float32)
         # A uniform prior is one of infinite variance.
-        style, prior = self.style_variance, self.prior_variance or np.inf
+        style, prior = float(self.style_variance), float(self.prior_variance or np.inf)
         shrink = 1 / (1 + style / (n_views * prior))
         own = 1 / (n_views / style + 1 / prior)
         mean = shrink * np.nanmean(means, 1)
@@ -397,13 +397,38 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         j = self.layout_.index(name)
         return self._decode_by(self.module_.parts[j], self.layout_.modalities[j].layout, z)
 
+    def inverse_transform(self, Z):
+        """Decode representations: what each modality is expected to be.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n, n_components)
+            Latents.
+
+        Returns
+        -------
+        X : ndarray of float32 of shape (n, n_features), or dict of arrays by name
+            As `fit` saw it; a dict also where a modality has a preprocessor, or is not of numbers
+            in columns of their own.
+
+        Raises
+        ------
+        ValueError
+            If Z has another width than `n_components`.
+        """
+        return super().inverse_transform(Z)
+
     def _decode(self, z):
         return self._as_table({name: self._decode_one(name, z) for name in self.layout_.names})
 
     def _as_table(self, made: dict[str, np.ndarray]):
-        """Rows of the modalities in the columns that they had, where they had some."""
+        """Rows of the modalities in the columns that they had, where those were of numbers."""
         layout = self.layout_
-        if layout.from_dict or any(m.preprocessor is not None for m in layout.modalities):
+        kept = (
+            m.preprocessor is None and len(m.columns or ()) == m.layout.n_features
+            for m in layout.modalities
+        )
+        if layout.from_dict or not all(kept):
             return made
         n = len(next(iter(made.values())))
         # Columns of no modality are not known.
@@ -426,7 +451,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, n_features), or dict of arrays by name
-            As `fit` saw it; a dict also where a modality has a preprocessor.
+            As :meth:`inverse_transform` gives it.
 
         Raises
         ------

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_simvae.evaluation.table import is_empty
 from sklearn_simvae.plotting._drawing import named_once, require_matplotlib
 
 # Where a label may stand: by distance from its point, in points, then by direction.
@@ -202,11 +203,7 @@ def _rows(table, columns: Sequence[str]) -> list[dict]:
         rows = table.to_dicts()
     else:
         rows = table.to_dict("records") if hasattr(table, "to_dict") else list(table)
-    rows = [
-        # NaN differs from itself.
-        {name: v for name, v in row.items() if not (v is None or v == "" or v != v)}
-        for row in rows
-    ]
+    rows = [{name: v for name, v in row.items() if not is_empty(v)} for row in rows]
     missing = [name for name in columns if not all(name in row for row in rows)]
     if missing or not rows:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Callbacks of a fit: early stopping and progress, which estimators add, and a kNN score."""
 
+import contextlib
 import copy
 from numbers import Integral
 
@@ -205,7 +206,9 @@ class KNNScore(Callback):
     def on_train_end(self, net, **kwargs):
         """Score the last epoch where training stopped early."""
         if net.history and self.name not in net.history[-1] and not net.interrupted_:
-            self._score(net)
+            # What was trained is kept, should the user not wait for this.
+            with contextlib.suppress(KeyboardInterrupt):
+                self._score(net)
 
     def _score(self, net):
         Z = _as_fitted(net, self.X).transform(self.X)

@@ -118,6 +118,9 @@ class SSLNet(NeuralNet):
         As for :class:`skorch.NeuralNet`.
     """
 
+    # Of nets that were pickled before there was one.
+    weigh = None
+
     def __init__(
         self,
         module,
@@ -219,7 +222,7 @@ class SSLNet(NeuralNet):
         MemoryError
             If a step does not fit in memory.
         """
-        self.interrupted_ = self._in_epoch = False
+        self.interrupted_ = self._in_epoch = self._stopped_by_user = False
         self._good_weights, self._valid = None, valid
         self._good_epochs = start = len(self.history)
         self._start, self.n_epochs_ = start, epochs
@@ -290,7 +293,9 @@ class SSLNet(NeuralNet):
                     self._step = self.epochs_done() * self.n_steps_ // self.n_epochs_
                 super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt:
-            self.interrupted_ = from_first(self._in_epoch)
+            # A whole epoch stays, even where it is the user who stops.
+            by_user = self._in_epoch or self._stopped_by_user
+            self._in_epoch, self.interrupted_ = from_first((self._in_epoch, by_user))
             raise
         return self
 
@@ -304,15 +309,15 @@ class SSLNet(NeuralNet):
                 callback.on_epoch_end(self, **cb_kwargs)
             except KeyboardInterrupt:
                 stop = True
-                # It is the user who stops what never stops by itself.
-                self._in_epoch = isinstance(callback, _NEVER_STOP)
+                # Nobody else stops what never stops by itself.
+                self._stopped_by_user = type(callback) in _NEVER_STOP
                 break
         if any_process(stop):
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
         # Before callbacks hear of it: early stopping then goes on to the best of the whole epochs.
-        if self.interrupted_:
+        if self.interrupted_ and self._in_epoch:
             self._restore()
 
     def get_split_datasets(self, X, y=None, **fit_params):
@@ -375,7 +380,9 @@ class SSLNet(NeuralNet):
         totals = sum_over_processes(torch.cat([totals, n_samples.reshape(1)]))
         if training:
             average_buffers(self.module_)
-        for name, value in zip(step["terms"], (totals / totals[-1]).tolist(), strict=False):
+        for name, value in zip(
+            step["terms"], (totals / totals[-1].clamp(min=1)).tolist(), strict=False
+        ):
             self.history.record(f"{prefix}_{name}", value)
         # What skorch's Checkpoint looks for.
         losses = self.history[:, f"{prefix}_loss"]

@@ -1,5 +1,6 @@
 """Optimisers by name, with the options that make them fast."""
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -45,14 +46,13 @@ def optimizer_parameters(
      'optimizer__weight_decay': 0.1}
     """
     made, options = _OPTIMIZERS.get(optimizer, (optimizer, {}))
-    is_class = inspect.isclass(made)
-    if is_class and _needs_closure(made):
+    if _needs_closure(made):
         raise ValueError(
-            f"optimizer={made.__name__} asks for the loss several times a step, which is not "
+            f"optimizer={optimizer!r} asks for the loss several times a step, which is not "
             "supported. Give one that takes one gradient a step, such as 'adam'."
         )
     # Left out, it would be torch's own default, which is 0.01 for AdamW.
-    if weight_decay or (is_class and "weight_decay" in inspect.signature(made).parameters):
+    if weight_decay or (inspect.isclass(made) and _has_weight_decay(made)):
         options = {**options, "weight_decay": weight_decay}
     if lr_multiples:
         groups = [(name, {"lr_multiple": multiple}) for name, multiple in lr_multiples.items()]
@@ -60,7 +60,21 @@ def optimizer_parameters(
     return {"optimizer": made, **{f"optimizer__{name}": value for name, value in options.items()}}
 
 
-def _needs_closure(optimizer: type) -> bool:
-    """Whether a step of this class calls for the loss itself."""
+def _needs_closure(optimizer) -> bool:
+    """Whether a step calls for the loss itself, as far as a class tells."""
+    while isinstance(optimizer, functools.partial):
+        optimizer = optimizer.func
+    if not hasattr(optimizer, "step"):
+        return False
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     return closure is not None and closure.default is closure.empty
+
+
+def _has_weight_decay(optimizer: type) -> bool:
+    """Whether a class takes one, by name or for a class that it is derived of."""
+    for kind in optimizer.mro()[:-1]:
+        own = inspect.signature(kind).parameters
+        # Named, or handed on to the next class.
+        if "weight_decay" in own or all(p.kind is not p.VAR_KEYWORD for p in own.values()):
+            return "weight_decay" in own
+    return False

@@ -12,6 +12,8 @@ from torch.utils.data import Dataset, IterableDataset
 
 # What is looked at of a source where an array is looked at whole.
 _SAMPLE_ROWS, _SAMPLE_VALUES = 512, 4_000_000
+# Part of the path of what joblib hands to its processes.
+_JOBLIB = "joblib_memmapping_folder"
 
 
 class Source:
@@ -81,8 +83,8 @@ class Source:
             raise ValueError(
                 f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where all "
                 f"must lie between {self.low:g} and {self.high:g}, as those do that were looked at "
-                "first. Scale X as a whole, leave such rows out, or, if that is what asks for such "
-                "values, use another likelihood, such as 'gaussian'."
+                "first. Scale X as a whole, or leave such rows out; where it is the likelihood or "
+                "the augmentation that asks for such values, use another."
             )
         # Batches in order are not copied once more.
         return values if np.array_equal(unique, rows) else values[places.reshape(np.shape(rows))]
@@ -160,6 +162,9 @@ def as_source(X) -> Any:
         # What is taken out of a memmap by index has its class at times, but is in memory.
         if not isinstance(X, np.memmap) or X._mmap is None or X.dtype.kind == "O":
             return X
+        if _JOBLIB in str(X.filename):
+            # Results must not depend on how many processes share what was in memory.
+            return np.asarray(X)
         source = Source(X.__getitem__, X.shape, X.dtype)
     elif isinstance(X, Dataset):
         source = _torch_dataset(X)
@@ -167,6 +172,9 @@ def as_source(X) -> Any:
         if isinstance(X, arrow.RecordBatch):
             X = arrow.Table.from_batches([X])
         source = _arrow(X.schema, X.num_rows, lambda rows: _arrow_values(X.take(rows)))
+        if source.dtype.kind != "f" and any(column.null_count for column in X.columns):
+            # Nulls are read as NaN.
+            source.dtype = np.dtype(np.float64)
     elif arrow_dataset and isinstance(X, arrow_dataset.Dataset):
         source = _arrow_dataset(X)
     elif is_dask_array(X):

@@ -682,3 +682,10 @@ def test_categories_are_classes_whatever_their_names():
     categories = pd.Series(pd.Categorical.from_codes(y, [1.5, 2.5, 3.5]))
     table = probe(None, X, categories, probes="linear", n_repeats=1, random_state=0)
     assert table.mean(metric="accuracy") > 0.9
+
+
+def test_categories_of_whole_floats_go_with_plain_labels():
+    X, y = load_iris(return_X_y=True)
+    categories = pd.Series(y + 1.0).astype("category")
+    table = probe(None, X, categories, X_test=X, y_test=y + 1.0, probes="linear", random_state=0)
+    assert table.mean(metric="accuracy") > 0.9

@@ -827,3 +827,27 @@ def test_a_column_of_arrays_that_differ_in_shape_is_told_by_name(make_multimodal
     column[:] = [np.zeros(2 + (i == 3)) for i in range(N)]
     with pytest.raises(ValueError, match="rows of the modality 'e' differ in shape"):
         make_multimodal().fit({"x": X, "e": column})
+
+
+def test_texts_of_arrow_are_texts(make_multimodal):
+    pa = pytest.importorskip("pyarrow")
+    columns = {name: X[:, i] for i, name in enumerate(NAMES)}
+    table = pa.table({**columns, "text": TEXT})
+    of_table = make_multimodal(**OF_FRAME).fit(table)
+    expected = of_table.transform(table, modality="text")
+    for alone in (table.select(["text"]), table["text"], TEXT, [[text] for text in TEXT]):
+        assert_array_equal(of_table.transform(alone, modality="text"), expected)
+    of_dict = make_multimodal(preprocessing=[("text", TfidfVectorizer())])
+    Z = of_dict.fit({"size": X, "text": pa.array(TEXT)}).transform({"size": X, "text": TEXT})
+    assert np.isfinite(Z).all()
+
+
+def test_whole_numbers_of_arrow_may_be_missing(make_multimodal):
+    pa = pytest.importorskip("pyarrow")
+    values = [[None if row < 3 else row + column for row in range(N)] for column in range(4)]
+    table = pa.table({f"x{i}": pa.array(column, pa.int64()) for i, column in enumerate(values)})
+    found, expected = (
+        make_multimodal().fit({"a": X, "b": b}).transform({"a": X, "b": b})
+        for b in (table, table.to_pandas())
+    )
+    assert_array_equal(found, expected)

@@ -626,3 +626,28 @@ def test_rows_without_a_modality_stay_out_of_its_batch_statistics():
     batch_norm = estimator.encoders_["picture"][0]
     assert batch_norm.num_batches_tracked > 0
     assert torch.allclose(batch_norm.running_mean, torch.tensor(50.0), atol=3.0)
+
+
+def test_variances_of_numpy_are_numbers_as_others():
+    X, kinds = make_data(40), {"style_variance": np.float64(0.2), "prior_variance": np.float64(1)}
+    found = make_vae(**kinds).fit(X)
+    expected = make_vae(**{name: float(value) for name, value in kinds.items()}).fit(X)
+    for one, other in zip(found.content(X), expected.content(X), strict=True):
+        assert one.dtype == np.float32
+        assert_array_equal(one, other)
+    assert_array_equal(found.generate(X, "image", "sound"), expected.generate(X, "image", "sound"))
+
+
+def test_columns_of_arrays_come_back_by_modality():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"image": list(rng.random((30, 8, 8))), "a": rng.random(30)})
+    vae = make_vae(
+        modalities=[("image", "auto", "image"), ("a", "mlp", ["a"])],
+        input_shapes={"image": (8, 8)},
+    ).fit(table)
+    for made in (vae.sample(2), vae.inverse_transform(vae.transform(table[:2]))):
+        assert {name: values.shape for name, values in made.items()} == {
+            "image": (2, 8, 8),
+            "a": (2, 1),
+        }

@@ -240,8 +240,12 @@ def test_images_beyond_the_unit_interval_share_a_scale(channels):
     shown = drawn(display.artists_)
     both = np.stack([X[:2], 2 * X[:2]], axis=1)
     both = both if channels == 1 else np.moveaxis(both, 2, -1)
-    expected = (both - both.min()) / (both.max() - both.min())
-    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    low, high = both.min(), both.max()
+    if channels == 1:
+        limits = {image.get_clim() for image in display.artists_.flat}
+        np.testing.assert_allclose([*limits], [(low, high)], rtol=1e-6)
+        shown = (shown - low) / (high - low)
+    np.testing.assert_allclose(shown, (both - low) / (high - low), atol=1e-5)
 
 
 def of_torch(X, folder):
@@ -305,3 +309,20 @@ def test_neighbours_in_a_collapsed_representation_are_refused(method):
     with pytest.raises(ValueError, match=r"10 rows of Z are equal.*collapsed"):
         EmbeddingDisplay.from_representations(np.ones((10, 4)), method=method)
     EmbeddingDisplay.from_representations(np.ones((10, 4)))
+
+
+def test_pipelines_within_pipelines_are_opened(wrapped):
+    X = data("flat")
+    inner = make_pipeline(FunctionTransformer(lambda X: X[:, ::-1]), wrapped[2])
+    outer = make_pipeline(FunctionTransformer(lambda X: X[:, ::-1]), inner)
+    rec = ReconstructionDisplay.from_estimator(outer, X, 4)
+    np.testing.assert_array_equal(rec.originals, X[:4])
+    assert TrainingHistoryDisplay.from_estimator(outer).train.keys() >= {"loss"}
+
+
+def test_limits_of_grey_images_are_in_their_own_units():
+    X = np.random.default_rng(0).normal(0, 3, (20, 8, 8))
+    estimator = SimVAE(**TINY, input_shape=(8, 8)).fit(X)
+    shown = ReconstructionDisplay.from_estimator(estimator, X, 2, row_kw={"vmin": -4, "vmax": 4})
+    np.testing.assert_allclose(shown.artists_[0, 0].get_array(), X[0], rtol=1e-6)
+    assert shown.artists_[0, 0].get_clim() == (-4, 4)

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from skorch.callbacks import EarlyStopping
 
 from sklearn_simvae.training import Checkpoint, KNNScore
 
@@ -210,7 +212,35 @@ def test_an_interruption_while_a_callback_of_the_package_works_is_the_users(
     monkeypatch.setattr(KNNScore, "_score", score)
     callbacks = [KNNScore(*labelled), Checkpoint(path)]
     estimator = tiny("SimVAE", max_epochs=5, callbacks=callbacks)
-    with pytest.warns(UserWarning, match="interrupted by user after 2 whole epochs"):
+    with pytest.warns(UserWarning, match="interrupted by user after 3 whole epochs"):
+        estimator.fit(digits[0])
+    assert estimator.n_iter_ == 3
+    assert path.exists()
+
+
+def test_a_score_that_stops_the_fit_by_design_is_no_interruption(digits, labelled):
+    class Target(KNNScore):
+        def on_epoch_end(self, net, **kwargs):
+            super().on_epoch_end(net, **kwargs)
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    estimator = tiny("SimVAE", max_epochs=5, callbacks=Target(*labelled, n_neighbors=3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         estimator.fit(digits[0])
     assert estimator.n_iter_ == 2
-    assert path.exists()
+
+
+def test_the_last_score_is_of_the_last_weights_even_if_the_best_are_restored(digits, labelled):
+    stop = EarlyStopping("train_loss", patience=1, threshold=100.0, load_best=True)
+    scores = [
+        tiny("SimVAE", max_epochs=9, callbacks=callbacks).fit(digits[0]).history_
+        for callbacks in (
+            [stop, KNNScore(*labelled, n_neighbors=3)],
+            [KNNScore(*labelled, n_neighbors=3), stop],
+            [stop, KNNScore(*labelled, n_neighbors=3, every_n_epochs=100)],
+        )
+    ]
+    assert scores[0][-1]["knn_accuracy"] == scores[1][-1]["knn_accuracy"]
+    assert scores[0][-1]["knn_accuracy"] == scores[2][-1]["knn_accuracy"]

@@ -10,7 +10,8 @@ import torch
 from conftest import tiny
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
-from sklearn.pipeline import make_pipeline
+from sklearn.decomposition import PCA
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
@@ -634,3 +635,11 @@ def test_a_dask_array_is_told_and_refused_as_a_source():
         assert not is_dask_array(type("Half", (), {attribute: None})())
     with pytest.raises(ValueError, match=r"X is a Dask array.*X.compute\(\).*zarr.*partial_fit"):
         as_source(X)
+
+
+def test_what_joblib_shares_between_processes_is_read_as_it_was_in_memory():
+    X = np.random.default_rng(0).random((3000, 50))
+    X[7, 3] = 1.5
+    union = FeatureUnion([("vae", tiny("VAE")), ("pca", PCA(2))])
+    one, two = (union.set_params(n_jobs=n_jobs).fit_transform(X) for n_jobs in (1, 2))
+    assert_array_equal(one, two)
