@@ -255,7 +255,9 @@ class SSLTransformer(
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
-        self._check_counted(samples)
+        if reset:
+            # Later ones may come in parts, of which some hold none.
+            self._check_counted(samples)
         # Of all rows, those of the validation part among them.
         view_maker = self._view_maker(samples)
         train, valid = samples, None

@@ -168,12 +168,6 @@ class DiscriminativeTransformer(SSLTransformer):
                 parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
         return self._check_latents(gather_rows(torch.cat(parts), n))
 
-    @staticmethod
-    def _set_prototypes(net: SSLNet, prototypes: Tensor) -> None:
-        """Begin with other prototypes, as many as are given."""
-        net.module_.prototypes.data = prototypes
-        net.forget_moments(net.module_.prototypes)
-
     def _warn_if_collapsed(self, samples):
         x = samples.some_views(PROBE_ROWS, self.net_.device)
         with inference(self.module_):
@@ -266,10 +260,5 @@ class DiscriminativeTransformer(SSLTransformer):
             raise ValueError(
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "
                 "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
-            )
-        if not weights:
-            raise ValueError(
-                f"{type(self).__name__} finds no two samples to compare in any batch of "
-                f"{self._fitted_batch_size}. Give more that are complete, or raise batch_size."
             )
         return total / weights

@@ -112,7 +112,7 @@ class DeepCluster(DiscriminativeTransformer):
         directions = module.directions(latents).cpu()
         sums = directions.new_zeros(n_clusters, directions.shape[1])
         sums.index_add_(0, module.labels.cpu(), directions)
-        self._set_prototypes(net, F.normalize(sums, dim=1).to(latents.device))
+        net.replace_parameter("prototypes", F.normalize(sums, dim=1).to(latents.device))
 
     def _project(self, module, batch):
         z = super()._project(module, batch)

@@ -97,7 +97,7 @@ class InstanceDiscrimination(DiscriminativeTransformer):
 
     def _begin_fit(self, net, samples):
         super()._begin_fit(net, samples)
-        self._set_prototypes(net, net.module_.directions(self._latents(net, samples)))
+        net.replace_parameter("prototypes", net.module_.directions(self._latents(net, samples)))
         remember = self.memory_bank
         if remember == "auto":
             remember = len(samples) > _LARGEST_SOFTMAX

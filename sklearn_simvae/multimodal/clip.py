@@ -199,9 +199,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             )
 
     def _weigh(self, module, batch):
-        n_pairs = present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
-        # Of a single one the loss is 0, whatever was learned.
-        return n_pairs * (n_pairs > 1)
+        return present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
 
     def _counted(self, samples):
         return samples.X.present()[samples.indices].sum(1) > 1

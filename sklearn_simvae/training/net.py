@@ -380,9 +380,8 @@ class SSLNet(NeuralNet):
         totals = sum_over_processes(torch.cat([totals, n_samples.reshape(1)]))
         if training:
             average_buffers(self.module_)
-        for name, value in zip(
-            step["terms"], (totals / totals[-1].clamp(min=1)).tolist(), strict=False
-        ):
+        means = (totals / totals[-1].clamp(min=1)).tolist()
+        for name, value in zip(step["terms"], means, strict=False):
             self.history.record(f"{prefix}_{name}", value)
         # What skorch's Checkpoint looks for.
         losses = self.history[:, f"{prefix}_loss"]
@@ -469,22 +468,30 @@ class SSLNet(NeuralNet):
         for group in self.optimizer_.param_groups:
             group["lr"] = self.lr * factor * group.get("lr_multiple", 1.0)
 
-    def forget_moments(self, parameter: nn.Parameter) -> None:
-        """Let the optimiser treat a parameter as new, whatever shape it has now.
+    def replace_parameter(self, name: str, values: Tensor) -> None:
+        """Give the module another parameter, which is new to the optimiser.
+
+        Other values in the same parameter would not do: what is left of an earlier step, such as
+        an error that somebody looks at, holds it to the shape that it had.
 
         Parameters
         ----------
-        parameter : Parameter
-            One that the optimiser has.
+        name : str
+            That of the parameter.
+        values : Tensor
+            Of any shape.
         """
-        if not self.optimizer_.defaults.get("fused"):
-            self.optimizer_.state.pop(parameter, None)
-            return
-        state = self.optimizer_.state.get(parameter, {})
-        for name, value in state.items():
-            if torch.is_tensor(value):
-                # Zeros rather than nothing: fused optimisers want the state of all or of none.
-                state[name] = torch.zeros_like(parameter if value.ndim else value)
+        old = getattr(self.module_, name)
+        new = nn.Parameter(values.detach(), requires_grad=old.requires_grad)
+        setattr(self.module_, name, new)
+        for group in self.optimizer_.param_groups:
+            group["params"] = [new if p is old else p for p in group["params"]]
+        state = self.optimizer_.state.pop(old, {})
+        if state and self.optimizer_.defaults.get("fused"):
+            # Zeros rather than nothing: fused optimisers want the state of all or of none.
+            self.optimizer_.state[new] = {
+                key: torch.zeros_like(new if value.ndim else value) for key, value in state.items()
+            }
 
     # Nothing is lost.
 

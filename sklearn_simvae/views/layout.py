@@ -139,7 +139,18 @@ class Layout:
         return found
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether an array of this shape holds rows of this size, or views of such rows."""
+        """Tell whether an array of this shape holds rows of this size, or views of such.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The array's shape.
+
+        Returns
+        -------
+        fits : bool
+            Where :meth:`has_views` would raise, False.
+        """
         return _match(shape[1:], self.input_shape) is not None
 
     def to_dict(self) -> dict[str, Any]:
