@@ -10,9 +10,10 @@ settings: the same number of candidates for all, fits of a few epochs on a part 
 images, judged by the linear and the kNN probe on a validation part. Then it is fitted on all
 training images, once a seed, and the test set is read. Two ways to spend less: `--settings-of`
 takes the settings that were found on another data set, and `--latents-only` leaves out the measures
-of other layers, of information and of samples, which take longer than the probes. Every number goes
-to `RESULTS/DATA.csv` as soon as it is known, and what is there is not computed again, so that a run
-can be stopped at any time. `tables.py` makes the tables of the documentation of these files.
+of other layers, of information and of samples, which take longer than the probes (without it, a
+later call adds them). Every number goes to `RESULTS/DATA.csv` as soon as it is known, and what is
+there is not computed again, so that a run can be stopped at any time. `tables.py` makes the tables
+of the documentation of these files.
 
 The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
 `celeba`). Each of `--n-jobs` processes works on one thread.
@@ -95,7 +96,16 @@ class Results:
         run = tuple(map(str, run))
         return [row for row in self.rows if tuple(row[name] for name in RUN) == run]
 
+    def lacks(self, run, purpose):
+        """Whether a run was not done, or by a purpose that measures less."""
+        rows = self.of(*run)
+        all_of_it = purpose != "fit" or any(row["representation"] == "centre" for row in rows)
+        return not rows or not all_of_it
+
     def add(self, rows):
+        known = {tuple(row[name] for name in COLUMNS[:-1]) for row in self.rows}
+        named = ([str(row.get(name, "")) for name in COLUMNS[:-1]] for row in rows)
+        rows = [row for row, name in zip(rows, named, strict=True) if tuple(name) not in known]
         is_new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, restval="")
@@ -107,7 +117,7 @@ class Results:
 
 def do(runs, results, purpose, pool):
     """Do the runs that the results lack, with a line for each."""
-    missing = [r for r in runs if not results.of(r[0], r[1], label(r[2]), *r[3:])]
+    missing = [r for r in runs if results.lacks((r[0], r[1], label(r[2]), *r[3:]), purpose)]
     futures = {pool.submit(run, *r, purpose): r for r in missing}
     start = time.perf_counter()
     for n_done, future in enumerate(as_completed(futures), start=1):

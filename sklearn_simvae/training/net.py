@@ -302,16 +302,15 @@ class SSLNet(NeuralNet):
     def notify(self, method_name, **cb_kwargs):
         if method_name != "on_epoch_end":
             return super().notify(method_name, **cb_kwargs)
-        self.on_epoch_end(self, **cb_kwargs)
-        stop = False
-        for _, callback in self.callbacks_:
-            try:
+        callback, stop = None, False
+        try:
+            self.on_epoch_end(self, **cb_kwargs)
+            for _, callback in self.callbacks_:
                 callback.on_epoch_end(self, **cb_kwargs)
-            except KeyboardInterrupt:
-                stop = True
-                # Nobody else stops what never stops by itself.
-                self._stopped_by_user = type(callback) in _NEVER_STOP
-                break
+        except KeyboardInterrupt:
+            stop = True
+            # Nobody else stops what never stops by itself.
+            self._stopped_by_user = type(callback) in _NEVER_STOP
         if any_process(stop):
             raise KeyboardInterrupt
 
