@@ -87,14 +87,18 @@ class Runs:
         return self.values.get((method, *what, self.settings.get(method)), {})
 
     def difference(self, a, b, what):
-        """Mean of a - b over the common seeds, half its 95 % interval, and their number."""
-        of_a, of_b = self.of(a, what), self.of(b, what)
-        differences = [of_a[seed] - of_b[seed] for seed in sorted(of_a.keys() & of_b.keys())]
-        n = len(differences)
-        if n < 2:
-            return (np.mean(differences) if n else np.nan), np.nan, n
-        half = stats.t.ppf(0.975, n - 1) * stats.sem(differences)
-        return np.mean(differences), half, n
+        """That of two methods in one measure, see :func:`paired`."""
+        return paired(self.of(a, what), self.of(b, what))
+
+
+def paired(of_a, of_b):
+    """Mean of a - b over the common seeds, half its 95 % interval, and their number."""
+    differences = [of_a[seed] - of_b[seed] for seed in sorted(of_a.keys() & of_b.keys())]
+    n = len(differences)
+    if n < 2:
+        return (np.mean(differences) if n else np.nan), np.nan, n
+    half = stats.t.ppf(0.975, n - 1) * stats.sem(differences)
+    return np.mean(differences), half, n
 
 
 def budgets(path):
@@ -223,14 +227,43 @@ def claims(runs_of):
             cells = []
             n_seeds = 0
             for _, *what in [*CONTENT[:3], CONTENT[4], style]:
-                mean, half, n = runs.difference(method, other, tuple(what))
-                n_seeds = max(n_seeds, n)
-                interval = "" if np.isnan(half) else f" ± {half:.3f}"
-                cells.append(f"{mean:+.3f}{interval}" if n else "")
+                found = runs.difference(method, other, tuple(what))
+                n_seeds = max(n_seeds, found[2])
+                cells.append(signed(*found))
             if n_seeds:
                 lines.append([name, str(runs.epochs), method, other, str(n_seeds), *cells])
     head = ["data", "epochs", "of", "less", "seeds", "linear", "MLP", "kNN", "GMM NMI", "style"]
     return rst(head, lines) + "\n"
+
+
+def signed(mean, half, n):
+    """A difference with its interval, as a cell."""
+    interval = "" if np.isnan(half) else f" ± {half:.3f}"
+    return f"{mean:+.3f}{interval}" if n else ""
+
+
+# Of one method: what it has more of in one place than in another.
+PLACES = [
+    ("content, centre less around", CENTRE[0], CENTRE[1]),
+    ("style, around less centre", CENTRE[3], CENTRE[2]),
+    ("linear, hidden less latent", LAYERS[1], LAYERS[0]),
+    ("kNN, hidden less latent", LAYERS[4], LAYERS[3]),
+    ("style, hidden less latent", LAYERS[7], LAYERS[6]),
+    ("kNN, latent less head", LAYERS[3], LAYERS[5]),
+]
+
+
+def places(runs):
+    """Paired differences between the places where a method keeps content and style."""
+    lines = []
+    for method in runs.methods:
+        found = [
+            paired(runs.of(method, tuple(a)), runs.of(method, tuple(b)))
+            for _, (_, *a), (_, *b) in PLACES
+        ]
+        if (n_seeds := max(n for *_, n in found)) > 1:
+            lines.append([method, str(n_seeds), *(signed(*one) for one in found)])
+    return rst(["method", "seeds", *(title for title, *_ in PLACES)], lines) + "\n"
 
 
 def emoji_page(path):
@@ -318,6 +351,7 @@ def main():
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))
+    (args.output / "places.inc").write_text(places(runs_of["fashion_mnist"][0]))
 
 
 if __name__ == "__main__":
