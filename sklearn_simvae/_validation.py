@@ -1,7 +1,7 @@
 """What `fit` and its like are given, checked before any work is done."""
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -107,9 +107,17 @@ def missing(labels: np.ndarray) -> np.ndarray:
     if kind == "f":
         return np.isnan(labels)
     if kind == "O":
-        # NaN differs from itself; pandas' NA does not say.
-        return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
+        # NaT differs from itself, as NaN does.
+        return np.array([is_missing(v) or v != v for v in labels])
     return np.zeros(len(labels), dtype=bool)
+
+
+def is_missing(value) -> bool:
+    """Whether one value, of any type, is None, NaN or the NA of pandas."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    # NaN differs from itself.
+    return isinstance(value, Real) and bool(value != value)
 
 
 def check_samples(estimator: BaseEstimator, samples: Samples, min_views: int) -> None:

@@ -328,13 +328,13 @@ class SSLTransformer(
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
 
-    def _check_structure(self, what="partial_fit and warm_start go on with the network that was"):
+    def _check_structure(self, what: str = "partial_fit and warm_start go on with") -> None:
         """Raise where the parameters no longer describe the network that training goes on in."""
         now = self._current_structure()
         changed = [name for name, value in self._fitted_structure.items() if value != now[name]]
         if changed:
             raise ValueError(
-                f"{what} fitted, but {', '.join(changed)} changed since. Set "
+                f"{what} the network that was fitted, but {', '.join(changed)} changed since. Set "
                 f"{'it' if len(changed) == 1 else 'them'} back, or fit anew with warm_start=False."
             )
 
@@ -465,8 +465,7 @@ class SSLTransformer(
         """X as an array that torch can read by batch, its layout, and whether it has views."""
         X = check_rows(self, X)
         if reset:
-            series = isinstance(self.encoder, str) and self.encoder == "conv1d"
-            layout, has_views = Layout.infer(X, self.input_shape, series)
+            layout, has_views = Layout.infer(X, self.input_shape, self.encoder == "conv1d")
             warn_of_channels(layout, X, has_views)
             return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)

@@ -362,7 +362,7 @@ def plain_state(estimator) -> dict[str, Any]:
         )
     if "net_" in estimator.__dict__:
         tensors, metadata = _described(estimator)
-        estimator._check_structure("A file of skops keeps the optimiser of the network that was")
+        estimator._check_structure("A file of skops keeps the optimiser of")
         moments, metadata["optimizer"] = optimizer_parts(estimator.net_.optimizer_)
         state["_packed"] = pack({**tensors, **moments}, metadata)
         state["_fitted_preprocessors"] = estimator._preprocessors(estimator.layout_)

@@ -1,13 +1,13 @@
 """Results as a tidy table: a row for each number."""
 
 import csv
-import math
 import os
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
+
+from sklearn_simvae._validation import is_missing
 
 
 class ResultTable(list):
@@ -174,9 +174,7 @@ def is_empty(value) -> bool:
     empty : bool
         Of None, "", NaN and the NA of pandas.
     """
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return value == "" if isinstance(value, str) else isinstance(value, Real) and math.isnan(value)
+    return is_missing(value) or (isinstance(value, str) and not value)
 
 
 def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
+from sklearn_simvae._validation import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
 from sklearn_simvae.views.sources import some_rows
 
@@ -372,11 +372,10 @@ def fit_modalities(
 def _layout(modality: Modality, values, input_shape) -> Layout:
     """How one modality is read."""
     name = modality.name
-    series = isinstance(modality.encoder, str) and modality.encoder == "conv1d"
     if input_shape is None and sparse.issparse(values):
         input_shape = values.shape[1:]
     try:
-        layout, has_views = Layout.infer(values, input_shape, series)
+        layout, has_views = Layout.infer(values, input_shape, modality.encoder == "conv1d")
     except ValueError as error:
         raise ValueError(
             f"The modality {name!r}: {error} Here, pass input_shapes={{{name!r}: ...}}."
@@ -532,11 +531,11 @@ def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
     if sparse.issparse(values):
         return np.zeros(values.shape[0], dtype=bool)
     if isinstance(values, list):
-        return np.array([_is_absent(value) for value in values])
+        return np.array([is_missing(value) for value in values])
     array = values if isinstance(values, Source) else np.asarray(values)
     if array.dtype.kind in "OUS":
         flat = array.reshape(len(array), -1)
-        absent = np.array([[_is_absent(value) for value in row] for row in flat])
+        absent = np.array([[is_missing(value) for value in row] for row in flat])
     elif isinstance(array, Source) and array.dtype.kind == "f":
         # Once through all of it: training must know which rows there are.
         batches = np.array_split(np.arange(len(array)), -(-len(array) // _MAX_ROWS))
@@ -555,12 +554,6 @@ def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
             f"impute the rest, e.g. by preprocessing=[({name!r}, SimpleImputer())]."
         )
     return whole
-
-
-def _is_absent(value) -> bool:
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return isinstance(value, Real) and bool(np.isnan(value))
 
 
 def _numbers(values, name: str):

@@ -204,9 +204,8 @@ class TrainingHistoryDisplay:
                 if name in of:
                     # A score need not have been taken in each epoch.
                     there = ~np.isnan(of[name])
-                    drawn = one.plot(epochs[there], of[name][there], **settings)
-                    drawn[0].set_label(settings.get("label", label))
-                    lines += drawn
+                    style = {"label": label, **settings}
+                    lines += one.plot(epochs[there], of[name][there], **style)
             self.lines_[name] = lines
             one.set_title(name.replace("_", " "), fontsize="medium")
             one.xaxis.set_major_locator(MaxNLocator(4, integer=True))
