@@ -93,10 +93,12 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     encoder : str, callable or torch.nn.Module, default="auto"
         "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy.
+        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy. It has
+        `n_components` outputs; generative methods need twice as many, means and then the
+        logarithms of variances.
     representation : {"latent", "hidden"}, default="latent"
-        What `transform` gives: the `n_components` outputs of the encoder or the last hidden layer
-        before them, which is wider.
+        What `transform` gives: the `n_components` outputs of the encoder, of generative methods
+        the means, or the last hidden layer before them, which is wider.
     n_views : int, default=2
         Views to make of each row, or the most to draw of a group. Without meaning where X has a
         views axis.
@@ -114,8 +116,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     max_epochs : int, default=100
         Passes over the samples.
     batch_size : int or "auto", default="auto"
-        Samples (not views) in a step. "auto" is 256 (512 for SimCLR, whose negatives come of the
-        batch), less on small sets so that an epoch has about 20 steps. Where processes train
+        Samples (not views) in a step. "auto" is 256 (512 for SimCLR and CLIP, whose negatives come
+        of the batch), less on small sets so that an epoch has about 20 steps. Where processes train
         together, it is that of one process.
     lr : float, default=1e-3
         Peak of the learning rate. Losses are means over samples, so it does not depend on
@@ -159,7 +161,7 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
         Its module.
     encoder_ : torch.nn.Module
         The encoder in it, to be taken out and trained further: a copy, unless the estimator is to
-        change with it.
+        change with it. Of generative methods it gives means and logarithms of variances.
     history_ : list of dict
         A row per epoch: each term of the objective by name, `valid_...` on the validation part,
         "effective_rank" and "representation_variance" (the mean over components) of the latents

@@ -85,6 +85,7 @@ def check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.ndar
         else:
             labels = check_labels(named[name], f"{what} of the test rows")
             labels = labels.astype(str) if values.dtype.kind == "U" else labels
-            checked[name] = check_test_classes(labels, values, what)
+            # Of one type, so that both together are no floats, which would be regressed.
+            checked[name] = check_test_classes(labels, values, what).astype(values.dtype)
         check_consistent_length(first_part(X_test), checked[name])
     return checked

@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_simvae.evaluation.representations import as_rows, check_size, steps_of
+from sklearn_simvae.evaluation.representations import as_array, as_rows, check_size, steps_of
 
 # A probability of exactly 0 has no logarithm.
 _MIN_PROBABILITY = 1e-7
@@ -78,18 +78,15 @@ def reconstruction_error(
             "estimator has representation='hidden', whose activations are nothing to decode. Set "
             "representation='latent'."
         )
-    decoded = estimator.inverse_transform(estimator.transform(X))
+    decoded = _decode(estimator, X)
     X, decoded = (np.asarray(z.toarray() if hasattr(z, "toarray") else z) for z in (X, decoded))
     if X.size != decoded.size:
         raise ValueError(
             f"X has the shape {X.shape}, and {type(estimator).__name__} gives back "
             f"{decoded.shape}. Give rows without a views axis, one view of each sample."
         )
-    scale = 255.0 if X.dtype == np.uint8 and _reads_pixels(estimator) else 1.0
-    X = X.reshape(len(X), -1).astype(np.float64) / scale
+    X = X.reshape(len(X), -1).astype(np.float64) / _scale(estimator, X)
     decoded = decoded.reshape(len(X), -1).astype(np.float64)
-    if _decodes_shares(estimator):
-        decoded = decoded * X.sum(1, keepdims=True)
     squared = np.square(X - decoded)
     if not np.isfinite(squared).all():
         raise ValueError(
@@ -178,10 +175,11 @@ def _features(classifier, X, name: str) -> np.ndarray:
     classifier = getattr(classifier, "best_estimator_", classifier)
     if len(X.shape) > 2 and getattr(classifier, "n_features_in_", None) == math.prod(X.shape[1:]):
         X = X.reshape(len(X), -1)
-    if isinstance(classifier, Pipeline) and isinstance(classifier[-1], MLPClassifier):
-        if len(classifier) > 1:
-            X = classifier[:-1].transform(X)
-        classifier = classifier[-1]
+    *before, last = steps_of(classifier) or [classifier]
+    if isinstance(last, MLPClassifier):
+        for step in before:
+            X = step.transform(X)
+        classifier = last
     if isinstance(classifier, MLPClassifier):
         features = _last_hidden_layer(classifier, X)
     elif hasattr(classifier, "transform"):
@@ -221,10 +219,31 @@ def _reads_pixels(estimator) -> bool:
     return any(layout.pixels for layout in layouts)
 
 
-def _decodes_shares(estimator) -> bool:
-    """Whether what it decodes, and no step changes after, sums to 1 in a row."""
-    first = next(iter(steps_of(estimator)), None)
-    return getattr(getattr(first, "module_", None), "likelihood", None) == "multinomial"
+def _scale(estimator, X: np.ndarray) -> float:
+    """What stands for 1 in rows: pixels count from 0 to 1, as the estimator reads them."""
+    return 255.0 if X.dtype == np.uint8 and _reads_pixels(estimator) else 1.0
+
+
+def _decode(estimator, X) -> ArrayLike:
+    """The rows as they come back; shares, which sum to 1 in a row, as counts of their own row."""
+    steps = steps_of(estimator)
+    likelihoods = [getattr(getattr(s, "module_", None), "likelihood", None) for s in steps]
+    if "multinomial" not in likelihoods:
+        return estimator.inverse_transform(estimator.transform(X))
+    first = likelihoods.index("multinomial")
+    for step in steps[:first]:
+        X = step.transform(X)
+    counts = as_array(X)
+    counts = counts.reshape(len(counts), -1) / _scale(estimator, counts)
+    for step in steps[first:]:
+        X = step.transform(X)
+    for step in reversed(steps[first:]):
+        X = step.inverse_transform(X)
+    shares = as_array(X)
+    X = (shares.reshape(len(counts), -1) * counts.sum(1, keepdims=True)).reshape(shares.shape)
+    for step in reversed(steps[:first]):
+        X = step.inverse_transform(X)
+    return X
 
 
 def _check_scale(X, X_generated, classifier) -> None:

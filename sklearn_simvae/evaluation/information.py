@@ -2,14 +2,13 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from scipy.special import digamma
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, validate_params
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,
     has_views,
+    standard_scaler,
     view_representations,
 )
 from sklearn_simvae.networks.mlp import dense_layers
@@ -131,8 +131,9 @@ def mutual_information(
     >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")
     0.9 of 0.8, at most 5.7
     """
-    methods = list(methods) if isinstance(methods, list | tuple | set) else [methods]
-    unknown = [method for method in methods if method not in _METHODS]
+    several = isinstance(methods, Iterable) and not isinstance(methods, str)
+    methods = list(methods) if several else [methods]
+    unknown = [method for method in methods if method not in list(_METHODS)]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
     X = as_rows(X)
@@ -166,7 +167,7 @@ def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
     # Distances of zero, of rows that are the same, have no density; this much is no information.
     a, b = (
-        StandardScaler().fit_transform(z) + _JITTER * rng.standard_normal(z.shape) for z in (a, b)
+        standard_scaler().fit_transform(z) + _JITTER * rng.standard_normal(z.shape) for z in (a, b)
     )
     both = np.hstack([a, b])
     # The row itself is the first.
@@ -185,7 +186,7 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
     n_fit = n - n // 5
     # Rows come in random order.
     a, b = (
-        torch.from_numpy(StandardScaler().fit(z[:n]).transform(z)).float().clamp(-10, 10)
+        torch.from_numpy(standard_scaler().fit(z[:n]).transform(z)).float().clamp(-10, 10)
         for z in (a, b)
     )
     size = min(_BATCH, len(a) - n)

@@ -26,14 +26,19 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklearn_simvae.evaluation.representations import first_part, representations
+from sklearn_simvae.evaluation.representations import (
+    first_part,
+    representations,
+    standard_scaler,
+)
 from sklearn_simvae.evaluation.splits import (
     Split,
     check_classes,
+    check_labels,
     check_probes,
     check_seeds,
     check_sizes,
@@ -189,9 +194,9 @@ def hungarian_accuracy(y_true, clusters) -> float:
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Classes, of any kind.
+        Classes: numbers, booleans or strings.
     clusters : array-like of shape (n,)
-        Clusters, of any kind.
+        Clusters, by names of any such kind.
 
     Returns
     -------
@@ -201,7 +206,7 @@ def hungarian_accuracy(y_true, clusters) -> float:
     Raises
     ------
     ValueError
-        If lengths differ, or there are no rows.
+        If lengths differ, there are no rows, or a class or cluster is missing.
 
     References
     ----------
@@ -214,7 +219,7 @@ def hungarian_accuracy(y_true, clusters) -> float:
     >>> hungarian_accuracy(["a", "a", "b", "b"], [7, 7, 3, 7])
     0.75
     """
-    y_true, clusters = column_or_1d(y_true), column_or_1d(clusters)
+    y_true, clusters = check_labels(y_true, "y_true"), check_labels(clusters, "clusters")
     check_consistent_length(y_true, clusters)
     if len(y_true) == 0:
         raise ValueError("y_true and clusters have no rows; there is nothing to match.")
@@ -244,7 +249,7 @@ def _cluster(Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
         random_state=seed,
     )
     # Covariances of nearly dependent features take double precision.
-    model = make_pipeline(StandardScaler(), gmm).fit(Z[rows].astype(np.float64))
+    model = make_pipeline(standard_scaler(), gmm).fit(Z[rows].astype(np.float64))
     clusters = model.predict(Z[test].astype(np.float64))
     values = {
         "accuracy": hungarian_accuracy(y[test], clusters),
@@ -284,16 +289,20 @@ def fit_probe(probe, Z: np.ndarray, y: np.ndarray, split: Split, seed: int) -> t
     y = y[:, 0] if regression and y.shape[1] == 1 else y
     if not isinstance(probe, str):
         model = _seeded(clone(probe), seed)
-        model = MultiOutputRegressor(model) if y.ndim == 2 else model
+        takes = get_tags(model).target_tags
+        if y.ndim == 2 and not takes.multi_output:
+            model = MultiOutputRegressor(model)
+        if regression and not takes.single_output:
+            y = y.reshape(len(y), -1)
         return model.fit(Z[rows], y[rows]), ""
 
     model, grid = _built_in(probe, len(train), seed, regression)
     prefix = "probe"
     if regression:
-        model = TransformedTargetRegressor(model, transformer=StandardScaler())
+        model = TransformedTargetRegressor(model, transformer=standard_scaler())
         prefix = "probe__regressor"
     search = GridSearchCV(
-        Pipeline([("scale", StandardScaler()), ("probe", model)]),
+        Pipeline([("scale", standard_scaler()), ("probe", model)]),
         {f"{prefix}__{name}": values for name, values in grid.items()},
         scoring="r2" if regression else "accuracy",
         cv=PredefinedSplit(np.repeat([-1, 0], [len(train), len(validation)])),
@@ -330,10 +339,15 @@ def _built_in(name: str, n_train: int, seed: int, regression: bool) -> tuple[obj
 
 
 def _seeded(model, seed: int):
-    """The model, with a seed wherever it would draw one."""
+    """The model, a clone, with a seed wherever it would draw one."""
+    params = model.get_params()
+    for value in params.values():
+        # The splitter of a search has no parameters to set.
+        if hasattr(value, "split") and getattr(value, "random_state", seed) is None:
+            value.random_state = seed
     unset = [
         name
-        for name, value in model.get_params().items()
+        for name, value in params.items()
         if value is None and (name == "random_state" or name.endswith("__random_state"))
     ]
     return model.set_params(**dict.fromkeys(unset, seed))

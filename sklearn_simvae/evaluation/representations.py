@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array
 
 from sklearn_simvae._validation import check_colours
@@ -208,12 +209,16 @@ def representations(estimator, X) -> np.ndarray:
                 f"got {type(estimator).__name__}, which has no transform."
             )
         X = estimator.transform(X)
-    Z = check_array(
-        X.toarray() if hasattr(X, "toarray") else X,
-        dtype=[np.float32, np.float64],
-        input_name="representations",
-    )
-    return check_size(Z, "representations")
+    X = X.toarray() if hasattr(X, "toarray") else X
+    # float32 where it holds every number of the type; lists and columns come as float64.
+    short = isinstance(X, np.ndarray) and X.dtype.itemsize <= 2
+    dtypes = [np.float32, np.float64] if short else [np.float64, np.float32]
+    return check_size(check_array(X, dtype=dtypes, input_name="representations"), "representations")
+
+
+def standard_scaler() -> StandardScaler:
+    """One that gives arrays, whatever containers the user has chosen for all transformers."""
+    return StandardScaler().set_output(transform="default")
 
 
 def is_passthrough(estimator) -> bool:
@@ -298,7 +303,8 @@ def augmented_rows(
     Raises
     ------
     ValueError
-        If X has views already, or the augmentation is none or does not fit it.
+        If X has views already, varies by less than float32 tells, or the augmentation is none or
+        does not fit it.
     """
     if not callable(augmentation) and augmentation != "auto":
         raise ValueError(
@@ -307,7 +313,11 @@ def augmented_rows(
         )
     frame, X = X, as_array(X)
     if X.dtype not in (np.uint8, np.float32, np.float64):
-        X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
+        X = check_array(X, dtype=np.float64, allow_nd=True, input_name="X")
+        _check_differ(X)
+        X = X.astype(np.float32)
+    elif X.dtype == np.float64:
+        _check_differ(X)
     fitted = getattr(reader_of(estimator, X.shape), "layout_", None)
     if input_shape is None:
         input_shape = getattr(fitted, "input_shape", None)
@@ -340,6 +350,17 @@ def augmented_rows(
     names = noted[0] if noted else ()
     factors = {name: np.concatenate([part[name] for part in noted]) for name in names}
     return _like(frame, out), factors
+
+
+def _check_differ(X: np.ndarray) -> None:
+    """Raise where rows differ, but not as augmentations see them, in float32."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lost = (np.ptp(X.astype(np.float32), axis=0) == 0) & (np.ptp(X, axis=0) > 0)
+    if lost.any():
+        raise ValueError(
+            f"{lost.sum()} feature(s) of X vary by too little about {X[:, lost].flat[0]:.3g} for "
+            "float32, in which augmentations compute. Scale the data first, e.g. by StandardScaler."
+        )
 
 
 def _like(frame, rows: np.ndarray) -> ArrayLike:

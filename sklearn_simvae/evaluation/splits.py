@@ -95,7 +95,7 @@ def check_seeds(n_repeats: int, random_state) -> list[int]:
     ValueError
         If `n_repeats` is no positive integer.
     """
-    if not isinstance(n_repeats, Integral) or n_repeats < 1:
+    if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise ValueError(f"n_repeats must be an integer of at least 1; got {n_repeats!r}.")
     rng = np.random.RandomState(seed_of(random_state))
     return rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
@@ -128,6 +128,8 @@ def check_labels(labels, name: str) -> np.ndarray:
             f"{name} must be one label for each row, of shape (n,); got the shape "
             f"{np.shape(labels)}. Give one column, or each of them under a name of its own."
         ) from error
+    # Strings of any length are objects to whatever does not know them.
+    labels = labels.astype(object) if labels.dtype.kind == "T" else labels
     kind = labels.dtype.kind
     if kind not in "biufUSO":
         raise ValueError(
@@ -336,6 +338,10 @@ def make_splits(
             if n_test == 0:
                 rest, test = split(rest, test_size, seed)
             splits.append((seed, (*split(rest, validation_size, seed), test)))
+            if splitter is StratifiedShuffleSplit:
+                parts = splits[-1][1][: 2 if n_test else 3]
+                if any(len(np.unique(classes[part])) < len(np.unique(classes)) for part in parts):
+                    raise ValueError("A part lacks a class.")
     except ValueError as error:
         held = 0 if n_test else test_size
         smallest = min(held or 1, (1 - held) * validation_size, (1 - held) * (1 - validation_size))

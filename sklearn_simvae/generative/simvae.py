@@ -26,7 +26,7 @@ class SimVAE(GenerativeTransformer):
         Number of latent dimensions.
     style_variance : float, default=0.15
         :math:`\sigma^2`, how far the latents of one sample's views scatter around its content.
-        Smaller pulls views together and so favours content over style.
+        Smaller pulls the views of a sample, and samples of a kind, closer together.
     prior_variance : float or None, default=1.0
         :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: `fit` then
         needs at least two views, and there is nothing to sample from or to score by.

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -377,3 +378,34 @@ def test_hidden_activations_are_no_latents_to_decode():
     vae = tiny("VAE", n_components=16, hidden_layer_sizes=(16,), representation="hidden").fit(X)
     with pytest.raises(ValueError, match="representation='hidden'"):
         reconstruction_error(make_pipeline(StandardScaler(), vae).fit(X), X)
+
+
+@pytest.mark.parametrize("before", [VarianceThreshold(), FunctionTransformer()])
+def test_shares_are_held_against_the_counts_wherever_in_a_pipeline(before):
+    counts = np.random.default_rng(0).poisson(3, size=(200, 12)).astype(np.float32)
+    if isinstance(before, FunctionTransformer):
+        before.set_params(func=np.sqrt, inverse_func=np.square)
+    pipeline = make_pipeline(before, tiny("VAE", likelihood="multinomial")).fit(counts)
+    seen, vae = before.fit_transform(counts), pipeline[-1]
+    shares = vae.inverse_transform(vae.transform(seen))
+    decoded = before.inverse_transform(shares * seen.sum(1, keepdims=True))
+    expected = np.mean((counts - decoded) ** 2)
+    assert reconstruction_error(pipeline, counts) == pytest.approx(expected, rel=1e-5)
+
+
+def test_network_is_found_however_deep_in_pipelines(digits):
+    X, y = digits
+    network = MLPClassifier((8,), max_iter=5, random_state=0)
+    search = GridSearchCV(network, {"alpha": [1e-4]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        flat, nested, searched = (
+            frechet_distance(X[:80], X[80:160], make_pipeline(*steps).fit(X, y))
+            for steps in (
+                [StandardScaler(), network],
+                [make_pipeline(StandardScaler(), network)],
+                [StandardScaler(), search],
+            )
+        )
+    assert nested == flat
+    assert searched == pytest.approx(flat)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.decomposition import PCA
 
 from sklearn_simvae import SimVAE
@@ -249,3 +250,19 @@ def test_arrays_on_disk_are_read_by_row(kind, tmp_path):
     else:
         stored = module.array(Z)
     assert knn(stored, n_samples=100) == knn(Z, n_samples=100)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_containers_that_transformers_give_change_nothing(container):
+    pytest.importorskip(container)
+    Z = np.random.default_rng(0).normal(size=(100, 2, 3))
+    expected = mutual_information(None, Z, random_state=0)
+    with config_context(transform_output=container):
+        assert mutual_information(None, Z, random_state=0) == expected
+
+
+def test_methods_come_in_any_sequence():
+    Z = np.random.default_rng(0).normal(size=(100, 2, 3))
+    expected = mutual_information(None, Z, methods="knn", random_state=0)
+    for methods in (np.array(["knn"]), ("knn",), {"knn": 0}):
+        assert mutual_information(None, Z, methods=methods, random_state=0) == expected

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
@@ -16,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -689,3 +691,44 @@ def test_categories_of_whole_floats_go_with_plain_labels():
     categories = pd.Series(y + 1.0).astype("category")
     table = probe(None, X, categories, X_test=X, y_test=y + 1.0, probes="linear", random_state=0)
     assert table.mean(metric="accuracy") > 0.9
+
+
+@pytest.mark.parametrize("n_rare", [2, 3])
+def test_class_that_is_not_in_every_part_is_refused(n_rare):
+    y = np.repeat([0, 1], [100, n_rare])
+    with pytest.raises(ValueError, match=f"the class 1 has {n_rare} row"):
+        probe(None, np.random.default_rng(0).normal(size=(len(y), 2)), y, random_state=0)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_containers_that_transformers_give_change_nothing(container):
+    pytest.importorskip(container)
+    expected = probe(None, NOISE, CONTENT, probes=["knn", "gmm"], n_repeats=1, random_state=0)
+    with config_context(transform_output=container):
+        found = probe(None, NOISE, CONTENT, probes=["knn", "gmm"], n_repeats=1, random_state=0)
+    assert list(found) == list(expected)
+
+
+def test_splitter_of_an_own_search_draws_from_the_seed():
+    folds = StratifiedKFold(3, shuffle=True)
+    own = GridSearchCV(LogisticRegression(), {"C": [1e-3, 1e-2, 0.1, 1]}, cv=folds)
+    y = np.random.default_rng(1).integers(0, 2, N)
+    Z = NOISE + 0.4 * y[:, None]
+    tables = [list(probe(None, Z, y, probes={"own": own}, random_state=0)) for _ in range(4)]
+    assert all(table == tables[0] for table in tables)
+    assert folds.random_state is None
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 2 has them")
+def test_strings_of_numpy_are_classes():
+    y = np.array(list("abcd"))[CONTENT]
+    found, expected = (
+        list(probe(None, ONE_HOT, labels, probes="linear", n_repeats=1, random_state=0))
+        for labels in (y.astype(np.dtypes.StringDType()), y)
+    )
+    assert found == expected
+
+
+def test_missing_classes_are_matched_with_nothing():
+    with pytest.raises(ValueError, match="y_true has 1 missing"):
+        hungarian_accuracy(["a", None, "a"], [0, 1, 0])

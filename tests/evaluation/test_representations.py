@@ -212,3 +212,22 @@ def test_augmented_rows_of_an_arrow_table_keep_their_names(rng):
     rows, _ = augmented_rows(table)
     assert rows.column_names == ["a", "b", "c"]
     assert_array_equal(np.asarray(rows), augmented_rows(X)[0])
+
+
+@pytest.mark.parametrize("dtype", [float, int, object, ">f8"])
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.DataFrame])
+def test_numbers_keep_their_digits_in_any_container(form, dtype):
+    times = 1_600_000_000 + np.arange(20.0)[:, None]
+    assert np.array_equal(representations(None, form(times.astype(dtype))), times)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, bool])
+def test_short_numbers_take_no_more_than_float32(dtype):
+    assert representations(None, np.eye(3, dtype=dtype)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [float, int])
+def test_rows_that_float32_cannot_tell_apart_are_not_augmented(dtype):
+    X = (1.6e9 + np.arange(30.0)[:, None]).astype(dtype)
+    with pytest.raises(ValueError, match=r"1 feature\(s\) of X vary by too little"):
+        augmented_rows(np.hstack([X, np.arange(30)[:, None]]))

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import MultiTaskLasso, Ridge
 from sklearn.metrics import r2_score
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -472,3 +474,33 @@ def test_whole_numbers_and_booleans_are_classes_in_any_frame(form):
 def test_two_factors_of_one_name_are_refused():
     with pytest.raises(ValueError, match="Two factors have one name"):
         style_probe(None, STYLE, {1: PLACE[:, 0], "1": PLACE[:, 1]})
+
+
+@pytest.mark.parametrize("types", [(int, float), (np.uint64, int), (bool, int), ("U1", "U3")])
+def test_kind_of_a_factor_is_that_of_the_rows_it_is_learned_from(types):
+    style = np.random.default_rng(0).integers(0, 2, 200)
+    Z = np.random.default_rng(1).normal(size=(200, 2)) + 3 * style[:, None]
+    train, test = ({"f": style.astype(dtype)} for dtype in types)
+    table = style_probe(None, Z, train, X_test=Z, factors_test=test, probes="linear")
+    assert {row["metric"] for row in table} == {"accuracy", "balanced_accuracy", "chance_accuracy"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [MultiOutputRegressor(Ridge()), RegressorChain(Ridge()), MultiTaskLasso(), Ridge(), SVR()],
+)
+@pytest.mark.parametrize("n_factors", [1, 2])
+def test_own_regressors_of_one_or_many_targets_read_the_factors(own, n_factors):
+    Z = np.random.default_rng(0).normal(size=(200, 2))
+    table = style_probe(None, Z, Z[:, :n_factors] * 9, probes={"own": own}, random_state=0)
+    assert table.mean(factor="mean") > 0.5
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_containers_that_transformers_give_change_nothing(container):
+    pytest.importorskip(container)
+    Z = np.random.default_rng(0).normal(size=(200, 3))
+    expected = style_probe(None, Z, Z[:, 0], random_state=0)
+    with config_context(transform_output=container):
+        found = style_probe(None, Z, Z[:, 0], random_state=0)
+    assert list(found) == list(expected)
