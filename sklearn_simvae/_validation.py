@@ -211,9 +211,10 @@ def split(
         order = rng.permutation(np.flatnonzero(which))
         n_valid = max(fewest, round(validation_fraction * len(order)))
         if fewest and len(order) - n_valid < 2:
+            what = "samples" if counted.all() else "samples that have a pair"
             raise ValueError(
                 f"early_stopping with validation_fraction={validation_fraction} leaves "
-                f"{len(order) - n_valid} of {len(order)} samples to learn from; it needs 2."
+                f"{max(len(order) - n_valid, 0)} of {len(order)} {what} to learn from; it needs 2."
             )
         validation.append(order[:n_valid])
         training.append(order[n_valid:])

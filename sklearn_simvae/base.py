@@ -273,6 +273,7 @@ class SSLTransformer(
         net = make_net(train, view_maker, callbacks, seed)
         for part in (train, valid) if stops else (train,):
             check_batches(self, part, net.batch_size, self._min_scored)
+            self._hold(net.module_, part)
         check_batch_norm(net.module_, train, net.batch_size)
         watched = train.some_views(PROBE_ROWS, net.device)
         self._check_same(net, train, watched)
@@ -434,6 +435,9 @@ class SSLTransformer(
     def _weigh(self, module: nn.Module, batch: Batch) -> int | Tensor:
         """How many of them there are in a batch."""
         return len(batch.views)
+
+    def _hold(self, module: nn.Module, samples: Samples) -> None:
+        """Have rows that the network could not give back refused when they are read."""
 
     def _check_goes_on(self, samples: Samples) -> None:
         """Warn where training goes on with data that do not suit the network that there is."""

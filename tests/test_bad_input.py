@@ -417,3 +417,27 @@ def test_colours_of_a_modality_are_held_to_the_unit_interval(tmp_path):
     clip.set_params(modalities=[("picture", "mlp"), ("other", "mlp")])
     with pytest.raises(ValueError, match="all must lie between 0 and 1"):
         clip.fit({"picture": X, "other": other})
+
+
+@pytest.mark.parametrize("name", ["VAE", "MultimodalSimVAE"])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_rows_beyond_what_means_can_reach_are_refused_wherever_they_are_read(
+    name, goes_on, tmp_path
+):
+    places = np.memmap(tmp_path / "places", np.float32, "w+", shape=(1500, 1))
+    places[:, 0] = np.arange(1500)
+    looked_at = as_source(places).sample.ravel().astype(int)
+    inside = np.random.default_rng(0).random((1500, 6)).astype(np.float32)
+    bad = np.memmap(tmp_path / "bad", np.float32, "w+", shape=(1500, 6))
+    bad[:] = inside
+    bad[np.setdiff1d(np.arange(1500), looked_at)[:2]] = 7
+
+    def rows(first):
+        return first if name == "VAE" else {"first": first, "second": inside}
+
+    for seed in range(1 if goes_on else 4):
+        estimator = tiny(name, early_stopping=not goes_on, warm_start=goes_on, random_state=seed)
+        if goes_on:
+            estimator.fit(rows(inside))
+        with pytest.raises(ValueError, match="to 7, where all must lie between 0 and 1"):
+            estimator.fit(rows(bad))

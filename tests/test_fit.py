@@ -40,6 +40,7 @@ from skorch.callbacks import (
     PassthroughScoring,
     PrintLog,
     ProgressBar,
+    Unfreezer,
 )
 from torch import nn
 
@@ -979,3 +980,19 @@ class Wrapped(torch.optim.AdamW):
 def test_weight_decay_reaches_a_class_that_hands_it_on(digits):
     vae = tiny("VAE", optimizer=Wrapped).fit(digits[0][:40])
     assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_parameters_may_get_their_first_gradient_late(optimizer):
+    X = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
+    freeze = [Freezer("encoder.*"), Unfreezer("encoder.*", at=3)]
+    estimator = tiny("SimVAE", optimizer=optimizer, callbacks=freeze, max_epochs=4).fit(X)
+    assert np.isfinite(estimator.transform(X)).all()
+
+
+def test_prototypes_follow_a_memory_bank_under_sgd():
+    X = np.random.default_rng(0).standard_normal((300, 3)).astype(np.float32)
+    params = {"optimizer": "sgd", "memory_bank": True, "warm_start": True, "n_negatives": 16}
+    estimator = tiny("InstanceDiscrimination", **params).fit(X)
+    estimator.set_params(memory_bank=False).fit(X[:50])
+    assert np.isfinite(estimator.transform(X)).all()

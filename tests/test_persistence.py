@@ -7,6 +7,8 @@ import json
 import math
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -20,19 +22,23 @@ import skops.io
 import torch
 from conftest import METHODS, ONE_KIND, TINY, TWO, n_outputs, one_kind, tiny
 from numpy.testing import assert_array_equal
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestRegressor, RandomTreesEmbedding
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import KNNImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
     Normalizer,
+    SplineTransformer,
     StandardScaler,
 )
 from torch import nn
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
 from sklearn_simvae import _files as files
+from sklearn_simvae._plain import fitted_digest
 from sklearn_simvae.persistence import ONNX_OPSET, read_metadata, trusted_types
 from sklearn_simvae.views import Compose, FeatureCorruption, FeatureMasking
 
@@ -623,3 +629,79 @@ def test_an_optimiser_that_skops_would_not_describe_is_told(X):
     vae = tiny("VAE").fit(X).set_params(weight_decay=0.1)
     with pytest.raises(ValueError, match="keeps the optimiser of the network that was fitted, but"):
         skops.io.dumps(vae)
+
+
+PREPROCESSORS = {
+    "vocabulary": CountVectorizer(vocabulary={"cat", "dog", "car", "bus", "tree"}),
+    "splines": SplineTransformer(),
+    "trees": RandomTreesEmbedding(3, max_depth=2, random_state=0),
+    "pipeline": make_pipeline(StandardScaler(), SplineTransformer()),
+    "function": FunctionTransformer(np.sqrt),
+}
+
+
+@pytest.mark.parametrize("name", PREPROCESSORS)
+def test_preprocessor_is_told_alike_in_another_process(name):
+    fitted = PREPROCESSORS[name]
+    if name != "vocabulary":
+        fitted = clone(fitted).fit(np.random.default_rng(0).random((50, 3)))
+    # pickled, as sets have another order in each process.
+    code = (
+        "import pickle, sys; from sklearn_simvae._plain import fitted_digest;"
+        "print(fitted_digest(pickle.load(sys.stdin.buffer)))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            input=pickle.dumps(fitted),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for seed in "12"
+    }
+    assert found == {fitted_digest(fitted) + "\n"}
+
+
+class ByConvention:
+    """A transformer that is no estimator of scikit-learn."""
+
+    def fit(self, X):
+        self.mean_ = X.mean(0)
+        return self
+
+    def transform(self, X):
+        return X - self.mean_
+
+
+class WithTensor(BaseEstimator):
+    """One that keeps a tensor."""
+
+    def fit(self, X):
+        self.mean_ = torch.from_numpy(X.mean(0))
+        return self
+
+
+class OfTrees(BaseEstimator):
+    """One that keeps what is told by its trees alone."""
+
+    def fit(self, X):
+        self.forest_ = RandomForestRegressor(2, max_depth=2, random_state=0).fit(X, X[:, 0])
+        return self
+
+
+@pytest.mark.parametrize("make", [SplineTransformer, ByConvention, WithTensor, OfTrees])
+def test_preprocessors_that_saw_other_data_are_told_apart(make):
+    rng = np.random.default_rng(0)
+    A, B = rng.random((50, 3)), 5 * rng.random((50, 3))
+    digests = [fitted_digest(make().fit(X)) for X in (A, A, B)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_number_of_processors_makes_no_other_preprocessor():
+    X = np.random.default_rng(0).random((50, 3))
+    digests = {
+        fitted_digest(make_pipeline(RandomTreesEmbedding(3, random_state=0, n_jobs=n)).fit(X))
+        for n in (None, 1, 2)
+    }
+    assert len(digests) == 1

@@ -261,4 +261,9 @@ class DiscriminativeTransformer(SSLTransformer):
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "
                 "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
             )
+        if not weights:
+            raise ValueError(
+                f"No batch of {self._fitted_batch_size} samples of X has two that the objective of "
+                f"{type(self).__name__} could compare. Leave out rows that have no pair."
+            )
         return total / weights

@@ -143,7 +143,10 @@ class GenerativeTransformer(SSLTransformer):
     def _prepare(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
-        if module.squash and not samples.layout.pixels:
+
+    def _hold(self, module, samples):
+        # Those that can be seen to lie beyond have been warned of.
+        if module.squash and not samples.layout.pixels and self._unit_interval(samples):
             samples.X = held_between(samples.X, 0, 1)
 
     def _check_goes_on(self, samples):

@@ -7,8 +7,7 @@ other estimators.
 
 import contextlib
 import functools
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -49,7 +48,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
-from sklearn_simvae.views.sources import by_chunk, is_dask_array
+from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
@@ -160,10 +159,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """X as a dict, a table of mixed columns, or an array of numbers."""
         # Some sparse arrays are mappings too.
         if isinstance(X, Mapping) and not issparse(X):
-            return X
-        arrow = sys.modules.get("pyarrow")
-        if arrow and isinstance(X, arrow.RecordBatch):
-            X = arrow.Table.from_batches([X])
+            return {name: as_table(values) for name, values in X.items()}
+        X = as_table(X)
         mixed = isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and self.preprocessing
         if hasattr(X, "columns") or mixed:
             if len(X.shape) != 2 or not X.shape[0]:
@@ -188,7 +185,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         layout = self.layout_
         if only is not None and self._is_alone(X, only):
             own = layout.modalities[layout.index(only)]
-            if own.as_series and len(np.shape(X)) == 2:
+            if own.as_series and _shape(X)[1:] == (1,):
                 one = isinstance(X, list)
                 X = [row[0] for row in X] if one else _safe_indexing(X, 0, axis=1)
             X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
@@ -286,8 +283,10 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self.layout_.index(modality)
         if self.layout_.from_dict and not isinstance(X, Mapping):
             X = {modality: X}
-        if not self._is_alone(X, modality):
-            _check_feature_names(self, X, reset=False)
+        if self._is_alone(X, modality):
+            X = as_table(X)
+        else:
+            _check_feature_names(self, named(X), reset=False)
             X = self._check_table(X)
         return Samples(self._read_blocks(X, modality), self.layout_, False)
 
@@ -295,12 +294,12 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """Whether X is the columns of a modality without those of the others."""
         if self.layout_.from_dict or isinstance(X, Mapping):
             return False
-        shape = X.shape if hasattr(X, "shape") else np.shape(X)
+        shape, n_columns = _shape(X), self.layout_.n_columns
         own = self.layout_.modalities[self.layout_.index(modality)]
-        # A table has two dimensions.
-        if own.as_series and len(shape) != 2:
+        # A table has two dimensions, and of a list, such as of tokens, as many entries in a row.
+        if own.as_series and (len(shape) != 2 or (isinstance(X, list) and shape[1] != n_columns)):
             return True
-        return len(shape) == 2 and shape[1] == len(own.columns) < self.layout_.n_columns
+        return len(shape) == 2 and shape[1] == len(own.columns) < n_columns
 
     def _latent(self, module, x):
         mask, z = module.latents(x)
@@ -468,6 +467,16 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         return tags
 
 
+def _shape(X) -> tuple[int, ...]:
+    """The shape of X; of rows that differ in length, their number."""
+    if hasattr(X, "shape"):
+        return tuple(X.shape)
+    try:
+        return np.shape(X)
+    except ValueError:
+        return (len(X),)
+
+
 def _type_name(value) -> str | None:
     return None if value is None else type(value).__name__
 
@@ -532,9 +541,7 @@ def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
     return ~torch.stack([x[:, modality.start] for modality in layout.modalities], dim=1).isnan()
 
 
-def encode_present(
-    networks, parts: list[Tensor], mask: Tensor, select: bool | None = None
-) -> Tensor:
+def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
     """Encode each modality of the rows that have it.
 
     Parameters
@@ -545,35 +552,60 @@ def encode_present(
         As :func:`split_modalities` gives them.
     mask : Tensor of bool of shape (N, n_modalities)
         True where a modality is there.
-    select : bool, default=None
-        Whether a network gets those rows alone, even where nothing that it learns depends on the
-        others. None does so on a CPU: a GPU would have to tell how many they are, and wait for it.
 
     Returns
     -------
     z : Tensor of float32 of shape (N, n_modalities, d)
         Without meaning where a modality is missing.
     """
-    select = not mask.is_cuda if select is None else select
-    encoded = []
-    for network, part, some in zip(networks, parts, mask.unbind(1), strict=True):
-        # Rows that lack the modality stay out of batch statistics.
-        if not select and not has_batch_norm(network):
-            encoded.append(network(part).float())
-            continue
-        statistics = contextlib.nullcontext()
-        if some.sum() < 2:
-            some = some.clone()
-            if _needs_two_rows(network):
-                some[:2] = True
-            else:
-                # Too few for statistics of their own; without any, one row tells the width.
-                statistics = evaluation_mode(network)
-                some[0] |= ~some.any()
-        with statistics:
-            z = network(part[some]).float()
-        encoded.append(z.new_zeros(len(part), z.shape[1]).masked_scatter(some[:, None], z))
-    return torch.stack(encoded, dim=1)
+    both = zip(networks, parts, mask.unbind(1), strict=True)
+    return torch.stack([of_present(network, network, some, x) for network, x, some in both], dim=1)
+
+
+def of_present(
+    network: nn.Module, function: Callable[..., Tensor], present: Tensor, *rows: Tensor
+) -> Tensor:
+    """What a network makes of the rows that are there, which alone go into batch statistics.
+
+    Parameters
+    ----------
+    network : Module
+        That of the function.
+    function : callable
+        From some of the rows to a tensor of as many.
+    present : Tensor of bool of shape (N,)
+        Which there are.
+    *rows : Tensor of shape (N, ...)
+        What `function` takes.
+
+    Returns
+    -------
+    made : Tensor of float32 of shape (N, ...)
+        Without meaning where there is no row.
+    """
+    if not _selects(present) and not has_batch_norm(network):
+        return function(*rows).float()
+    statistics = contextlib.nullcontext()
+    if present.sum() < 2:
+        present = present.clone()
+        if _needs_two_rows(network):
+            present[:2] = True
+        else:
+            # Too few for statistics of their own; without any, one row tells the width.
+            statistics = evaluation_mode(network)
+            present[0] |= ~present.any()
+    with statistics:
+        made = function(*(part[present] for part in rows)).float()
+    where = present.reshape(-1, *[1] * (made.ndim - 1))
+    return made.new_zeros(len(present), *made.shape[1:]).masked_scatter(where, made)
+
+
+def _selects(present: Tensor) -> bool:
+    """Whether rows are taken out even where nothing that is learned depends on the others.
+
+    Not on a GPU, which would have to tell how many they are, and wait for it.
+    """
+    return not present.is_cuda
 
 
 def _needs_two_rows(network: nn.Module) -> bool:

@@ -27,8 +27,10 @@ from sklearn_simvae.multimodal.base import (
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
 from sklearn_simvae.training import inference
+from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.views import Samples
 
 
 class ClipNetwork(nn.Module):
@@ -99,7 +101,8 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
     `fit` minimises :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
     of modalities, with a learned scale of the similarities. Samples that lack a modality count in
-    the pairs that they have.
+    the pairs that they have, and a pair of modalities counts by the samples of a batch that have
+    both, where these are at least two.
 
     Parameters
     ----------
@@ -190,27 +193,27 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
 
     def _check_counted(self, samples):
-        n_pairs = int(self._counted(samples).sum())
+        n_pairs = _most_pairs(samples)
         if n_pairs < 2:
             raise ValueError(
-                f"{n_pairs or 'No'} row of X has two of the modalities {samples.layout.names}: "
-                "there are no pairs to learn from, of which it takes 2. Rows of one sample must "
-                "have the same place in each modality."
+                f"{n_pairs or 'No'} row of X has the same two of the modalities "
+                f"{samples.layout.names}: there are no pairs to learn from, of which it takes 2. "
+                "Rows of one sample must have the same place in each modality."
             )
 
     def _weigh(self, module, batch):
-        return present_modalities(batch.views.flatten(1), module.layout).sum(1).gt(1).sum()
+        return _weights(present_modalities(batch.views.flatten(1), module.layout)).sum()
 
     def _counted(self, samples):
         return samples.X.present()[samples.indices].sum(1) > 1
 
     def _check_scored(self, samples):
-        n_pairs = int(self._counted(samples).sum())
+        n_pairs = _most_pairs(samples)
         if n_pairs < self._min_scored:
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {self._min_scored} rows "
-                f"with two of the modalities {samples.layout.names}; got {n_pairs}. Give more, in "
-                "cross-validation by larger folds."
+                f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
+                "more, in cross-validation by larger folds."
             )
 
     def _begin_fit(self, net, samples):
@@ -232,7 +235,9 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             clip_terms(z[:, a], z[:, b], scale, batch.mask[:, a] & batch.mask[:, b])
             for a, b in combinations(range(z.shape[1]), 2)
         ]
-        terms = {name: torch.stack([p[name] for p in pairs]).mean() for name in pairs[0]}
+        weights = _weights(batch.mask)
+        weights = weights / weights.sum().clamp(min=1)
+        terms = {name: torch.stack([p[name] for p in pairs]) @ weights for name in pairs[0]}
         return {**terms, "logit_scale": scale}
 
     # ---------------------------------------------------------------- use
@@ -338,3 +343,19 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         for name in names:
             self.layout_.index(name)
         return tuple(names)
+
+
+def _weights(mask: Tensor) -> Tensor:
+    """How many rows have both modalities of each pair; none where one has no other to be told from.
+
+    Where processes train together, a row may be told from those of the others.
+    """
+    pairs = combinations(mask.unbind(1), 2)
+    n_rows = torch.stack([(a & b).sum() for a, b in pairs]).float()
+    return n_rows.masked_fill(n_rows < 2, 0.0) if n_processes() == 1 else n_rows
+
+
+def _most_pairs(samples: Samples) -> int:
+    """Rows that have both modalities of the pair of modalities that most have."""
+    present = samples.X.present()[samples.indices]
+    return max(int((a & b).sum()) for a, b in combinations(present.T, 2))

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _get_feature_names, _num_samples, check_arr
 
 from sklearn_simvae._validation import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views.sources import named, some_rows
 
 # Rows of a source that are looked through at a time.
 _MAX_ROWS = 1024
@@ -232,7 +232,7 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
             )
         name, encoder, columns = item if len(item) == 3 else (*item, None)
         if is_dict:
-            names = _get_feature_names(X.get(name))
+            names = _get_feature_names(named(X.get(name)))
             names = None if names is None else tuple(names.tolist())
             declared.append(Modality(name, encoder, None, feature_names=names))
             continue
@@ -439,7 +439,7 @@ def _check_names(modality: Modality, X) -> None:
     # A preprocessor does so itself, or knows them by name.
     if modality.feature_names is None or modality.preprocessor is not None:
         return
-    names = _get_feature_names(X.get(modality.name))
+    names = _get_feature_names(named(X.get(modality.name)))
     if names is not None and tuple(names.tolist()) != modality.feature_names:
         raise ValueError(
             f"The feature names of the modality {modality.name!r} should match those that were "
@@ -486,7 +486,9 @@ def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
         if isinstance(values, Source):
             return _some_of(values, present), position
         values = _safe_indexing(values, present)
-    return values if modality.preprocessor else _stacked(values, modality.name), position
+    # By identity: some transformers have a length, but not before they are fitted.
+    taken = modality.preprocessor is not None
+    return values if taken else _stacked(values, modality.name), position
 
 
 def _stacked(values, name: str):

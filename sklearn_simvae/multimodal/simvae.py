@@ -16,6 +16,7 @@ from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
+    of_present,
     present_modalities,
     split_modalities,
 )
@@ -113,9 +114,11 @@ class JointAutoEncoder(nn.Module):
         log_likelihood : Tensor of float32 of shape (batch, n_modalities)
             Without meaning where a modality is missing.
         """
-        _, rows = split_modalities(views[:, 0], self.layout)
+        mask, rows = split_modalities(views[:, 0], self.layout)
         values = [
-            part.log_likelihood(x.unsqueeze(1), z[:, j : j + 1])
+            of_present(
+                part.decoder, part.log_likelihood, mask[:, j], x.unsqueeze(1), z[:, j : j + 1]
+            )
             for j, (part, x) in enumerate(zip(self.parts, rows, strict=True))
         ]
         return torch.cat(values, dim=1)
@@ -267,8 +270,12 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
             if len(present):
                 module.parts[j].prepare(present, *own)
-            if module.parts[j].squash and not modality.layout.pixels:
-                block = samples.X.blocks[j]
+
+    def _hold(self, module, samples):
+        inside = self._unit_interval(samples)
+        for j, block in enumerate(samples.X.blocks):
+            pixels = samples.layout.modalities[j].layout.pixels
+            if module.parts[j].squash and inside[j] and not pixels:
                 block.values = held_between(block.values, 0, 1)
 
     def _check_goes_on(self, samples):

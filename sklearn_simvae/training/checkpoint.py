@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,13 +143,13 @@ class Checkpoint(Callback):
         OSError
             If it cannot be read.
         """
-        if not isinstance(self.path, str | Path) or "\0" in str(self.path):
+        if not isinstance(self.path, str | os.PathLike) or "\0" in os.fsdecode(self.path):
             raise ValueError(
-                f"The path of a checkpoint must be a str or Path that names a file, got "
+                f"The path of a checkpoint must be a str or path-like that names a file, got "
                 f"{self.path!r}."
             )
         path = Path(self.path)
-        if not isinstance(self.every_n_epochs, int) or self.every_n_epochs < 1:
+        if not isinstance(self.every_n_epochs, Integral) or self.every_n_epochs < 1:
             raise ValueError(f"every_n_epochs must be a positive int, got {self.every_n_epochs!r}.")
         if not path.parent.is_dir():
             raise ValueError(

@@ -10,7 +10,8 @@ import torch
 _OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
-    "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+    # Fused, it fails where a parameter gets its first gradient later than others.
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
 }
 
 

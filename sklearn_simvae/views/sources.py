@@ -169,8 +169,7 @@ def as_source(X) -> Any:
     elif isinstance(X, Dataset):
         source = _torch_dataset(X)
     elif arrow and isinstance(X, arrow.Table | arrow.RecordBatch):
-        if isinstance(X, arrow.RecordBatch):
-            X = arrow.Table.from_batches([X])
+        X = as_table(X)
         source = _arrow(X.schema, X.num_rows, lambda rows: _arrow_values(X.take(rows)))
         if source.dtype.kind != "f" and any(column.null_count for column in X.columns):
             # Nulls are read as NaN.
@@ -253,6 +252,24 @@ def named(X):
     return None if _is_one_list(schema) else schema.empty_table()
 
 
+def as_table(X):
+    """An Arrow RecordBatch as a Table; all else as it comes.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    X : object
+        With columns that whatever knows tables can take.
+    """
+    arrow = sys.modules.get("pyarrow")
+    is_batch = arrow and isinstance(X, arrow.RecordBatch)
+    return arrow.Table.from_batches([X]) if is_batch else X
+
+
 def is_dask_array(X) -> bool:
     """Whether X is a Dask array.
 
@@ -279,7 +296,7 @@ def by_chunk(function: Callable[[np.ndarray], np.ndarray], X, row_shape: tuple[i
     X : dask.array.Array of shape (n, ...)
         Chunked along any axis.
     row_shape : tuple of int
-        The shape of a row of the result, of no more axes than a row of X.
+        The shape of a row of the result.
 
     Returns
     -------
@@ -292,6 +309,7 @@ def by_chunk(function: Callable[[np.ndarray], np.ndarray], X, row_shape: tuple[i
         dtype=np.float32,
         chunks=(X.chunks[0], *((size,) for size in row_shape)),
         drop_axis=list(range(1 + len(row_shape), X.ndim)),
+        new_axis=list(range(X.ndim, 1 + len(row_shape))),
         meta=np.empty((0,) * (1 + len(row_shape)), np.float32),
     )
 

@@ -69,20 +69,21 @@ def of_three():
 
 
 def loss_by_hand(clip, X):
-    """The mean over pairs of modalities, from what `project` gives."""
-    scale, losses = clip.module_.log_scale.detach().exp(), []
+    """The mean over pairs of modalities by their rows, from what `project` gives."""
+    scale, losses, n_rows = clip.module_.log_scale.detach().exp(), [], []
     for a, b in itertools.combinations(X, 2):
         both = ~np.isnan(X[a]).any(1) & ~np.isnan(X[b]).any(1)
         pair = {name: values[both] if name in (a, b) else None for name, values in X.items()}
         za, zb = (torch.from_numpy(clip.project(pair, name)) for name in (a, b))
         losses.append(float(clip_terms(za, zb, scale)["loss"]))
-    return np.mean(losses)
+        n_rows.append(both.sum())
+    return np.average(losses, weights=n_rows)
 
 
 # ---------------------------------------------------------------- the objective
 
 
-def test_score_is_the_loss_of_the_projections_averaged_over_pairs_of_modalities(of_three):
+def test_score_is_the_loss_of_the_projections_averaged_over_the_pairs_that_rows_have(of_three):
     clip, X = of_three
     assert_allclose(clip.score(X), -loss_by_hand(clip, X), rtol=1e-4)
 
@@ -414,7 +415,7 @@ X = make_data(40)
         (
             {},
             without(X, image=slice(0, 20), sound=slice(20, 40)),
-            r"No row of X has two of the modalities \['image', 'sound'\]",
+            r"No row of X has the same two of the modalities \['image', 'sound'\]",
         ),
     ],
 )
@@ -465,14 +466,14 @@ def test_a_validation_part_holds_pairs_where_few_rows_are_complete(seed):
     params = TINY | {"max_epochs": 4, "random_state": seed}
     estimator = CLIP(early_stopping=True, **params).fit(X)
     assert all(row["valid_loss"] > 0 for row in estimator.history_)
-    with pytest.raises(ValueError, match="leaves 1 of 3 samples to learn from"):
+    with pytest.raises(ValueError, match="leaves 1 of 3 samples that have a pair"):
         CLIP(early_stopping=True, **params).fit(X[17:])
 
 
 def test_a_single_pair_is_none():
     A = np.random.default_rng(0).standard_normal((20, 4))
     B = np.where(np.arange(20)[:, None] < 1, A, np.nan)
-    with pytest.raises(ValueError, match=r"1 row of X has two.*it takes 2"):
+    with pytest.raises(ValueError, match=r"1 row of X has the same two.*it takes 2"):
         CLIP(**TINY).fit({"a": A, "b": B})
 
 
@@ -527,7 +528,9 @@ class PairsOfBatches(Callback):
     def on_batch_end(self, net, batch, loss, **kwargs):
         rows = batch[0].views.flatten(1)
         both = ~rows[:, 0].isnan() & ~rows[:, WIDTHS[0]].isnan()
-        self.seen.append((loss.item(), both.sum().item()))
+        # One alone has nothing to be told from.
+        n_pairs = both.sum().item()
+        self.seen.append((loss.item(), n_pairs if n_pairs > 1 else 0))
 
 
 def test_batches_count_in_the_history_by_their_pairs():
@@ -538,3 +541,34 @@ def test_batches_count_in_the_history_by_their_pairs():
     assert 0 in n_pairs
     expected = np.average(losses, weights=n_pairs)
     assert clip.history_[-1]["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("n_shuffles", range(3))
+def test_score_does_not_gain_by_pairs_of_modalities_that_a_batch_lacks(n_shuffles):
+    X = make_data(400, 3)
+    estimator = make_clip(**LONGER | {"batch_size": 200}).fit(X)
+    _, second, third = X
+    half = without(X, **{second: slice(200, None), third: slice(0, 200)})
+    rng = np.random.default_rng(n_shuffles)
+    # Batches of one pair alone, beside a score of its halves by themselves.
+    parts = [
+        {name: values[rows] for name, values in half.items()}
+        for rows in (slice(200), slice(200, 400))
+    ]
+    expected = np.mean([estimator.score(part) for part in parts])
+    assert estimator.score(half) == pytest.approx(expected, rel=1e-4)
+    order = rng.permutation(400)
+    shuffled = estimator.score({name: values[order] for name, values in half.items()})
+    # Half as many to be told from make it better, by log 2 at most.
+    assert estimator.score(half) <= shuffled <= estimator.score(half) + np.log(2) + 0.3
+
+
+def test_pairs_that_no_batch_holds_two_of_are_not_scored(trained):
+    size = trained._fitted_batch_size
+    X = make_data(2 * size, seed=1)
+    lonely = np.ones(2 * size, dtype=bool)
+    lonely[[0, -1]] = False
+    with pytest.raises(ValueError, match=r"No batch of .* has two"):
+        trained.score(without(X, sound=lonely))
+    with pytest.raises(ValueError, match="the same two of the modalities"):
+        trained.score(without(X, sound=slice(1, None)))

@@ -6,12 +6,14 @@ import pickle
 import hypothesis
 import numpy as np
 import pytest
+from conftest import tiny
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
@@ -851,3 +853,63 @@ def test_whole_numbers_of_arrow_may_be_missing(make_multimodal):
         for b in (table, table.to_pandas())
     )
     assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("from_dict", [True, False])
+def test_record_batches_are_held_to_the_names_of_fit(from_dict, alone):
+    pa = pytest.importorskip("pyarrow")
+
+    def batch(columns):
+        return pa.RecordBatch.from_arrays([X[:, NAMES.index(c)] for c in columns], names=columns)
+
+    parts = {"size": NAMES[:2], "rest": NAMES[2:]}
+    modalities = [(name, "auto", columns) for name, columns in parts.items()]
+
+    def rows(columns):
+        if from_dict:
+            given = {"rest": batch(columns)}
+            return given if alone else {"size": batch(NAMES[:2]), **given}
+        return batch(columns if alone else [*NAMES[:2], *columns])
+
+    clip = tiny("CLIP", modalities=None if from_dict else modalities)
+    clip.fit({name: batch(c) for name, c in parts.items()} if from_dict else batch(NAMES))
+    assert clip.transform(rows(NAMES[2:]), modality="rest").shape == (N, clip.n_components)
+    with pytest.raises(ValueError, match="feature names"):
+        clip.transform(rows(NAMES[:1:-1]), modality="rest")
+
+
+def test_text_alone_may_come_as_a_record_batch():
+    pa = pytest.importorskip("pyarrow")
+    clip = tiny("CLIP", **OF_FRAME).fit(make_frame("pandas"))
+    given = pa.RecordBatch.from_arrays([pa.array(TEXT)], names=["text"])
+    expected = clip.transform(TEXT, modality="text")
+    assert_array_equal(clip.transform(given, modality="text"), expected)
+
+
+def test_texts_of_dask_are_represented_by_chunk():
+    da = pytest.importorskip("dask.array")
+    clip = tiny("CLIP", **OF_FRAME).fit(make_frame("pandas"))
+    texts = da.from_array(np.array(TEXT, dtype=object), chunks=3)
+    expected = clip.transform(TEXT, modality="text")
+    assert_allclose(clip.transform(texts, modality="text").compute(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_tokens", [None, 2])
+def test_lists_of_tokens_may_come_alone(n_tokens):
+    pd = pytest.importorskip("pandas")
+    tokens = [text.split()[:n_tokens] for text in TEXT]
+    frame = make_frame("pandas")
+    frame["text"] = pd.Series(tokens)
+    counts = CountVectorizer(analyzer=lambda words: words)
+    params = OF_FRAME | {"preprocessing": [("text", counts)]}
+    clip = tiny("CLIP", **params).fit(frame)
+    expected = clip.transform(frame, modality="text")
+    assert_array_equal(clip.transform(tokens, modality="text"), expected)
+
+
+def test_preprocessor_may_have_a_length():
+    trees = RandomTreesEmbedding(3, max_depth=2, random_state=0)
+    halves = [("a", "auto", [0, 1, 2]), ("b", "auto", [3, 4])]
+    clip = tiny("CLIP", modalities=halves, preprocessing=[("a", trees)]).fit(X)
+    assert len(clip.layout_.modalities[0].preprocessor) == 3

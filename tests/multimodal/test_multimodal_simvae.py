@@ -651,3 +651,22 @@ def test_columns_of_arrays_come_back_by_modality():
             "image": (2, 8, 8),
             "a": (2, 1),
         }
+
+
+def test_decoders_learn_their_batch_statistics_from_rows_that_have_the_modality():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((200, 4)).astype(np.float32)
+    b = np.where(np.arange(200)[:, None] < 40, a + 1, np.nan).astype(np.float32)
+
+    def decoder(n_components, output_shape):
+        norm = nn.BatchNorm1d(n_components, momentum=1.0)
+        return nn.Sequential(norm, nn.Linear(n_components, *output_shape))
+
+    params = TINY | {"n_components": 2, "decoder": decoder}
+    estimator = MultimodalSimVAE(**params).fit({"a": a, "b": b})
+    module, views = estimator.module_.train(), torch.from_numpy(np.hstack([a, b])).unsqueeze(1)
+    z = torch.randn(200, 2, 2, generator=torch.Generator().manual_seed(0))
+    z[40:, 1] = 1e6
+    module.log_likelihood(views, z)
+    learned = module.parts[1].decoder[0].running_mean
+    assert_allclose(learned, z[:40, 1].mean(0), atol=1e-5)

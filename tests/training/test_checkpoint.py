@@ -405,3 +405,12 @@ def test_early_stopping_that_is_new_begins_where_the_fit_goes_on(checkpoint, dig
     estimator = tiny("SimVAE", max_epochs=3, callbacks=[Checkpoint(checkpoint), stop])
     expected = tiny("SimVAE", max_epochs=3).fit(rows(digits))
     assert_same_fit(estimator.fit(rows(digits)), expected, rows(digits))
+
+
+def test_path_and_number_come_in_any_form(tmp_path):
+    class Named(os.PathLike):
+        def __fspath__(self):
+            return str(tmp_path / "fit.ckpt")
+
+    X = np.random.default_rng(0).random((40, 4))
+    tiny("VAE", callbacks=[Checkpoint(Named(), every_n_epochs=np.int64(1))]).fit(X)
