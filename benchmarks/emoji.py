@@ -42,7 +42,7 @@ from sklearn_simvae.views import (
     RandomResizedCrop,
 )
 
-COLUMNS = ["method", "seed", "metric", "value"]
+COLUMNS = ["method", "epochs", "seed", "metric", "value"]
 WORDS = [
     "face",
     "sign",
@@ -225,7 +225,7 @@ def run(method, epochs, seed):
         random_state=0,
     ).mean(metric="accuracy")
     return [
-        {"method": method, "seed": seed, "metric": metric, "value": f"{value:.4f}"}
+        dict(zip(COLUMNS, (method, epochs, seed, metric, f"{value:.4f}"), strict=True))
         for metric, value in rows.items()
     ]
 
@@ -243,7 +243,8 @@ def main():
     if not path.exists():
         path.write_text(",".join(COLUMNS) + "\n")
     with path.open() as file:
-        done = {(row["method"], int(row["seed"])) for row in csv.DictReader(file)}
+        of_these = [row for row in csv.DictReader(file) if int(row["epochs"]) == args.epochs]
+    done = {(row["method"], int(row["seed"])) for row in of_these}
     runs = [(m, seed) for seed in range(args.seeds) for m in args.methods if (m, seed) not in done]
     with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(run, method, args.epochs, seed) for method, seed in runs]

@@ -88,6 +88,10 @@ class Results:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.rows = []
         if path.exists():
+            text = path.read_bytes()
+            if not text.endswith(b"\n"):
+                # A line that was being written when the disk was full, or the machine went off.
+                path.write_bytes(text[: text.rfind(b"\n") + 1])
             with path.open(newline="") as file:
                 self.rows = list(csv.DictReader(file))
 
@@ -99,8 +103,10 @@ class Results:
     def lacks(self, run, purpose):
         """Whether a run was not done, or by a purpose that measures less."""
         rows = self.of(*run)
+        # What is written last tells that all of it was written.
+        whole = any(row["metric"] == "fit_seconds" for row in rows)
         all_of_it = purpose != "fit" or any(row["representation"] == "centre" for row in rows)
-        return not rows or not all_of_it
+        return not (whole and all_of_it)
 
     def add(self, rows):
         known = {tuple(row[name] for name in COLUMNS[:-1]) for row in self.rows}
@@ -116,7 +122,8 @@ class Results:
 
 
 def do(runs, results, purpose, pool):
-    """Do the runs that the results lack, with a line for each."""
+    """Do the runs that the results lack, with a line for each; give how many failed."""
+    n_failed = 0
     missing = [r for r in runs if results.lacks((r[0], r[1], label(r[2]), *r[3:]), purpose)]
     futures = {pool.submit(run, *r, purpose): r for r in missing}
     start = time.perf_counter()
@@ -126,6 +133,7 @@ def do(runs, results, purpose, pool):
         if future.exception() is not None:
             # The others go on; the next call tries this one again.
             print(f"[{purpose}] {name} {method} {label(settings)} FAILED: {future.exception()!r}")
+            n_failed += 1
             continue
         rows = future.result()
         results.add(rows)
@@ -141,6 +149,7 @@ def do(runs, results, purpose, pool):
             + ", ".join(f"{name} {value}" for name, value in shown.items()),
             flush=True,
         )
+    return n_failed
 
 
 def choose(name, method, search):
@@ -178,7 +187,8 @@ def main():
             for settings in candidates(method, searched)
             if len(CANDIDATES[method]) > 1
         ]
-        do(tried, search, "search", pool)
+        if do(tried, search, "search", pool):
+            raise SystemExit("Not all candidates were tried, so none is chosen; run it again.")
         chosen = {method: choose(searched, method, search) for method in args.methods}
         print({method: label(settings) or "defaults" for method, settings in chosen.items()})
         if args.search_only:
@@ -188,7 +198,8 @@ def main():
             for seed in range(args.seeds)
             for method in args.methods
         ]
-        do(runs, results, "latents" if args.latents_only else "fit", pool)
+        if n_failed := do(runs, results, "latents" if args.latents_only else "fit", pool):
+            raise SystemExit(f"{n_failed} run(s) failed; run it again for those.")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,7 @@ def grey(fetch, augmentation):
     )
 
 
+@cache
 def fashion_mnist():
     return grey(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
 

@@ -25,8 +25,13 @@ class After:
         self.transform = method
 
 
+# The latents, read off as many rows as what they are compared with.
+SOME_LATENTS = "latent, some rows"
+
+
 def other_readings(fitted):
-    """What can be read beside the latents: name and transformer."""
+    """What can be read of fewer rows: name and transformer."""
+    yield SOME_LATENTS, fitted
     if hasattr(fitted, "encoder_"):
         yield "hidden", copy.copy(fitted).set_params(representation="hidden")
     if hasattr(fitted, "project"):
@@ -128,7 +133,9 @@ def measure(fitted, data):
     # Wide layers are read by the probes that stay fast on them, of fewer rows.
     for name, transformer in other_readings(fitted):
         rows += rows_of(content(transformer, data, ("linear", "knn"), N_SOME), name)
-        rows += rows_of(style(transformer, data, ("linear",)), name)
+        # That of the latents is read off so many rows in any case.
+        if name != SOME_LATENTS:
+            rows += rows_of(style(transformer, data, ("linear",)), name)
     return rows + around_centre(fitted, data) + other(fitted, data)
 
 

@@ -151,6 +151,8 @@ def make_method(method, data, settings, epochs, seed):
     augmentation = data.augmentation
     if settings.pop("start", "fitted") == "plain":
         settings |= {"encoder": plain_encoder, "decoder": plain_decoder}
+    # Where the data hold the views, their number is no setting.
+    n_views = settings.get("n_views", 2) if augmentation is not None else 2
     if "crop" in settings:
         augmentation = clone(augmentation)
         augmentation.set_params(randomresizedcrop__scale=(settings.pop("crop"), 1.0))
@@ -158,7 +160,7 @@ def make_method(method, data, settings, epochs, seed):
         n_components,
         input_shape=data.input_shape,
         augmentation=augmentation,
-        max_epochs=max(1, epochs * 2 // settings.get("n_views", 2)),
+        max_epochs=max(1, round(epochs * 2 / n_views)),
         random_state=seed,
         **{"encoder": data.encoder, **settings},
     )

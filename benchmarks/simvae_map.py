@@ -61,7 +61,11 @@ MAP = [
 ]
 
 # Where the tie between views begins to tell.
-OF_MORE_SEEDS = [("VAE", BERNOULLI, 12), ("SimVAE", {**BERNOULLI, "style_variance": 0.03}, 12)]
+OF_MORE_SEEDS = [
+    *[("VAE", {**BERNOULLI, **PLAIN}, EPOCHS), ("VAE", BERNOULLI, 12)],
+    ("SimVAE", {**BERNOULLI, "style_variance": 0.03, **PLAIN}, EPOCHS),
+    ("SimVAE", {**BERNOULLI, "style_variance": 0.03}, 12),
+]
 
 
 def main():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from growth import exponent
+from paper_measures import SOME_LATENTS
 from paper_methods import METHODS
 from scipy import stats
 
@@ -29,13 +30,15 @@ CONTENT = [
 ]
 STYLE = ("style R2", "latent", "mean", "mlp", "r2")
 FAMILY = ("family", "latent", "family", "mlp", "balanced_accuracy")
+# Of CelebA: the mean over attributes, each read by yes or no.
+ATTRIBUTES = ("attributes", "latent", "attributes", "mlp", "balanced_accuracy")
 # The one figure of a representation for tasks that are not known yet.
 BOTH = ("MLP and family", "latent", "both", "mlp", "mean")
 LAYERS = [
-    ("latent, linear", "latent", "content", "linear", "accuracy"),
+    ("latent, linear", SOME_LATENTS, "content", "linear", "accuracy"),
     ("hidden, linear", "hidden", "content", "linear", "accuracy"),
     ("head, linear", "head", "content", "linear", "accuracy"),
-    ("latent, kNN", "latent", "content", "knn", "accuracy"),
+    ("latent, kNN", SOME_LATENTS, "content", "knn", "accuracy"),
     ("hidden, kNN", "hidden", "content", "knn", "accuracy"),
     ("head, kNN", "head", "content", "knn", "accuracy"),
     ("latent, style", "latent", "mean", "linear", "r2"),
@@ -74,12 +77,34 @@ class Runs:
                 self.settings[method] = settings
                 what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
                 self.values[method, *what, settings][int(row["seed"])] = float(row["value"])
+        for method in self.settings:
+            # Those of most seeds; of as many, those that were run last.
+            runs = [key for key in self.values if (key[0], *key[1:5]) == (method, *CONTENT[0][1:])]
+            self.settings[method] = max(reversed(runs), key=lambda key: len(self.values[key]))[-1]
         self.methods = [m for m in METHODS if m in self.settings]
         for method in self.methods:
+            self._add_attributes(method)
             content, family = (self.of(method, tuple(c[1:])) for c in (CONTENT[1], FAMILY))
             key = (method, *BOTH[1:], self.settings[method])
             self.values[key] = {
                 seed: (content[seed] + family[seed]) / 2 for seed in content.keys() & family.keys()
+            }
+
+    def _add_attributes(self, method):
+        """The mean over the factors of style that are read as classes, where there are several."""
+        of_each = [
+            values
+            for (other, representation, factor, probe, metric, settings), values in [
+                *self.values.items()
+            ]
+            if (other, representation, probe, metric, settings)
+            == (method, "latent", "mlp", "balanced_accuracy", self.settings[method])
+            and factor != "content"
+        ]
+        if len(of_each) > 1:
+            seeds = set.intersection(*map(set, of_each))
+            self.values[method, *ATTRIBUTES[1:], self.settings[method]] = {
+                seed: np.mean([values[seed] for values in of_each]) for seed in sorted(seeds)
             }
 
     def of(self, method, what):
@@ -137,8 +162,10 @@ def table(runs, columns, methods=None):
     for method in methods or runs.methods:
         cells = [number(runs.of(method, what).values()) for _, *what in columns]
         if any(cells):
-            n_seeds = max(len(runs.of(method, what)) for _, *what in columns)
-            lines.append([method, str(n_seeds), *cells])
+            counts = {len(runs.of(method, what)) for _, *what in columns} - {0}
+            lines.append(
+                [method, " to ".join(map(str, sorted({min(counts), max(counts)}))), *cells]
+            )
     if not lines:
         return ""
     used = [i for i in range(len(columns)) if any(line[i + 2] for line in lines)]
@@ -148,13 +175,13 @@ def table(runs, columns, methods=None):
 
 def page(name, runs):
     """All tables of a data set at one budget."""
-    style = [FAMILY, BOTH] if name == "glyphs" else [STYLE]
+    style = {"glyphs": [FAMILY, BOTH], "celeba": [ATTRIBUTES]}.get(name, [STYLE])
     sections = [
         f"*{runs.epochs} epochs.* Content and style:",
         table(runs, CONTENT + style),
         "Layers: what is read at the latents, at the hidden layer before them and after the "
         "projection head:",
-        table(runs, LAYERS),
+        table(runs, LAYERS) if any(runs.of(m, LAYERS[1][1:]) for m in runs.methods) else "",
         "The mean of eight views of a sample (centre), and what a view differs from it (around):",
         table(runs, CENTRE),
         "Information shared by two views in nats, signs of collapse, reconstructions and samples:",
@@ -199,14 +226,14 @@ INFORMATION = [CONTENT[0], CONTENT[2], *NUMBERS[:2]]
 
 def runs_page(path, columns):
     """A line for each setting of a file: method, settings, epochs, and what was measured."""
-    found = defaultdict(lambda: defaultdict(list))
+    found = defaultdict(lambda: defaultdict(dict))
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
             run = row["method"], row["settings"] or "defaults", row["epochs"]
-            found[run][what].append(float(row["value"]))
+            found[run][what][row["seed"]] = float(row["value"])
     lines = [
-        [*run, *(number(values[tuple(what)]) for _, *what in columns)]
+        [*run, *(number(values[tuple(what)].values()) for _, *what in columns)]
         for run, values in found.items()
     ]
     order = {method: i for i, method in enumerate(METHODS)}
@@ -219,7 +246,7 @@ def claims(runs_of):
     ours = [method for method in METHODS if method.startswith("SimVAE")]
     lines = []
     for name, runs in ((data, runs) for data, budgets_of in runs_of.items() for runs in budgets_of):
-        style = FAMILY if name == "glyphs" else STYLE
+        style = {"glyphs": FAMILY, "celeba": ATTRIBUTES}.get(name, STYLE)
         for method, other in itertools.product(ours, runs.methods):
             # The two SimVAEs are compared once.
             if METHODS.index(method) <= METHODS.index(other) and other in ours:
@@ -268,18 +295,22 @@ def places(runs):
 
 def emoji_page(path):
     """Recall both ways and the linear probe, mean and standard deviation over seeds."""
-    found = defaultdict(list)
+    found = defaultdict(dict)
     with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            found[row["method"], row["metric"]].append(float(row["value"]))
+        rows = list(csv.DictReader(file))
+    # Shorter fits beside those of the table are trials.
+    longest = max(int(row["epochs"]) for row in rows)
+    for row in rows:
+        if int(row["epochs"]) == longest:
+            found[row["method"], row["metric"]][row["seed"]] = float(row["value"])
     metrics = [f"{way}@{k}" for way in ("image to text", "text to image") for k in (1, 5, 10)]
     methods = list(dict.fromkeys(method for method, _ in found))
     lines = [
         [method, str(len(found[method, "linear probe"]))]
-        + [number(found[method, metric]) for metric in [*metrics, "linear probe"]]
+        + [number(found[method, metric].values()) for metric in [*metrics, "linear probe"]]
         for method in methods
     ]
-    chance = [number(found[methods[0], f"chance@{k}"]) for k in (1, 5, 10)]
+    chance = [number(found[methods[0], f"chance@{k}"].values()) for k in (1, 5, 10)]
     lines.insert(0, ["chance", lines[0][1], *chance, *chance, ""])
     return rst(["method", "seeds", *metrics, "linear probe"], lines)
 

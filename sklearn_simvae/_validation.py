@@ -249,6 +249,15 @@ def in_unit_interval(X: np.ndarray | Source) -> bool:
     return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
+def held_to_unit_interval(X: np.ndarray | Source) -> np.ndarray | Source:
+    """X, whose rows are refused when they are read if they lie beyond [0, 1].
+
+    Arrays, and sources of which some can be seen to lie there, are warned of instead.
+    """
+    is_source = isinstance(X, Source)
+    return held_between(X, 0, 1) if is_source and in_unit_interval(X) else X
+
+
 def check_augmentation(augmentation, name: str) -> None:
     """Raise where an augmentation is a class, or its parameters are out of range."""
     if isinstance(augmentation, type):

@@ -168,6 +168,11 @@ def fetch_celeba(
             f"n_samples={n_samples} is more than the {len(rows)} images that there are with "
             f"subset={subset!r} and hair_only={hair_only}; ask for fewer, or for all with None."
         )
+    if not len(rows):
+        raise ValueError(
+            f"There are no images with subset={subset!r} and hair_only={hair_only} in {folder}; "
+            "ask for another subset."
+        )
 
     images = _read_images(folder / _IMAGES, file_names[rows], image_size, n_jobs)
     bunch = make_bunch(
@@ -201,8 +206,8 @@ def _find_folder(data_home: str | os.PathLike | None) -> Path:
     searched = []
     for parent in folders_searched(data_home):
         for folder in (parent / "celeba", parent):
-            names = (_IMAGES, _ATTRIBUTES, _PARTITION)
-            lacking = [name for name in names if not (folder / name).exists()]
+            there = {_IMAGES: Path.is_dir, _ATTRIBUTES: Path.is_file, _PARTITION: Path.is_file}
+            lacking = [name for name, is_there in there.items() if not is_there(folder / name)]
             if not lacking:
                 return folder
             searched.append(f"{folder} lacks {', '.join(lacking)}")
@@ -222,6 +227,8 @@ def _read_lists(folder: Path) -> tuple[np.ndarray, list[str], np.ndarray, np.nda
         # A path would lead out of the folder.
         if not re.fullmatch(r"\w+\.jpg", name):
             raise unusable(path, f"{name!r} is no plain name of a .jpg file")
+    if len(set(file_names)) < len(file_names):
+        raise unusable(path, "it names an image twice")
 
     path = folder / _PARTITION
     partition = _read_table(path, [("file_name", "U32"), ("part", np.int8)])
@@ -241,6 +248,8 @@ def _read_attributes(path: Path) -> tuple[np.ndarray, list[str], np.ndarray]:
             f"its second line should name {_N_ATTRIBUTES} attributes, {', '.join(_HAIR)} among "
             f"them, and names {len(names)}",
         )
+    if len(set(names)) < len(names):
+        raise unusable(path, "it names an attribute twice")
     table = _read_table(path, [("file_name", "U32"), ("values", np.int8, _N_ATTRIBUTES)], 2)
     if n_images != str(len(table)):
         raise unusable(

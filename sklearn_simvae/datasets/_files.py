@@ -16,7 +16,7 @@ DATA_VARIABLE = "SKLEARN_SIMVAE_DATA"
 # What numpy and zipfile raise on bytes that are damaged, pickled or no archive at all.
 _UNREADABLE = (
     *(ValueError, EOFError, OSError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
 )
 
 

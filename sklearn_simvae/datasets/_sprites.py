@@ -205,6 +205,10 @@ def make_sprites(
     ((100, 2, 3, 28, 28), (100, 2, 6), (100,))
     """
     _check_parameters(n_samples, image_size, n_channels, n_views, noise)
+    # Small integers of numpy would overflow.
+    n_samples, image_size, n_channels, n_views = map(
+        int, (n_samples, image_size, n_channels, n_views)
+    )
     shapes = _check_shapes(shapes)
     rng = check_random_state(random_state)
     target = rng.randint(len(shapes), size=n_samples).astype(np.int64)

@@ -13,7 +13,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import check_count, check_finite, in_unit_interval, seed_of
+from sklearn_simvae._validation import (
+    check_count,
+    check_finite,
+    held_to_unit_interval,
+    in_unit_interval,
+    seed_of,
+)
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
@@ -145,9 +151,8 @@ class GenerativeTransformer(SSLTransformer):
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
     def _hold(self, module, samples):
-        # Those that can be seen to lie beyond have been warned of.
-        if module.squash and not samples.layout.pixels and self._unit_interval(samples):
-            samples.X = held_between(samples.X, 0, 1)
+        if module.squash and not samples.layout.pixels:
+            samples.X = held_to_unit_interval(samples.X)
 
     def _check_goes_on(self, samples):
         if self.module_.squash and not self._unit_interval(samples):

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import check_count, check_finite
+from sklearn_simvae._validation import check_count, check_finite, held_to_unit_interval
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
@@ -272,11 +272,9 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
                 module.parts[j].prepare(present, *own)
 
     def _hold(self, module, samples):
-        inside = self._unit_interval(samples)
         for j, block in enumerate(samples.X.blocks):
-            pixels = samples.layout.modalities[j].layout.pixels
-            if module.parts[j].squash and inside[j] and not pixels:
-                block.values = held_between(block.values, 0, 1)
+            if module.parts[j].squash and not samples.layout.modalities[j].layout.pixels:
+                block.values = held_to_unit_interval(block.values)
 
     def _check_goes_on(self, samples):
         inside = self._unit_interval(samples)

@@ -1,5 +1,6 @@
 """CelebA, read from a small made-up folder that is laid out as the official one."""
 
+import shutil
 import sys
 import warnings
 
@@ -247,6 +248,19 @@ def test_error_names_what_is_missing_and_where(own_celeba, lacking):
     assert "scikit_learn_data" in message and "SKLEARN_SIMVAE_DATA" in message
 
 
+def test_subset_without_images_is_told(own_celeba):
+    write_lists(own_celeba, parts=[0] * 12)
+    with pytest.raises(ValueError, match="no images with subset='test'"):
+        fetch_celeba(subset="test", data_home=own_celeba)
+
+
+def test_folder_of_images_must_be_one(own_celeba):
+    shutil.rmtree(own_celeba / "img_align_celeba")
+    (own_celeba / "img_align_celeba").write_text("")
+    with pytest.raises(FileNotFoundError, match="lacks img_align_celeba"):
+        fetch_celeba(data_home=own_celeba)
+
+
 def test_images_that_are_not_there_are_counted_before_any_is_read(own_celeba):
     for name in NAMES[[3, 6]]:
         (own_celeba / "img_align_celeba" / name).unlink()
@@ -290,6 +304,8 @@ def test_damaged_image_is_named(own_celeba, damage):
         ("000003.jpg", "/etc/000003.jpg", "no plain name"),
         ("000003.jpg", "..\\000003.jpg", "no plain name"),
         ("000003.jpg", "..", "no plain name"),
+        ("000003.jpg", "000002.jpg", "names an image twice"),
+        ("Young", "Male", "names an attribute twice"),
     ],
 )
 def test_damaged_list_of_attributes_is_refused(own_celeba, old, new, problem):

@@ -238,3 +238,9 @@ def test_noise_has_the_given_standard_deviation_and_leaves_the_factors():
 def test_bad_parameters_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         make_sprites(**options)
+
+
+def test_small_integers_do_not_overflow():
+    small = {"image_size": np.uint8(28), "n_views": np.uint8(2), "n_channels": np.uint8(3)}
+    bunch = make_sprites(np.int16(300), random_state=0, **small)
+    assert bunch.images.shape == (300, 2, 3, 28, 28)
