@@ -51,7 +51,12 @@ from sklearn_simvae.training import (
     resolve_precision,
 )
 from sklearn_simvae.training.callbacks import callback_type, callbacks_of_process, want_batches
-from sklearn_simvae.training.checkpoint import Saved, check_same_fit, find_checkpoint
+from sklearn_simvae.training.checkpoint import (
+    Saved,
+    check_same_fit,
+    epochs_before,
+    find_checkpoint,
+)
 from sklearn_simvae.training.distributed import (
     check_same,
     fingerprint,
@@ -278,9 +283,11 @@ class SSLTransformer(
         watched = train.some_views(PROBE_ROWS, net.device)
         self._check_same(net, train, watched)
         if checkpoint:
-            net.fit_description = self._describe_fit(net, train, watched, seed, partial)
+            n_before = epochs_before(net, saved)
+            net.fit_description = self._describe_fit(n_before, train, watched, seed, partial)
             if saved:
                 check_same_fit(saved, net.fit_description)
+                del net.history[n_before:]
         net.feature_names = feature_names
         net.monitor = functools.partial(self._watch_spread, watched)
         net.record_batches = want_batches(given_callbacks)
@@ -616,7 +623,7 @@ class SSLTransformer(
         known = isinstance(self.random_state, Integral)
         return self._seed() if saved is None or known else saved.metadata["fit"]["seed"]
 
-    def _describe_fit(self, net, samples, some_views, seed: int, partial: bool) -> dict:
+    def _describe_fit(self, n_before: int, samples, some_views, seed: int, partial: bool) -> dict:
         """What a fit is known by, for its checkpoint."""
         changing = ("callbacks", "device", "random_state", "verbose", "warm_start")
         parameters = described(self.get_params(deep=False))
@@ -625,7 +632,7 @@ class SSLTransformer(
             **{name: value for name, value in parameters.items() if name not in changing},
             "seed": seed,
             "partial_fit": partial,
-            "first epoch": len(net.history) + 1,
+            "first epoch": n_before + 1,
             "n_samples": len(samples),
             "shape of X": list(samples.X.shape),
             "X (checksum)": fingerprint(some_views),

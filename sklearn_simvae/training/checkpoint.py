@@ -238,6 +238,29 @@ def check_same_fit(saved: Saved, description: dict[str, Any]) -> None:
         )
 
 
+def epochs_before(net, saved: Saved | None) -> int:
+    """How many epochs a net had before the fit that is to begin, or to go on.
+
+    Parameters
+    ----------
+    net : SSLNet
+        Perhaps the one that was left by the fit of the checkpoint, with some of its epochs.
+    saved : Saved or None
+        The checkpoint.
+
+    Returns
+    -------
+    n_epochs : int
+        Without those that the checkpoint has as its own.
+    """
+    if saved is not None:
+        first, theirs = saved.metadata["fit"].get("first epoch", 1), saved.metadata["history"]
+        n_common = min(len(net.history), len(theirs))
+        if first <= n_common and plain_history(net.history)[:n_common] == theirs[:n_common]:
+            return first - 1
+    return len(net.history)
+
+
 def resume(net, saved: Saved) -> None:
     """Put a net that is about to train where a checkpoint left off.
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import METHODS, TINY, RaiseAt, tiny
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import EarlyStopping, Freezer, LRScheduler
 
 from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimVAE, SwAV
@@ -414,3 +415,27 @@ def test_path_and_number_come_in_any_form(tmp_path):
 
     X = np.random.default_rng(0).random((40, 4))
     tiny("VAE", callbacks=[Checkpoint(Named(), every_n_epochs=np.int64(1))]).fit(X)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("n_fits", [1, 2])
+def test_interrupted_warm_start_goes_on_in_the_same_estimator(tmp_path, n_fits, every):
+    X = np.random.default_rng(0).random((60, 6)).astype(np.float32)
+    params = {"max_epochs": 5, "warm_start": True, "batch_size": 16}
+    expected, estimator = (tiny("SimVAE", **params) for _ in range(2))
+    for _ in range(n_fits - 1):
+        expected.fit(X)
+        estimator.fit(X)
+    expected.fit(X)
+    checkpoint = Checkpoint(tmp_path / "fit.ckpt", every_n_epochs=every)
+    stop = RaiseAt("batch_end", 5 * n_fits - 1, KeyboardInterrupt)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        estimator.set_params(callbacks=[checkpoint, stop]).fit(X)
+    n_epochs = len(estimator.history_)
+    assert n_epochs < len(expected.history_)
+    with pytest.raises(ValueError, match="another fit: lr="):
+        estimator.set_params(lr=0.5).fit(X)
+    assert len(estimator.net_.history) == n_epochs
+    estimator.set_params(lr=expected.lr, callbacks=[checkpoint]).fit(X)
+    assert_array_equal(estimator.transform(X), expected.transform(X))
+    assert len(estimator.history_) == 5 * n_fits
