@@ -80,7 +80,9 @@ class Runs:
         for method in self.settings:
             # Those of most seeds; of as many, those that were run last.
             runs = [key for key in self.values if (key[0], *key[1:5]) == (method, *CONTENT[0][1:])]
-            self.settings[method] = max(reversed(runs), key=lambda key: len(self.values[key]))[-1]
+            if runs:
+                most = max(reversed(runs), key=lambda key: len(self.values[key]))
+                self.settings[method] = most[-1]
         self.methods = [m for m in METHODS if m in self.settings]
         for method in self.methods:
             self._add_attributes(method)
@@ -92,14 +94,11 @@ class Runs:
 
     def _add_attributes(self, method):
         """The mean over the factors of style that are read as classes, where there are several."""
+        read = method, "latent", "mlp", "balanced_accuracy", self.settings[method]
         of_each = [
             values
-            for (other, representation, factor, probe, metric, settings), values in [
-                *self.values.items()
-            ]
-            if (other, representation, probe, metric, settings)
-            == (method, "latent", "mlp", "balanced_accuracy", self.settings[method])
-            and factor != "content"
+            for (m, where, factor, *how), values in self.values.items()
+            if (m, where, *how) == read and factor != "content"
         ]
         if len(of_each) > 1:
             seeds = set.intersection(*map(set, of_each))
@@ -382,7 +381,8 @@ def main():
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     (args.output / "claims.inc").write_text(claims(runs_of))
-    (args.output / "places.inc").write_text(places(runs_of["fashion_mnist"][0]))
+    if "fashion_mnist" in runs_of:
+        (args.output / "places.inc").write_text(places(runs_of["fashion_mnist"][0]))
 
 
 if __name__ == "__main__":
