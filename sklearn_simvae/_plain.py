@@ -162,6 +162,7 @@ def _taken_apart(value: Any, inside: Callable[[Any], Any]) -> Any:
     try:
         _, *parts = value.__reduce_ex__(2)
     except Exception:
+        # Whatever an object raises, it is one that no file can keep either.
         return OWN_CODE
     # Items of lists and dicts of a kind of their own come one by one.
     parts = [list(part) if isinstance(part, Iterator) else part for part in parts]

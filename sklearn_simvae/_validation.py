@@ -252,7 +252,7 @@ def in_unit_interval(X: np.ndarray | Source) -> bool:
 def held_to_unit_interval(X: np.ndarray | Source) -> np.ndarray | Source:
     """X, whose rows are refused when they are read if they lie beyond [0, 1].
 
-    Arrays, and sources of which some can be seen to lie there, are warned of instead.
+    Not of arrays, and of sources whose looked-at rows lie beyond already: these are warned of.
     """
     is_source = isinstance(X, Source)
     return held_between(X, 0, 1) if is_source and in_unit_interval(X) else X

@@ -133,6 +133,7 @@ def mutual_information(
     """
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
     methods = list(methods) if several else [methods]
+    # A list, since what is given need not have a hash.
     unknown = [method for method in methods if method not in list(_METHODS)]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")

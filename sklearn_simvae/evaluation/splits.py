@@ -339,6 +339,7 @@ def make_splits(
                 rest, test = split(rest, test_size, seed)
             splits.append((seed, (*split(rest, validation_size, seed), test)))
             if splitter is StratifiedShuffleSplit:
+                # It refuses single rows of a class alone.
                 parts = splits[-1][1][: 2 if n_test else 3]
                 if any(len(np.unique(classes[part])) < len(np.unique(classes)) for part in parts):
                     raise ValueError("A part lacks a class.")

@@ -414,7 +414,11 @@ def test_path_and_number_come_in_any_form(tmp_path):
             return str(tmp_path / "fit.ckpt")
 
     X = np.random.default_rng(0).random((40, 4))
-    tiny("VAE", callbacks=[Checkpoint(Named(), every_n_epochs=np.int64(1))]).fit(X)
+    checkpoint = Checkpoint(Named(), every_n_epochs=np.int64(1))
+    stop = RaiseAt("batch_end", 2, KeyboardInterrupt)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        tiny("VAE", callbacks=[checkpoint, stop]).fit(X)
+    assert (tmp_path / "fit.ckpt").is_file()
 
 
 @pytest.mark.parametrize("every", [1, 2])
