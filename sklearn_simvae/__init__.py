@@ -10,7 +10,7 @@ from sklearn_simvae.discriminative import (
     SwAV,
     VICReg,
 )
-from sklearn_simvae.generative import CRVAE, VAE, SimVAE
+from sklearn_simvae.generative import CRVAE, VAE, ContentStyleVAE, SimVAE
 from sklearn_simvae.multimodal import CLIP, MultimodalSimVAE
 
 __version__ = "0.1.dev0"
@@ -21,6 +21,7 @@ __all__ = [
     "CRVAE",
     "VAE",
     "BarlowTwins",
+    "ContentStyleVAE",
     "DeepCluster",
     "InstanceDiscrimination",
     "MultimodalSimVAE",

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import sklearn_simvae
 from sklearn_simvae import (
     CLIP,
+    ContentStyleVAE,
     DeepCluster,
     InstanceDiscrimination,
     MultimodalSimVAE,
@@ -121,6 +122,9 @@ ESTIMATORS = [
     SimVAE(**TINY, prior_variance=None),
     SimVAE(**TINY, n_views=1),
     SimVAE(**TINY, likelihood="gaussian"),
+    ContentStyleVAE(**TINY, representation="content"),
+    ContentStyleVAE(**TINY, representation="style", noise_variance="learned"),
+    ContentStyleVAE(**TINY, n_content_components=3, projection_sizes=()),
     SimCLR(**TINY, projection_sizes=(), representation="hidden"),
     SimCLR(**TINY, chunk_size=8),
     InstanceDiscrimination(**TINY, memory_bank=True, n_negatives=5),

@@ -202,6 +202,33 @@ class AutoEncoder(nn.Module):
         self.log_noise_variance.copy_(noise.clamp(min=torch.finfo(x.dtype).tiny).log())
 
     @torch.no_grad()
+    def information_of(self, x: Tensor) -> Tensor:
+        """How much there is to explain: what reconstructions can add to the mean picture's score.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+
+        Returns
+        -------
+        information : scalar Tensor
+            The mean over rows of log p(x | z) at the best reconstruction there can be, less that at
+            the mean of the data; in nats, for a Gaussian likelihood at a noise variance of 1.
+        """
+        x = x.flatten(1)
+        mean = x.mean(0).expand_as(x)
+        if self.likelihood == "gaussian":
+            value = 0.5 * (x - mean).square()
+        elif self.likelihood == "bernoulli":
+            value = torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)
+            value = value - torch.xlogy(x, mean) - torch.xlogy(1 - x, 1 - mean)
+        else:
+            shares, expected = (v / v.sum(1, keepdim=True).clamp(min=1e-12) for v in (x, mean))
+            value = torch.xlogy(x, shares) - torch.xlogy(x, expected)
+        return value.sum(1).mean()
+
+    @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:
         """Fraction of the variance of `x` that reconstructions explain: R2, 0 for the mean picture.
 

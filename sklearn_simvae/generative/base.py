@@ -227,11 +227,16 @@ class GenerativeTransformer(SSLTransformer):
         mean, variance : ndarray of float32 of shape (n, n_components)
             Of shape (n, n_views, n_components) where X has a views axis.
         """
-        samples = self._read(X)
-        shape = (len(samples), samples.n_given_views, self.n_components_)
+        return self._encode(self._read(X))
+
+    def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior of each row, whether or not rows are grouped, or of each view."""
+        n_views = samples.X.shape[1] if samples.has_views else 1
+        shape = (len(samples.X), n_views, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        rows = Samples(samples.X, samples.layout, samples.has_views)
         with inference(self.module_):
-            for part, views, _ in self._batches(samples, self.net_.device):
+            for part, views, _ in self._batches(rows, self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()

@@ -1,13 +1,11 @@
 """SimVAE: one content behind all views of a sample, fitted generatively."""
 
-import torch
-
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae.generative.base import GenerativeTransformer
+from sklearn_simvae.generative.content import ContentTransformer
 from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
 
 
-class SimVAE(GenerativeTransformer):
+class SimVAE(ContentTransformer):
     r"""Representations that keep content and style, from a generative model of views.
 
     A sample has a content psi; each of its views (augmentations of one row, rows of one group) has
@@ -39,6 +37,7 @@ class SimVAE(GenerativeTransformer):
 
     See Also
     --------
+    ContentStyleVAE : Has dimensions for content and others for style.
     VAE : The same without a tie between views.
     sklearn.decomposition.PCA : The linear model of single views.
 
@@ -52,7 +51,7 @@ class SimVAE(GenerativeTransformer):
     """
 
     _parameter_constraints = {
-        **GenerativeTransformer._parameter_constraints,
+        **ContentTransformer._parameter_constraints,
         "style_variance": [POSITIVE],
         "prior_variance": [POSITIVE, None],
     }
@@ -76,12 +75,9 @@ class SimVAE(GenerativeTransformer):
             log_likelihood, z, mean, log_variance, self.style_variance, self.prior_variance, mask
         )
 
-    def _sample_prior(self, shape, generator):
-        n_samples, _, n_components = shape
-        kind = {"generator": generator, "dtype": torch.float32}
-        content = torch.randn((n_samples, 1, n_components), **kind)
-        style = torch.randn(shape, **kind)
-        return self.prior_variance**0.5 * content + self.style_variance**0.5 * style
+    @property
+    def _variances(self):
+        return self.style_variance, self.prior_variance
 
     @property
     def _has_density(self):

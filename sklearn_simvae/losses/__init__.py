@@ -6,6 +6,14 @@ Latents have the shape (batch, views, d). Nothing here knows of networks, estima
 from sklearn_simvae.losses.barlow_twins import barlow_twins, barlow_twins_terms
 from sklearn_simvae.losses.byol import byol
 from sklearn_simvae.losses.clip import clip, clip_terms
+from sklearn_simvae.losses.content_style import (
+    content_contrast,
+    content_style_elbo,
+    content_style_log_weights,
+    content_style_objective,
+    expected_log_correlated_prior,
+    log_correlated_prior,
+)
 from sklearn_simvae.losses.crvae import crvae_elbo
 from sklearn_simvae.losses.deep_cluster import deep_cluster, deep_cluster_terms
 from sklearn_simvae.losses.instance_discrimination import (
@@ -37,15 +45,21 @@ __all__ = [
     "byol",
     "clip",
     "clip_terms",
+    "content_contrast",
+    "content_style_elbo",
+    "content_style_log_weights",
+    "content_style_objective",
     "crvae_elbo",
     "deep_cluster",
     "deep_cluster_terms",
+    "expected_log_correlated_prior",
     "expected_log_joint_prior",
     "gaussian_entropy",
     "gaussian_kl",
     "gaussian_log_likelihood",
     "instance_discrimination",
     "instance_discrimination_terms",
+    "log_correlated_prior",
     "log_joint_prior",
     "multinomial_log_likelihood",
     "nt_xent",

@@ -17,8 +17,8 @@ _LOG_2PI = math.log(2 * math.pi)
 
 def log_joint_prior(
     z: Tensor,
-    style_variance: float,
-    prior_variance: float | None = 1.0,
+    style_variance: float | Tensor,
+    prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
     r"""Log-density of the latents of one sample's views, with their content integrated out.
@@ -36,9 +36,10 @@ def log_joint_prior(
     ----------
     z : Tensor of shape (..., n_views, d)
         Latents.
-    style_variance : float
-        :math:`\sigma^2`, the spread of the views' latents around their content.
-    prior_variance : float or None, default=1.0
+    style_variance : float or Tensor of shape (d,)
+        :math:`\sigma^2`, the spread of the views' latents around their content, in all dimensions
+        or in each.
+    prior_variance : float, Tensor of shape (d,) or None, default=1.0
         :math:`\gamma^2`, the spread of content. None is the paper's uniform, improper prior; the
         value is then up to the constant density of psi.
     mask : Tensor of bool of shape (..., n_views), default=None
@@ -66,8 +67,8 @@ def log_joint_prior(
 def expected_log_joint_prior(
     mean: Tensor,
     variance: Tensor | None,
-    style_variance: float,
-    prior_variance: float | None = 1.0,
+    style_variance: float | Tensor,
+    prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
     r"""Expectation of :func:`log_joint_prior` under independent Gaussians, in closed form.
@@ -84,9 +85,9 @@ def expected_log_joint_prior(
         :math:`\mu`.
     variance : Tensor of shape (..., n_views, d) or None
         :math:`v`. None is a point mass at `mean`.
-    style_variance : float
+    style_variance : float or Tensor of shape (d,)
         :math:`\sigma^2`, as in :func:`log_joint_prior`.
-    prior_variance : float or None, default=1.0
+    prior_variance : float, Tensor of shape (d,) or None, default=1.0
         :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
         As in :func:`log_joint_prior`.
@@ -109,30 +110,40 @@ def expected_log_joint_prior(
         log_views, weight = math.log(n_views), 1.0
     else:
         weight = mask.unsqueeze(-1).to(mean.dtype)
-        n_views = weight.sum((-2, -1))
+        # Of shape (..., 1), to go with the dimensions.
+        n_views = weight.sum(-2)
         log_views = n_views.log()
         # Filled, not multiplied: whatever stands in the padding must not count, nor its gradient.
         mean = without_padding(mean, mask)
         variance = None if variance is None else without_padding(variance, mask)
-    views_column = n_views if mask is None else n_views.unsqueeze(-1)
 
-    centre = mean.sum(-2) / views_column
-    spread = (weight * (mean - centre.unsqueeze(-2)).square()).sum((-2, -1))
-    centre_square = centre.square().sum(-1)
+    centre = mean.sum(-2) / n_views
+    spread = (weight * (mean - centre.unsqueeze(-2)).square()).sum(-2)
+    centre_square = centre.square()
     if variance is not None:
-        total_variance = variance.sum((-2, -1))
+        total_variance = variance.sum(-2)
         spread = spread + (1 - 1 / n_views) * total_variance
         centre_square = centre_square + total_variance / n_views**2
 
-    log_style = math.log(style_variance)
-    value = -spread / (2 * style_variance)
+    exponent = -spread / (2 * style_variance)
     if prior_variance is None:
-        scale = (n_views - 1) * (_LOG_2PI + log_style) + log_views
-        return value - 0.5 * n_dims * scale
-    total = n_views * prior_variance + style_variance
-    log_total = total.log() if isinstance(total, Tensor) else math.log(total)
-    scale = n_views * _LOG_2PI + (n_views - 1) * log_style + log_total
-    return value - 0.5 * n_dims * scale - 0.5 * n_views * centre_square / total
+        scale = (n_views - 1) * (_LOG_2PI + _log(style_variance)) + log_views
+    else:
+        total = n_views * prior_variance + style_variance
+        exponent = exponent - 0.5 * n_views * centre_square / total
+        scale = n_views * _LOG_2PI + (n_views - 1) * _log(style_variance) + _log(total)
+    return exponent.sum(-1) - 0.5 * _sum_of_dims(scale, n_dims)
+
+
+def _log(value: float | Tensor) -> float | Tensor:
+    return value.log() if isinstance(value, Tensor) else math.log(value)
+
+
+def _sum_of_dims(scale: float | Tensor, n_dims: int) -> float | Tensor:
+    """Sum over the dimensions of what may be one number for all of them."""
+    if isinstance(scale, Tensor):
+        return scale.expand(*scale.shape[:-1], n_dims).sum(-1)
+    return n_dims * scale
 
 
 def gaussian_entropy(log_variance: Tensor) -> Tensor:
@@ -162,8 +173,8 @@ def simvae_elbo(
     log_likelihood: Tensor,
     mean: Tensor,
     log_variance: Tensor,
-    style_variance: float = 0.15,
-    prior_variance: float | None = 1.0,
+    style_variance: float | Tensor = 0.15,
+    prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
     reduction: str = "mean",
 ) -> dict[str, Tensor]:
@@ -183,9 +194,9 @@ def simvae_elbo(
         :func:`gaussian_log_likelihood` and :func:`bernoulli_log_likelihood`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
         The parameters of :math:`q(z_j | x_j)`.
-    style_variance : float, default=0.15
+    style_variance : float or Tensor of shape (d,), default=0.15
         :math:`\sigma^2`, as in :func:`log_joint_prior`.
-    prior_variance : float or None, default=1.0
+    prior_variance : float, Tensor of shape (d,) or None, default=1.0
         :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (batch, n_views), default=None
         As in :func:`log_joint_prior`.
@@ -228,8 +239,8 @@ def simvae_log_weights(
     z: Tensor,
     mean: Tensor,
     log_variance: Tensor,
-    style_variance: float = 0.15,
-    prior_variance: float | None = 1.0,
+    style_variance: float | Tensor = 0.15,
+    prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
     r"""Log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
@@ -245,9 +256,9 @@ def simvae_log_weights(
         The draws.
     mean, log_variance : Tensor of shape (..., n_views, d)
         The parameters of q, broadcastable to `z`.
-    style_variance : float, default=0.15
+    style_variance : float or Tensor of shape (d,), default=0.15
         :math:`\sigma^2`, as in :func:`log_joint_prior`.
-    prior_variance : float or None, default=1.0
+    prior_variance : float, Tensor of shape (d,) or None, default=1.0
         :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
         As in :func:`log_joint_prior`.

@@ -12,6 +12,7 @@ from sklearn_simvae._validation import check_count, check_finite, held_to_unit_i
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
+from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
@@ -328,15 +329,12 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             made[missing] = np.nan
         return mean, variance
 
-    def content(self, X, modality=None) -> tuple[np.ndarray, np.ndarray]:
-        r"""The posterior of the content given the modalities that a row has.
+    def content(self, X, modality=None, return_std=False):
+        r"""Expected content of each row, given the modalities that it has.
 
-        .. math::
-            E[\psi | x] = \frac{\bar\mu}{1 + \sigma^2 / (J \gamma^2)}, \quad
-            V[\psi | x] = \left( \frac{J}{\sigma^2} + \frac{1}{\gamma^2} \right)^{-1}
-            + \frac{\sum_j v_j / J^2}{(1 + \sigma^2 / (J \gamma^2))^2}
+        .. math:: E[\psi | x] = \frac{J \gamma^2 \bar\mu}{J \gamma^2 + \sigma^2}
 
-        with :math:`\bar\mu` the mean of the J latents' means and :math:`v_j` their variances.
+        with :math:`\bar\mu` the mean of the J latents' means.
 
         Parameters
         ----------
@@ -344,26 +342,54 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             As for :meth:`transform`.
         modality : str, default=None
             The one that counts. None is all that a row has.
+        return_std : bool, default=False
+            Whether to give the standard deviation of the posterior too.
 
         Returns
         -------
-        mean, variance : ndarray of float32 of shape (n, n_components)
-            Of each row.
+        content : ndarray of float32 of shape (n, n_components)
+            One row for each row of X.
+        std : ndarray of float32 of shape (n, n_components)
+            Only if `return_std`.
 
         Raises
         ------
         ValueError
             As for :meth:`transform`.
         """
-        means, variances = self._posterior(self._samples_of(X, modality))
-        n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True).astype(np.float32)
-        # A uniform prior is one of infinite variance.
-        style, prior = float(self.style_variance), float(self.prior_variance or np.inf)
-        shrink = 1 / (1 + style / (n_views * prior))
-        own = 1 / (n_views / style + 1 / prior)
-        mean = shrink * np.nanmean(means, 1)
-        variance = own + shrink**2 * np.nansum(variances, 1) / n_views**2
-        return mean, variance
+        content, std, _ = self._content_of_modalities(self._samples_of(X, modality))
+        return (content, std) if return_std else content
+
+    def style(self, X):
+        r"""What sets each modality apart from the expected content of its row.
+
+        .. math:: \mu_m - E[\psi | x]
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            As for :meth:`transform`.
+
+        Returns
+        -------
+        style : ndarray of float32 of shape (n, n_modalities, n_components)
+            NaN where a modality is missing.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`transform`.
+        """
+        content, _, means = self._content_of_modalities(self._read(X))
+        return means - content[:, None]
+
+    def _content_of_modalities(self, samples: Samples):
+        """Content of each row, its deviation, and the latents of its modalities."""
+        means, variances = self._posterior(samples)
+        n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True)
+        sums = (np.nansum(values, 1, dtype=np.float64) for values in (means, variances))
+        content, variance = content_posterior(*sums, n_views, *self._variances)
+        return content.astype(np.float32), np.sqrt(variance).astype(np.float32), means
 
     # ---------------------------------------------------------------- data from latents
 
@@ -392,7 +418,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         check_is_fitted(self, "net_")
         if target is not None:
             self.layout_.index(target)
-        z = torch.from_numpy(self.content(X, source)[0])
+        z = torch.from_numpy(self.content(X, source))
         if target is not None:
             return self._decode_one(target, z)
         return {name: self._decode_one(name, z) for name in self.layout_.names}

@@ -6,6 +6,7 @@ again. matplotlib is needed when one is called: ``pip install "sklearn-simvae[pl
 
 from sklearn_simvae.plotting.embedding import EmbeddingDisplay
 from sklearn_simvae.plotting.probe import ProbeDisplay
+from sklearn_simvae.plotting.recombination import RecombinationDisplay
 from sklearn_simvae.plotting.reconstruction import ReconstructionDisplay
 from sklearn_simvae.plotting.sample import SampleDisplay
 from sklearn_simvae.plotting.training_history import TrainingHistoryDisplay
@@ -15,6 +16,7 @@ from sklearn_simvae.plotting.views import ViewsDisplay
 __all__ = [
     "EmbeddingDisplay",
     "ProbeDisplay",
+    "RecombinationDisplay",
     "ReconstructionDisplay",
     "SampleDisplay",
     "TrainingHistoryDisplay",

@@ -107,7 +107,7 @@ def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, Generati
     before, estimator = unwrap_one_kind(estimator, caller)
     if not isinstance(estimator, GenerativeTransformer):
         raise ValueError(
-            f"{caller} needs an estimator that generates: SimVAE, VAE or CRVAE; "
+            f"{caller} needs an estimator that generates: ContentStyleVAE, SimVAE, VAE or CRVAE; "
             f"{type(estimator).__name__} has no decoder."
         )
     check_is_fitted(estimator, "net_")

@@ -62,8 +62,9 @@ class ReconstructionDisplay:
         Parameters
         ----------
         estimator : fitted estimator
-            SimVAE, VAE or CRVAE, a Pipeline with one among its steps, or a search over either. In
-            a Pipeline, rows are drawn as the estimator sees them, after the steps before it.
+            ContentStyleVAE, SimVAE, VAE or CRVAE, a Pipeline with one among its steps, or a search
+            over either. In a Pipeline, rows are drawn as the estimator sees them, after the steps
+            before it.
         X : array-like of shape (n, ...) or (n, n_views, ...)
             Rows, or samples of views, which are each decoded from their own latents.
         n_samples : int, default=8

@@ -33,6 +33,9 @@ class TraversalDisplay:
         Those values.
     layout : Layout
         What a row is, `layout_` of a fitted estimator.
+    n_content_components : int, default=None
+        How many latents, the first, are content and the others style: their names tell. None is
+        that the model has no two kinds of latent.
 
     Attributes
     ----------
@@ -67,12 +70,14 @@ class TraversalDisplay:
         values: np.ndarray,
         *,
         layout: Layout,
+        n_content_components: int | None = None,
     ):
         self.decoded = decoded
         self.components = components
         self.quantiles = quantiles
         self.values = values
         self.layout = layout
+        self.n_content_components = n_content_components
 
     @classmethod
     def from_estimator(
@@ -91,15 +96,16 @@ class TraversalDisplay:
         Parameters
         ----------
         estimator : fitted estimator
-            SimVAE, VAE or CRVAE, a Pipeline with one among its steps, or a search over either. In
-            a Pipeline, rows are drawn as the estimator sees them, after the steps before it.
+            ContentStyleVAE, SimVAE, VAE or CRVAE, a Pipeline with one among its steps, or a search
+            over either. In a Pipeline, rows are drawn as the estimator sees them, after the steps
+            before it.
         X : array-like of shape (n, ...), default=None
             The first row is where all traversals start; the others tell, with it, which values
             each latent takes. None starts at the mean of the prior, and takes values from it, as
             does a single row.
         components : sequence of int, default=None
             Places of the components to change. None is those that change what is decoded most, the
-            greatest change first, up to ten.
+            greatest change first, up to ten; of a ContentStyleVAE, content comes above style.
         n_steps : int, default=9
             Values of each, at evenly spaced quantiles.
         span : float, default=0.9
@@ -127,7 +133,7 @@ class TraversalDisplay:
         if not isinstance(span, Real) or not 0 < span < 1:
             raise ValueError(f"span must be a float above 0 and below 1, got {span!r}.")
         before, estimator = unwrap_generative(estimator, cls.__name__)
-        d = estimator.n_components_
+        d, n_content = estimator.n_components_, getattr(estimator, "n_content_components_", None)
         places = _check_components(components, d)
         latents = _latents(estimator, X, before)
         quantiles = 0.5 + span * np.linspace(-0.5, 0.5, n_steps)
@@ -143,10 +149,19 @@ class TraversalDisplay:
         if components is None:
             change = decoded.var(1).reshape(d, -1).sum(1)
             places = np.argsort(-change, kind="stable")[:_MAX_COMPONENTS]
+            if n_content is not None:
+                # Content above style, the greatest change first in either.
+                places = places[np.argsort(places >= n_content, kind="stable")]
             decoded = decoded[places]
-        return cls(decoded, places, quantiles, values[places], layout=estimator.layout_).plot(
-            ax, row_kw=row_kw
+        display = cls(
+            decoded,
+            places,
+            quantiles,
+            values[places],
+            layout=estimator.layout_,
+            n_content_components=n_content,
         )
+        return display.plot(ax, row_kw=row_kw)
 
     def plot(self, ax=None, *, row_kw: dict | None = None) -> "TraversalDisplay":
         """Draw what is decoded.
@@ -171,11 +186,19 @@ class TraversalDisplay:
             self.layout.kind,
             n_steps,
             ax=ax,
-            row_labels=[f"$z_{{{component}}}$" for component in self.components],
+            row_labels=[self._name(component) for component in self.components],
             column_labels=[f"{100 * quantile:.0f} %" for quantile in self.quantiles],
             row_kw=row_kw,
         )
         return self
+
+    def _name(self, component: int) -> str:
+        n_content = self.n_content_components
+        if n_content is None:
+            return f"$z_{{{component}}}$"
+        if component < n_content:
+            return f"content {component}"
+        return f"style {component - n_content}"
 
 
 def _check_components(components, d: int) -> np.ndarray:

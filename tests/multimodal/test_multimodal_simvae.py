@@ -216,22 +216,32 @@ def content_by_hand(vae, X):
 
 def test_content_is_the_gaussian_posterior_given_what_a_row_has(mixed):
     X = without(make_mixed(12, seed=1), real=slice(0, 4), binary=slice(2, 8), counts=slice(7, 12))
-    found = mixed.content(X)
-    assert all(part.dtype == np.float32 for part in found)
-    assert_allclose(found, content_by_hand(mixed, X), rtol=1e-4, atol=1e-5)
+    content, std = mixed.content(X, return_std=True)
+    assert content.dtype == std.dtype == np.float32
+    assert_allclose([content, std**2], content_by_hand(mixed, X), rtol=1e-4, atol=1e-5)
+    assert_array_equal(mixed.content(X), content)
+
+
+def test_style_is_what_sets_each_modality_apart_from_the_content(mixed):
+    X = without(make_mixed(12, seed=1), real=slice(0, 4), binary=slice(2, 8), counts=slice(7, 12))
+    mean, _ = mixed.encode(X)
+    style = mixed.style(X)
+    assert style.dtype == np.float32
+    assert_allclose(style, mean - mixed.content(X)[:, None], atol=1e-6)
+    assert_array_equal(np.isnan(style[:, :, 0]), ~there(X))
 
 
 def test_content_is_the_published_formula():
     X = make_data(30)
     for prior in (PRIOR, None):
         vae = make_vae(prior_variance=prior).fit(X)
-        mean, variance = vae.content(X)
+        mean, std = vae.content(X, return_std=True)
         mu, v = vae.encode(X)
         ratio = 0 if prior is None else STYLE / (2 * prior)
         assert_allclose(mean, mu.mean(1) / (1 + ratio), rtol=1e-4, atol=1e-6)
         precision = 2 / STYLE + (0 if prior is None else 1 / prior)
         expected = 1 / precision + (v.sum(1) / 4) / (1 + ratio) ** 2
-        assert_allclose(variance, expected, rtol=1e-4)
+        assert_allclose(std**2, expected, rtol=1e-4)
 
 
 def test_content_of_one_modality_is_that_of_rows_that_have_no_other(trained):
@@ -240,7 +250,10 @@ def test_content_of_one_modality_is_that_of_rows_that_have_no_other(trained):
     assert_allclose(trained.content(X, "sound"), expected, atol=1e-6)
     assert_allclose(trained.content(X["sound"], "sound"), expected, atol=1e-6)
     # Less is known by one than by both.
-    assert (trained.content(X)[1].mean(0) < expected[1].mean(0)).all()
+    std_of_both, std_of_one = (
+        trained.content(X, modality, return_std=True)[1] for modality in (None, "sound")
+    )
+    assert (std_of_both.mean(0) < std_of_one.mean(0)).all()
 
 
 def test_transform_is_the_mean_of_the_latents_that_a_row_has(mixed):
@@ -321,7 +334,7 @@ def test_generated_is_decoded_from_the_mean_of_the_content(trained):
     X = without(make_data(20, seed=1), sound=slice(0, 5))
     made = trained.generate(X)
     assert list(made) == ["image", "sound"]
-    decoded = trained.inverse_transform(trained.content(X)[0])
+    decoded = trained.inverse_transform(trained.content(X))
     for name, values in made.items():
         assert_allclose(values, decoded[name], atol=1e-5)
     assert_array_equal(trained.generate(X, target="sound"), made["sound"])
@@ -632,7 +645,7 @@ def test_variances_of_numpy_are_numbers_as_others():
     X, kinds = make_data(40), {"style_variance": np.float64(0.2), "prior_variance": np.float64(1)}
     found = make_vae(**kinds).fit(X)
     expected = make_vae(**{name: float(value) for name, value in kinds.items()}).fit(X)
-    for one, other in zip(found.content(X), expected.content(X), strict=True):
+    for one, other in zip(*(v.content(X, return_std=True) for v in (found, expected)), strict=True):
         assert one.dtype == np.float32
         assert_array_equal(one, other)
     assert_array_equal(found.generate(X, "image", "sound"), expected.generate(X, "image", "sound"))

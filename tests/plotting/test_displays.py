@@ -18,10 +18,19 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_simvae import CLIP, VAE, MultimodalSimVAE, SimVAE, VICReg, plotting
+from sklearn_simvae import (
+    CLIP,
+    VAE,
+    ContentStyleVAE,
+    MultimodalSimVAE,
+    SimVAE,
+    VICReg,
+    plotting,
+)
 from sklearn_simvae.plotting import (
     EmbeddingDisplay,
     ProbeDisplay,
+    RecombinationDisplay,
     ReconstructionDisplay,
     SampleDisplay,
     TrainingHistoryDisplay,
@@ -42,6 +51,9 @@ MAKE = {
     "reconstruction": lambda est, **kw: ReconstructionDisplay.from_estimator(
         est, data("flat"), 3, **kw
     ),
+    "recombination": lambda est, **kw: RecombinationDisplay.from_estimator(
+        est, data("flat"), n_samples=2, **kw
+    ),
     "sample": lambda est, **kw: SampleDisplay.from_estimator(est, 3, **kw),
     "traversal": lambda est, **kw: TraversalDisplay.from_estimator(
         est, data("flat"), [0, 2], 3, **kw
@@ -50,9 +62,14 @@ MAKE = {
     "embedding": lambda est, **kw: EmbeddingDisplay.from_estimator(est, data("flat"), **kw),
     "probe": lambda est, **kw: ProbeDisplay.from_results(TABLE, **kw),
 }
-GENERATIVE = ["reconstruction", "sample", "traversal"]
+GENERATIVE = ["recombination", "reconstruction", "sample", "traversal"]
 DIVIDED = [*GENERATIVE, "history", "views"]
 every_display = pytest.mark.parametrize("name", MAKE)
+
+
+def with_parts():
+    """An estimator that all displays draw."""
+    return fitted(method=ContentStyleVAE)
 
 
 def axes_of(display):
@@ -65,7 +82,7 @@ def test_every_display_is_tested_here():
 
 @every_display
 def test_without_ax_one_figure_is_made(name):
-    display = MAKE[name](fitted())
+    display = MAKE[name](with_parts())
     assert plt.get_fignums() == [display.figure_.number]
     assert isinstance(display.figure_, Figure)
     assert display.figure_.get_layout_engine() is not None
@@ -77,7 +94,7 @@ def test_without_ax_one_figure_is_made(name):
 def test_ax_is_used_and_nothing_else_of_pyplot_changes(name):
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     other = plt.figure()
-    display = MAKE[name](fitted(), ax=right)
+    display = MAKE[name](with_parts(), ax=right)
     assert plt.get_fignums() == [figure.number, other.number]
     assert plt.gcf() is other
     assert figure.gca() is right
@@ -90,7 +107,7 @@ def test_ax_is_used_and_nothing_else_of_pyplot_changes(name):
 
 @every_display
 def test_plot_draws_again_elsewhere_and_gives_itself(name):
-    display = MAKE[name](fitted())
+    display = MAKE[name](with_parts())
     first = display.figure_
     _, ax = plt.subplots()
     assert display.plot(ax) is display
@@ -101,7 +118,7 @@ def test_plot_draws_again_elsewhere_and_gives_itself(name):
 def test_title_of_a_divided_ax_stays_above_the_titles_of_the_parts(name):
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     axes[1].set_title("all of it")
-    display = MAKE[name](fitted(), ax=axes[1])
+    display = MAKE[name](with_parts(), ax=axes[1])
     figure.canvas.draw()
     first = display.axes_[0, 0]
     title = first.get_title(loc="left")
@@ -116,12 +133,12 @@ def test_title_of_a_divided_ax_stays_above_the_titles_of_the_parts(name):
 def test_ax_that_cannot_be_divided_is_told(name):
     ax = plt.figure().add_axes((0.1, 0.1, 0.5, 0.5))
     with pytest.raises(ValueError, match="must be a subplot"):
-        MAKE[name](fitted(), ax=ax)
+        MAKE[name](with_parts(), ax=ax)
 
 
 def test_ax_that_need_not_be_divided_may_be_anywhere():
     ax = plt.figure().add_axes((0.1, 0.1, 0.5, 0.5))
-    assert SampleDisplay.from_estimator(fitted(), 1, ax=ax).axes_[0, 0] is ax
+    assert SampleDisplay.from_estimator(with_parts(), 1, ax=ax).axes_[0, 0] is ax
 
 
 @every_display
@@ -201,7 +218,7 @@ def test_rows_are_drawn_after_the_steps_before(wrapped, search):
 
 @every_display
 def test_global_random_states_are_not_touched(name):
-    estimator = fitted()
+    estimator = with_parts()
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     MAKE[name](estimator)
     assert torch.equal(torch.get_rng_state(), before[0])
@@ -210,7 +227,7 @@ def test_global_random_states_are_not_touched(name):
 
 @pytest.mark.parametrize("name", [*GENERATIVE, "views"])
 def test_images_have_no_ticks_and_sharp_pixels(name):
-    display = MAKE[name](fitted())
+    display = MAKE[name](with_parts())
     for ax, image in zip(display.axes_.flat, display.artists_.flat, strict=True):
         if image is None:
             assert not ax.get_visible()
@@ -221,7 +238,7 @@ def test_images_have_no_ticks_and_sharp_pixels(name):
 
 
 def test_keywords_reach_matplotlib():
-    image = SampleDisplay.from_estimator(fitted(), 1, row_kw={"cmap": "magma"}).artists_[0, 0]
+    image = SampleDisplay.from_estimator(with_parts(), 1, row_kw={"cmap": "magma"}).artists_[0, 0]
     assert image.get_cmap().name == "magma"
     lines = SampleDisplay.from_estimator(fitted("series"), 1, row_kw={"linewidth": 4}).artists_
     assert lines[0, 0][0].get_linewidth() == 4

@@ -6,7 +6,7 @@ from conftest import TINY
 from figures import as_decoded, column_labels, data, drawn, every_kind, fitted, row_labels
 from scipy.stats import norm
 
-from sklearn_simvae import VAE, SimVAE
+from sklearn_simvae import VAE, ContentStyleVAE, SimVAE
 from sklearn_simvae.plotting import TraversalDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
@@ -69,6 +69,18 @@ def test_components_that_change_most_come_first():
     same = TraversalDisplay.from_estimator(estimator, X, list(display.components), 2)
     np.testing.assert_allclose(same.decoded, display.decoded, atol=1e-6)
     np.testing.assert_array_equal(same.values, display.values)
+
+
+def test_content_and_style_are_marked_and_content_comes_first():
+    estimator = fitted(method=ContentStyleVAE, n_components=5, n_content_components=2)
+    display = TraversalDisplay.from_estimator(estimator, data("flat"), n_steps=2)
+    labels = row_labels(display.axes_)
+    assert sorted(labels[:2]) == ["content 0", "content 1"]
+    assert sorted(labels[2:]) == ["style 0", "style 1", "style 2"]
+    change = display.decoded.var(1).sum(1)
+    assert change[0] >= change[1] and change[2] >= change[3] >= change[4]
+    chosen = TraversalDisplay.from_estimator(estimator, data("flat"), [4, 1], n_steps=2)
+    assert row_labels(chosen.axes_) == ["style 2", "content 1"]
 
 
 def test_improper_prior_needs_rows():

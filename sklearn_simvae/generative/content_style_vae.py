@@ -1,0 +1,293 @@
+"""ContentStyleVAE: content and style in dimensions of their own, with a contrast of content."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
+
+from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
+from sklearn_simvae.base import PROBE_ROWS
+from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterise
+from sklearn_simvae.generative.content import ContentTransformer
+from sklearn_simvae.losses import (
+    content_contrast,
+    content_style_elbo,
+    content_style_log_weights,
+    content_style_objective,
+)
+from sklearn_simvae.networks import projection_head
+from sklearn_simvae.training.exchange import gather_batch
+
+# What "auto" stands for: the share of the dimensions that are content, and the contrast's share
+# of the nats that there are to explain in the views of a sample.
+_CONTENT_SHARE = 0.5
+_CONTRAST_SHARE = 0.5
+_CORRELATION = Interval(Real, 0, 1, closed="left")
+
+
+class ContentStyleVAE(ContentTransformer):
+    r"""Representations whose first dimensions are content and whose others are style.
+
+    Each dimension has a correlation between the views of a sample, near 1 in the dimensions of
+    content and near 0 in those of style:
+
+    .. math::
+        \psi_d \sim N(0, \rho_d), \quad z_{jd} | \psi_d \sim N(\psi_d, 1 - \rho_d), \quad
+        x_j | z_j \sim p(x | z_j)
+
+    `fit` maximizes the evidence lower bound of the views, so that every value of every view is
+    explained, less a contrast that tells samples apart by their content dimensions alone:
+
+    .. math:: \mathrm{ELBO} - w \; \mathrm{NT\text{-}Xent}(h(\mu_\mathrm{content}))
+
+    with a projection head h. One representation then reads content as well as that of
+    :class:`SimCLR`, and keeps style as :class:`SimVAE` does. One correlation in all dimensions
+    without the contrast is :class:`SimVAE`, and none at all is :class:`VAE`.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of latent dimensions.
+    n_content_components : int or "auto", default="auto"
+        How many of them, the first, are content. "auto" is half of them.
+    content_correlation : float, default=0.99
+        :math:`\rho` of the content dimensions, at least 0 and below 1: how hard the views of a
+        sample are tied together there.
+    style_correlation : float, default=0.01
+        :math:`\rho` of the style dimensions, at least 0 and below 1.
+    contrast_weight : float or "auto", default="auto"
+        :math:`w`. "auto" is in proportion to the nats by which reconstructions can explain the
+        views of a sample, and so needs no tuning when the number of values, their scale or
+        `noise_variance` changes. `score` is the bound, without the contrast, and cannot choose it:
+        use what the representation is for, or
+        :func:`~sklearn_simvae.evaluation.probe`.
+    temperature : float, default=0.2
+        Scale of the cosine similarities in the contrast; smaller weighs near negatives more.
+    projection_sizes : int or array-like of int, default=(256, 128)
+        Widths of the projection head through which the contrast looks at the content dimensions;
+        `()` is none.
+    {generative_parameters}
+    {shared_parameters}
+
+    Attributes
+    ----------
+    n_content_components_ : int
+        How many dimensions, the first, are content.
+    contrast_weight_ : float
+        The weight of the contrast for samples of two views.
+    {shared_attributes}
+
+    See Also
+    --------
+    SimVAE : Ties all dimensions of the views alike.
+    SimCLR : The contrast alone.
+
+    References
+    ----------
+    Bizeul, Schölkopf and Allen, "A Probabilistic Model behind Self-Supervised Learning", TMLR
+    2024; Aitchison and Ganev, "InfoNCE is variational inference in a recognition parameterised
+    model", TMLR 2024 (arXiv 2107.02495).
+
+    Examples
+    --------
+    {example}
+    >>> estimator.get_feature_names_out()[[0, 4, 5, 9]].tolist()
+    ['contentstylevae_content0', 'contentstylevae_content4', 'contentstylevae_style0',
+     'contentstylevae_style4']
+    """
+
+    _parameter_constraints = {
+        **ContentTransformer._parameter_constraints,
+        "n_content_components": [COUNT, StrOptions({"auto"})],
+        "content_correlation": [_CORRELATION],
+        "style_correlation": [_CORRELATION],
+        "contrast_weight": [NOT_NEGATIVE, StrOptions({"auto"})],
+        "temperature": [POSITIVE],
+        "projection_sizes": ["array-like", COUNT],
+        "representation": [StrOptions({"latent", "hidden", "content", "style"})],
+    }
+    _structure = (*ContentTransformer._structure, "n_content_components", "projection_sizes")
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        n_content_components="auto",
+        content_correlation=0.99,
+        style_correlation=0.01,
+        contrast_weight="auto",
+        temperature=0.2,
+        projection_sizes=(256, 128),
+        **shared,
+    ):
+        super().__init__(n_components, **shared)
+        self.n_content_components = n_content_components
+        self.content_correlation = content_correlation
+        self.style_correlation = style_correlation
+        self.contrast_weight = contrast_weight
+        self.temperature = temperature
+        self.projection_sizes = projection_sizes
+
+    # ---------------------------------------------------------------- the model
+
+    @property
+    def n_content_components_(self) -> int:
+        """How many latent dimensions, the first, are content."""
+        return self.module_.n_content_components
+
+    @property
+    def contrast_weight_(self) -> float:
+        """The weight of the contrast for samples of two views, as given or as found."""
+        with torch.no_grad():
+            return float(self._weight(self._fitted("net_").module_, 2))
+
+    def _correlation(self, module: AutoEncoder) -> list[float]:
+        n_content = module.n_content_components
+        n_style = module.n_components - n_content
+        return [self.content_correlation] * n_content + [self.style_correlation] * n_style
+
+    @property
+    def _variances(self):
+        correlation = np.array(self._correlation(self.module_))
+        return 1 - correlation, correlation
+
+    def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
+        correlation = self._correlation(self.module_)
+        return content_style_elbo(log_likelihood, mean, log_variance, correlation, **kwargs)
+
+    def _log_weights(self, log_likelihood, z, mean, log_variance, mask=None):
+        correlation = self._correlation(self.module_)
+        return content_style_log_weights(log_likelihood, z, mean, log_variance, correlation, mask)
+
+    # ---------------------------------------------------------------- training
+
+    def _validate_params(self):
+        super()._validate_params()
+        n_content = self.n_content_components
+        if n_content != "auto" and n_content > self.n_components:
+            raise ValueError(
+                f"n_content_components={n_content} is more than n_components="
+                f"{self.n_components}. Content dimensions are among the n_components: give at most "
+                "as many, or more n_components."
+            )
+        if self.representation == "style" and self._n_content() == self.n_components:
+            raise ValueError(
+                f"representation='style' has no dimension: all n_components={self.n_components} "
+                "are content. Lower n_content_components, or give more n_components."
+            )
+
+    def _n_content(self) -> int:
+        if self.n_content_components == "auto":
+            return max(1, round(_CONTENT_SHARE * self.n_components))
+        return int(self.n_content_components)
+
+    def _build_module(self, layout, unit_interval):
+        module = super()._build_module(layout, unit_interval)
+        module.n_content_components = self._n_content()
+        module.head = projection_head(module.n_content_components, self.projection_sizes)
+        module.register_buffer("information", torch.tensor(0.0))
+        return module
+
+    def _prepare(self, module, samples):
+        super()._prepare(module, samples)
+        x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
+        module.information.copy_(module.information_of(x))
+
+    def _weight(self, module: AutoEncoder, n_views: float | Tensor) -> float | Tensor:
+        """Weight of the contrast for samples of so many views."""
+        if self.contrast_weight != "auto":
+            return self.contrast_weight
+        nats = module.information
+        if module.likelihood == "gaussian":
+            nats = nats / torch.as_tensor(module.noise_variance).detach()
+        return _CONTRAST_SHARE * n_views * nats
+
+    def _objective(self, module, batch, generator):
+        mean, log_variance = module.encode(batch.views)
+        z = reparameterise(mean, log_variance, generator, len(batch.indices))
+        log_likelihood = module.log_likelihood(batch.views, z)
+        projections = module.head(self._content(module, mean).flatten(0, 1))
+        projections, whole = gather_batch(projections.unflatten(0, mean.shape[:2]), batch)
+        # Similarities need more digits than autocast would leave them.
+        with torch.autocast(batch.views.device.type, enabled=False):
+            contrast = content_contrast(projections.float(), self.temperature, whole.mask)
+        n_views = mean.shape[1] if whole.mask is None else whole.mask.sum() / len(whole.mask)
+        terms = content_style_objective(
+            log_likelihood,
+            mean,
+            log_variance,
+            contrast,
+            self._correlation(module),
+            self._weight(module, n_views),
+            batch.mask,
+        )
+        del terms["elbo"]
+        return {"loss": -terms.pop("objective"), **terms}
+
+    # ---------------------------------------------------------------- content and style
+
+    def _content(self, module: AutoEncoder, z: Tensor) -> Tensor:
+        return z[..., : module.n_content_components]
+
+    def _represent(self, x):
+        z = super()._represent(x)
+        if self.representation == "content":
+            return self._content(self.module_, z)
+        return z[..., self.n_content_components_ :] if self.representation == "style" else z
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Names of the columns that `transform` gives: content first, then style.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str
+            "contentstylevae_content0", ..., "contentstylevae_style0", ...; with
+            `representation="hidden"`, "contentstylevae0", ...
+        """
+        names = super().get_feature_names_out(input_features)
+        if self.representation == "hidden":
+            return names
+        prefix, n_content = type(self).__name__.lower(), self.n_content_components_
+        parts = {"content": n_content, "style": self.n_components_ - n_content}
+        wanted = parts if self.representation == "latent" else [self.representation]
+        return np.array([f"{prefix}_{p}{i}" for p in wanted for i in range(parts[p])], dtype=object)
+
+    def recombine(self, X_content, X_style) -> np.ndarray:
+        """Decode the content of some rows with the style of others, row by row.
+
+        Parameters
+        ----------
+        X_content : array-like of shape (n, ...)
+            Rows, or samples of views, whose latents give the content columns.
+        X_style : array-like of shape (n, ...)
+            As many, whose latents give the style columns.
+
+        Returns
+        -------
+        X : ndarray of float32 of shape (n, ...)
+            In the layout that `fit` saw; pixels in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If their numbers differ, or as for :meth:`transform`.
+        """
+        content, style = self._latents_of(X_content), self._latents_of(X_style)
+        if len(content) != len(style):
+            raise ValueError(
+                f"X_content and X_style are recombined row by row, but have {len(content)} and "
+                f"{len(style)} rows. Repeat rows, e.g. by numpy.repeat, until there are as many."
+            )
+        n_content = self.n_content_components_
+        return self._decode(torch.cat([content[:, :n_content], style[:, n_content:]], dim=1))
+
+    def _latents_of(self, X) -> Tensor:
+        mean, _ = self.encode(X)
+        return torch.from_numpy(mean.mean(1) if mean.ndim == 3 else mean)

@@ -1,0 +1,413 @@
+"""What ContentStyleVAE adds: dimensions of two kinds, a contrast of one, and uses of both."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY, tiny
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_simvae import VAE, ContentStyleVAE, SimVAE
+from sklearn_simvae.datasets import make_sprites
+from sklearn_simvae.losses import gaussian_log_likelihood
+
+RNG = np.random.default_rng(0)
+
+
+def csvae(**params):
+    return ContentStyleVAE(**{**TINY, "n_components": 5, "projection_sizes": (16, 8), **params})
+
+
+@pytest.fixture(scope="module")
+def X():
+    return (load_digits().data[:300] / 16).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def views(X):
+    """Two views of each row, of shape (150, 2, 64)."""
+    return X.reshape(150, 2, 64)
+
+
+@pytest.fixture(scope="module")
+def trained(X):
+    return csvae(input_shape=(8, 8)).fit(X)
+
+
+# ---------------------------------------------------------------- the models that it becomes
+
+
+@pytest.mark.parametrize("source", ["rows", "views", "groups"])
+@pytest.mark.parametrize("rho", [0.0, 0.87])
+def test_without_contrast_one_correlation_is_simvae_and_none_is_the_vae(X, views, source, rho):
+    params = {"batch_size": 30, "max_epochs": 2 if source == "views" else 1}
+    data, groups = {
+        "rows": (X, None),
+        "views": (views, None),
+        "groups": (X, RNG.integers(0, 300, 300)),
+    }[source]
+    own = csvae(contrast_weight=0, content_correlation=rho, style_correlation=rho, **params).fit(
+        data, groups=groups
+    )
+    if rho:
+        other = SimVAE(style_variance=1 - rho, prior_variance=rho, **own_params(own))
+    else:
+        other = VAE(**own_params(own))
+    other.fit(data, groups=groups)
+    assert len(own.history_) * own.net_.n_steps_ >= 5
+    assert_allclose(own.transform(data), other.transform(data), atol=1e-4)
+    assert_allclose(own.score(data, groups=groups), other.score(data, groups=groups), rtol=1e-5)
+
+
+def own_params(estimator):
+    """The parameters that the VAE has too."""
+    return {name: estimator.get_params()[name] for name in VAE().get_params() if name != "beta"}
+
+
+def test_score_is_the_bound_whatever_the_contrast_weighs(X):
+    one = csvae(contrast_weight=3.0).fit(X)
+    score = one.score(X)
+    assert one.set_params(contrast_weight=0.0).score(X) == score
+
+
+# ---------------------------------------------------------------- the objective
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"contrast_weight": 2.0},
+        {"contrast_weight": 2.0, "n_views": 4},
+        {"contrast_weight": 2.0, "early_stopping": True},
+        {"contrast_weight": 2.0, "projection_sizes": ()},
+        {"contrast_weight": 0.0},
+    ],
+)
+def test_loss_is_the_weighted_sum_of_its_terms(X, params):
+    estimator = csvae(**params).fit(X)
+    for row in estimator.history_:
+        for part in ("", "valid_") if "early_stopping" in params else ("",):
+            terms = [row[part + name] for name in ("reconstruction", "entropy", "prior")]
+            expected = params["contrast_weight"] * row[part + "contrast"] - np.sum(terms)
+            assert_allclose(row[part + "loss"], expected, rtol=1e-5)
+
+
+def test_contrast_of_a_batch_is_that_of_its_projected_content(X):
+    estimator = csvae(max_epochs=1, lr=1e-12, batch_size=300, augmentation=None).fit(X)
+    module = estimator.module_
+    with torch.no_grad():
+        content = torch.from_numpy(estimator.transform(X))[:, :2]
+        p = torch.nn.functional.normalize(module.head(content), dim=1).numpy()
+    # Without augmentation both views are the row: the positive is the row itself.
+    similarity = np.exp(p @ p.T / 0.2)
+    partition = 2 * similarity.sum(1) - np.exp(1 / 0.2)
+    assert_allclose(estimator.history_[0]["contrast"], np.log(partition).mean() - 5, rtol=1e-4)
+
+
+def test_samples_of_one_view_are_learned_from_without_a_contrast(X):
+    alone = csvae(max_epochs=3).fit(X, groups=np.arange(300))
+    assert [row["contrast"] for row in alone.history_] == [0.0] * 3
+    assert_array_equal(
+        alone.transform(X), csvae(n_views=1, max_epochs=3, augmentation=None).fit_transform(X)
+    )
+    some = csvae(max_epochs=3).fit(X, groups=np.r_[np.arange(200), np.arange(100)])
+    assert all(row["contrast"] > 0 for row in some.history_)
+
+
+def test_contrast_tells_content_apart_and_style_stays():
+    """Shape is what the views of a sprite share; place and shade are of each view."""
+    bunch = make_sprites(3000, n_views=2, random_state=0)
+    test = make_sprites(1000, random_state=1)
+    estimator = ContentStyleVAE(
+        hidden_layer_sizes=(256, 128), input_shape=(28, 28), max_epochs=30, lr=3e-3, random_state=0
+    ).fit(bunch.data)
+    Z = estimator.transform(test.data)
+    assert estimator.n_content_components_ < 10
+    n_content = estimator.n_content_components_
+    place = test.factors[:, list(test.factor_names).index("x")]
+
+    def accuracy(Z):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        return probe.fit(Z[:500], test.target[:500]).score(Z[500:], test.target[500:])
+
+    def explained(Z):
+        Z = np.c_[Z, np.ones(len(Z))]
+        fitted = Z @ np.linalg.lstsq(Z[:500], place[:500], rcond=None)[0]
+        return 1 - ((fitted - place)[500:] ** 2).mean() / place[500:].var()
+
+    content, style = Z[:, :n_content], Z[:, n_content:]
+    # A shape in seven is right by chance.
+    assert accuracy(content) > accuracy(style) + 0.3
+    assert explained(style) > explained(content) + 0.3
+
+
+# ---------------------------------------------------------------- the weight
+
+
+def test_auto_weight_follows_scale_noise_and_number_of_values(X):
+    def weight(X, noise_variance=0.01, **params):
+        estimator = csvae(
+            noise_variance=noise_variance, likelihood="gaussian", max_epochs=1, **params
+        )
+        return estimator.fit(X).contrast_weight_
+
+    found = weight(X)
+    assert found > 0
+    assert_allclose(weight(10 * X, noise_variance=1.0), found, rtol=1e-5)
+    assert_allclose(weight(X, noise_variance=0.02), found / 2, rtol=1e-5)
+    assert_allclose(weight(np.hstack([X, X])), 2 * found, rtol=1e-5)
+    assert csvae(contrast_weight=7.0, max_epochs=1).fit(X).contrast_weight_ == 7.0
+
+
+def test_auto_weight_follows_a_noise_variance_that_is_learned(X):
+    estimator = csvae(noise_variance="learned", max_epochs=3).fit(X)
+    fixed = csvae(noise_variance=estimator.noise_variance_, max_epochs=1).fit(X)
+    assert_allclose(estimator.contrast_weight_, fixed.contrast_weight_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "multinomial"])
+def test_what_there_is_to_explain_is_a_difference_of_log_likelihoods(X, likelihood):
+    data = X if likelihood != "multinomial" else np.round(16 * X)
+    module = csvae(likelihood=likelihood, noise_variance=1.0, max_epochs=1).fit(data).module_
+    x = torch.from_numpy(data).double()
+    mean = x.mean(0).expand_as(x)
+    tiny_number = 1e-300
+    if likelihood == "gaussian":
+        best, worst = gaussian_log_likelihood(x, x, 1.0), gaussian_log_likelihood(x, mean, 1.0)
+    elif likelihood == "bernoulli":
+        best, worst = (
+            (x * (p + tiny_number).log() + (1 - x) * (1 - p + tiny_number).log()).sum(1)
+            for p in (x, mean)
+        )
+    else:
+        best, worst = (
+            (x * (p / p.sum(1, keepdim=True) + tiny_number).log()).sum(1) for p in (x, mean)
+        )
+    assert_allclose(module.information_of(x), (best - worst).mean(), rtol=1e-6)
+
+
+def test_weight_is_of_the_views_that_samples_have(X):
+    """Four views of a sample explain twice as much as two."""
+    histories = [
+        csvae(max_epochs=1, lr=1e-12, n_views=n, augmentation=None, random_state=0)
+        .fit(X)
+        .history_[0]
+        for n in (2, 4)
+    ]
+    weights = [
+        (row["loss"] + row["reconstruction"] + row["entropy"] + row["prior"]) / row["contrast"]
+        for row in histories
+    ]
+    assert_allclose(weights[1], 2 * weights[0], rtol=1e-3)
+
+
+# ---------------------------------------------------------------- columns
+
+
+def test_columns_are_content_then_style_by_name(X):
+    estimator = csvae(n_content_components=3).fit(X)
+    prefix = "contentstylevae_"
+    content, style = (
+        [f"{prefix}content{i}" for i in range(3)],
+        [f"{prefix}style{i}" for i in range(2)],
+    )
+    assert estimator.n_content_components_ == 3
+    assert list(estimator.get_feature_names_out()) == content + style
+    whole = estimator.transform(X)
+    for name, names, part in (("content", content, slice(3)), ("style", style, slice(3, 5))):
+        estimator.set_params(representation=name)
+        assert_array_equal(estimator.transform(X), whole[:, part])
+        assert list(estimator.get_feature_names_out()) == names
+    estimator.set_params(representation="hidden")
+    assert list(estimator.get_feature_names_out()) == [f"contentstylevae{i}" for i in range(16)]
+
+
+def test_a_column_transformer_picks_a_part_by_name(X):
+    pytest.importorskip("pandas")
+    estimator = csvae(n_content_components=2).set_output(transform="pandas").fit(X)
+    picked = ColumnTransformer([("content", "passthrough", make_column_selector("_content"))])
+    Z = estimator.transform(X)
+    assert_array_equal(picked.fit_transform(Z), Z.to_numpy()[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_content_components": 6}, "n_content_components=6 is more than n_components=5"),
+        ({"n_content_components": 5, "representation": "style"}, "has no dimension"),
+        ({"n_components": 1, "representation": "style"}, "has no dimension"),
+        ({"content_correlation": 1.0}, "content_correlation"),
+        ({"style_correlation": -0.1}, "style_correlation"),
+        ({"contrast_weight": -1.0}, "contrast_weight"),
+    ],
+)
+def test_what_makes_no_model_is_refused_before_any_work(X, params, message):
+    with pytest.raises(ValueError, match=message):
+        csvae(**params).fit(X)
+
+
+def test_all_dimensions_may_be_content_and_one_is_always(X):
+    assert csvae(n_content_components=5).fit(X).n_content_components_ == 5
+    assert csvae(n_components=1).fit(X).n_content_components_ == 1
+
+
+def test_training_goes_on_with_the_parts_that_there_are(X):
+    estimator = csvae(n_content_components=2).fit(X)
+    with pytest.raises(ValueError, match="n_content_components changed"):
+        estimator.set_params(n_content_components=3).partial_fit(X)
+    # What was fitted has its own parts still.
+    assert estimator.n_content_components_ == 2
+    assert_allclose(estimator.style(X)[:, 2:], estimator.transform(X)[:, 2:], atol=0.1)
+
+
+# ---------------------------------------------------------------- recombination and samples
+
+
+def test_recombined_rows_are_decoded_from_the_parts_of_two(trained, X):
+    a, b = X[:20], X[20:40]
+    Z = trained.transform(a)
+    Z[:, trained.n_content_components_ :] = trained.transform(b)[:, trained.n_content_components_ :]
+    made = trained.recombine(a, b)
+    assert made.shape == a.shape and made.dtype == np.float32
+    assert_allclose(made, trained.inverse_transform(Z), atol=1e-6)
+    assert_allclose(
+        trained.recombine(a, a), trained.inverse_transform(trained.transform(a)), atol=1e-6
+    )
+
+
+def test_recombination_takes_samples_of_views(views):
+    estimator = csvae().fit(views)
+    Z = estimator.transform(views[:9])
+    assert_allclose(
+        estimator.recombine(views[:9], views[:9]), estimator.inverse_transform(Z), atol=1e-6
+    )
+
+
+def test_rows_to_recombine_are_as_many(trained, X):
+    with pytest.raises(ValueError, match="row by row, but have 3 and 2 rows"):
+        trained.recombine(X[:3], X[:2])
+
+
+@pytest.mark.parametrize("method", [ContentStyleVAE, SimVAE])
+def test_new_views_are_drawn_around_the_content_of_a_sample(X, method):
+    estimator = tiny(method.__name__, n_components=4, likelihood="gaussian", hidden_layer_sizes=())
+    # A linear decoder tells the latents that were decoded.
+    estimator.set_params(max_epochs=5).fit(X)
+    made = estimator.sample(4000, content_of=X[:3], random_state=0)
+    assert made.shape == (3, 4000, 64) and made.dtype == np.float32
+    content, std = estimator.content(X[:3], return_std=True)
+    offset = estimator.inverse_transform(np.zeros((1, 4)))
+    W = estimator.inverse_transform(np.eye(4)) - offset
+    z = (made - offset) @ np.linalg.pinv(W)
+    style_variance, _ = estimator._variances
+    expected = np.sqrt(std**2 + style_variance)
+    assert_allclose(z.mean(1), content, atol=0.1)
+    assert_allclose(z.std(1), expected, rtol=0.1)
+    assert_array_equal(made, estimator.sample(4000, content_of=X[:3], random_state=0))
+
+
+def test_new_views_keep_content_and_not_style(trained, X):
+    content, std = trained.content(X[:2], return_std=True)
+    n_content = trained.n_content_components_
+    assert (std[:, :n_content] < 0.5).all() and (std[:, n_content:] < 0.2).all()
+    assert_allclose(content[:, n_content:], 0, atol=0.1)
+
+
+def test_new_views_are_of_one_content_already(trained, X):
+    with pytest.raises(ValueError, match="Leave n_views out"):
+        trained.sample(2, n_views=2, content_of=X[:2])
+    with pytest.raises(ValueError, match="n_samples"):
+        trained.sample(0, content_of=X[:2])
+
+
+def test_samples_of_the_prior_have_the_correlations_of_the_model(X):
+    estimator = csvae(
+        content_correlation=0.8, style_correlation=0.3, n_components=4, max_epochs=1
+    ).fit(X)
+    z = estimator._draw_latents(50_000, 2, 0).numpy()
+    assert_allclose(z.var((0, 1)), 1, atol=0.03)
+    n_content = estimator.n_content_components_
+    found = [np.corrcoef(z[:, 0, d], z[:, 1, d])[0, 1] for d in range(4)]
+    assert_allclose(found, [0.8] * n_content + [0.3] * (4 - n_content), atol=0.02)
+
+
+# ---------------------------------------------------------------- content and style
+
+
+def content_by_hand(estimator, mean, variance):
+    """Gaussian conditioning of psi on the latents of one sample, averaged over q."""
+    n_views, d = mean.shape
+    style, prior = (np.broadcast_to(np.inf if v is None else v, d) for v in estimator._variances)
+    expected = np.empty((2, d))
+    for k in range(d):
+        gamma2 = 1e8 if np.isinf(prior[k]) else prior[k]
+        covariance = gamma2 * np.ones((n_views, n_views)) + style[k] * np.eye(n_views)
+        gain = np.linalg.solve(covariance, np.full(n_views, gamma2))
+        left = gamma2 - gain @ np.full(n_views, gamma2)
+        expected[:, k] = gain @ mean[:, k], np.sqrt(left + gain**2 @ variance[:, k])
+    return expected
+
+
+MODELS = {
+    "SimVAE": lambda: tiny("SimVAE", style_variance=0.3, prior_variance=0.9),
+    "SimVAE, uniform prior": lambda: tiny("SimVAE", prior_variance=None, n_views=8),
+    "ContentStyleVAE": lambda: csvae(),
+    "ContentStyleVAE, no correlation in style": lambda: csvae(style_correlation=0.0),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_content_is_the_exact_posterior_given_all_views_of_a_group(X, name):
+    groups = RNG.permutation(np.repeat([f"g{i:02}" for i in range(40)], np.arange(40) % 8 + 1))
+    rows = X[: len(groups)]
+    estimator = MODELS[name]()
+    fitted_groups = groups
+    if "uniform" in name:
+        many = np.isin(groups, [g for g in groups if (groups == g).sum() > 1])
+        rows, fitted_groups = rows[many], groups[many]
+    estimator.fit(rows, groups=fitted_groups)
+    mean, variance = estimator.encode(rows)
+    content, std = estimator.content(rows, groups=fitted_groups, return_std=True)
+    assert content.dtype == std.dtype == np.float32
+    names = np.unique(fitted_groups)
+    assert len(content) == len(names)
+    for i, group in enumerate(names):
+        own = fitted_groups == group
+        expected = content_by_hand(estimator, mean[own].astype(float), variance[own].astype(float))
+        assert_allclose([content[i], std[i]], expected, rtol=2e-3, atol=1e-5)
+    style = estimator.style(rows, groups=fitted_groups)
+    place = np.searchsorted(names, fitted_groups)
+    assert style.dtype == np.float32
+    assert_allclose(style, mean - content[place], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_content_of_a_views_axis_is_that_of_groups(views, name):
+    estimator = MODELS[name]().fit(views)
+    rows, groups = views.reshape(-1, 64), np.repeat(np.arange(len(views)), 2)
+    content, std = estimator.content(views, return_std=True)
+    for one, other in zip(
+        (content, std), estimator.content(rows, groups=groups, return_std=True), strict=True
+    ):
+        assert_allclose(one, other, atol=1e-5)
+    assert_allclose(
+        estimator.style(views).reshape(-1, content.shape[1]),
+        estimator.style(rows, groups=groups),
+        atol=1e-5,
+    )
+
+
+def test_a_row_by_itself_is_a_sample_of_one_view(X):
+    estimator = tiny("SimVAE", style_variance=0.3, prior_variance=0.9).fit(X)
+    Z = estimator.transform(X)
+    assert_allclose(estimator.content(X), Z * 0.9 / 1.2, atol=1e-6)
+    assert_allclose(estimator.style(X), Z * 0.3 / 1.2, atol=1e-6)
+
+
+def test_methods_without_one_content_behind_views_have_no_content():
+    for name in ("VAE", "CRVAE", "SimCLR"):
+        assert not hasattr(tiny(name), "content") and not hasattr(tiny(name), "style")
