@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from paper import Results, label, run
+from paper import Results, key_of, label, run
 
 HEAD = {"projection_sizes": [(64, 64), (256, 128), (1024, 256)]}
 LARGE_HEAD = {"projection_sizes": [(256, 128), (1024, 256)]}
@@ -41,9 +41,9 @@ def main():
     results = Results(args.output)
 
     def score(method, settings):
-        key = "fashion_mnist", method, label(settings), args.epochs, 0
+        key = key_of(("fashion_mnist", method, settings, args.epochs, 0), "search")
         if not results.of(*key):
-            results.add(run("fashion_mnist", method, settings, args.epochs, 0, "search"))
+            results.add(run(key, settings, "search", args.output.parent / "unfinished"))
         rows = results.of(*key)
         value = np.mean([float(row["value"]) for row in rows if row["metric"] == "accuracy"])
         print(f"{method} {label(settings)}: {value:.4f}", flush=True)

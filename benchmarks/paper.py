@@ -13,7 +13,9 @@ takes the settings that were found on another data set, and `--latents-only` lea
 of other layers, of information and of samples, which take longer than the probes (without it, a
 later call adds them). Every number goes to `RESULTS/DATA.csv` as soon as it is known, and what is
 there is not computed again, so that a run can be stopped at any time. `tables.py` makes the tables
-of the documentation of these files.
+of the documentation of these files. Each row carries a digest of all parameters of its fit, which
+stand in `paper_methods.py` by value: a default that changes in the package makes no row pass for
+another. A fit that is interrupted goes on from its checkpoint in `RESULTS/unfinished`.
 
 The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
 `celeba`). Each of `--n-jobs` processes works on one thread.
@@ -21,6 +23,7 @@ The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folde
 
 import argparse
 import csv
+import functools
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -37,19 +40,29 @@ from paper_measures import (
     measure,
     validate,
 )
-from paper_methods import CANDIDATES, METHODS, candidates, make_method
+from paper_methods import (
+    CANDIDATES,
+    METHODS,
+    UNION,
+    candidates,
+    make_method,
+    parameters_digest,
+)
 from sklearn.exceptions import ConvergenceWarning
 
 COLUMNS = [
-    *("data", "method", "settings", "epochs", "seed"),
+    *("data", "method", "settings", "epochs", "seed", "parameters"),
     *("representation", "factor", "probe", "metric", "value"),
 ]
-RUN = COLUMNS[:5]
+RUN = COLUMNS[:6]
 
 
 def label(settings):
-    """Settings as a CSV file shows them, and as a run is told by them."""
-    return " ".join(f"{name}={value}" for name, value in settings.items())
+    """Settings as a CSV file shows them; of a union, those of each half."""
+    return " ".join(
+        f"{name}({label(value)})" if isinstance(value, dict) else f"{name}={value}"
+        for name, value in settings.items()
+    )
 
 
 # What is measured of a fit, and whether the validation part takes the place of the test set.
@@ -62,21 +75,42 @@ PURPOSES = {
 }
 
 
-def run(name, method, settings, epochs, seed, purpose):
+def part_of(name, purpose):
+    """The data of a purpose."""
+    data = DATA[name]()
+    return data.validation_split() if PURPOSES[purpose][1] else data
+
+
+@functools.cache
+def data_of(name, purpose):
+    """The same without loading it anew for each run that the results may have already."""
+    return part_of(name, purpose)
+
+
+def key_of(run, purpose):
+    """What tells a run in the results: among it a digest of all parameters, by value."""
+    name, method, settings, epochs, seed = run
+    estimator = make_method(method, data_of(name, purpose), settings, epochs, seed)
+    return (name, method, label(settings), epochs, seed, parameters_digest(estimator))
+
+
+def run(key, settings, purpose, folder):
     """One fit and what is measured of it; in a process of its own."""
+    name, method, _, epochs, seed, digest = key
     torch.set_num_threads(1)
     # MLP probes and short fits are cut short on purpose.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    data = DATA[name]()
-    start = time.perf_counter()
-    measured, on_validation = PURPOSES[purpose]
-    if on_validation:
-        data = data.validation_split()
-    fitted = make_method(method, data, settings, epochs, seed).fit(data.fit_on)
-    seconds = time.perf_counter() - start
+    data = part_of(name, purpose)
+    start = time.process_time()
+    folder.mkdir(exist_ok=True)
+    checkpoint = folder / f"{name}-{purpose}-{digest}-{seed}.checkpoint"
+    fitted = make_method(method, data, settings, epochs, seed, checkpoint).fit(data.fit_on)
+    # Of a fit that goes on after an interruption, of what came after it.
+    seconds = time.process_time() - start
+    measured, _ = PURPOSES[purpose]
     rows = measured(fitted, data)
     rows.append({"metric": "fit_seconds", "value": seconds})
-    key = dict(zip(RUN, (name, method, label(settings), epochs, seed), strict=True))
+    key = dict(zip(RUN, key, strict=True))
     return [{**key, **row, "value": f"{row['value']:.5g}"} for row in rows]
 
 
@@ -124,15 +158,17 @@ class Results:
 def do(runs, results, purpose, pool):
     """Do the runs that the results lack, with a line for each; give how many failed."""
     n_failed = 0
-    missing = [r for r in runs if results.lacks((r[0], r[1], label(r[2]), *r[3:]), purpose)]
-    futures = {pool.submit(run, *r, purpose): r for r in missing}
+    keys = {key_of(r, purpose): r[2] for r in runs}
+    missing = {key: settings for key, settings in keys.items() if results.lacks(key, purpose)}
+    folder = results.path.parent / "unfinished"
+    futures = {pool.submit(run, key, s, purpose, folder): key for key, s in missing.items()}
     start = time.perf_counter()
     for n_done, future in enumerate(as_completed(futures), start=1):
-        name, method, settings, _, seed = futures[future]
+        name, method, settings, _, seed, _ = futures[future]
         spent = time.perf_counter() - start
         if future.exception() is not None:
             # The others go on; the next call tries this one again.
-            print(f"[{purpose}] {name} {method} {label(settings)} FAILED: {future.exception()!r}")
+            print(f"[{purpose}] {name} {method} {settings} FAILED: {future.exception()!r}")
             n_failed += 1
             continue
         rows = future.result()
@@ -145,7 +181,7 @@ def do(runs, results, purpose, pool):
         }
         print(
             f"[{purpose} {n_done}/{len(missing)}, {left:.0f} min left] {name} {method} "
-            f"{label(settings)} seed {seed}: "
+            f"{settings} seed {seed}: "
             + ", ".join(f"{name} {value}" for name, value in shown.items()),
             flush=True,
         )
@@ -156,10 +192,13 @@ def choose(name, method, search):
     """The candidate that the validation part prefers, by the mean of linear and kNN accuracy."""
 
     def judged(settings):
-        rows = search.of(name, method, label(settings), SEARCH_EPOCHS[name], 0)
+        run = name, method, settings, SEARCH_EPOCHS[name], 0
+        rows = search.of(*key_of(run, "search"))
         scores = [float(r["value"]) for r in rows if r["metric"] == "accuracy"]
         return np.mean(scores) if scores else -np.inf
 
+    if method == UNION:
+        return {half: choose(name, half, search) for half in method.split(" + ")}
     return max(candidates(method, name), key=judged)
 
 
@@ -181,9 +220,10 @@ def main():
     results = Results(args.results / f"{name}.csv")
     # Forked processes would share the threads of torch.
     with ProcessPoolExecutor(args.n_jobs, mp_context=get_context("spawn")) as pool:
+        halves = UNION.split(" + ") if UNION in args.methods else []
         tried = [
             (searched, method, settings, SEARCH_EPOCHS[searched], 0)
-            for method in args.methods
+            for method in dict.fromkeys([*args.methods, *halves])
             for settings in candidates(method, searched)
             if len(CANDIDATES[method]) > 1
         ]

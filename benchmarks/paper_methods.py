@@ -1,15 +1,117 @@
-"""The methods of paper.py, and the settings that each may choose from."""
+"""The methods of paper.py by value, and the settings that each may choose from."""
 
+import hashlib
 import itertools
+import json
 import math
 
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 import sklearn_simvae
+from sklearn_simvae.training import Checkpoint
+
+# What every parameter is that no candidate sets, by value: a default of the package that changes
+# later changes neither what is fitted here nor what was.
+SHARED = {
+    "hidden_layer_sizes": (2000, 500, 500),
+    "representation": "latent",
+    "n_views": 2,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "optimizer": "adam",
+    "lr_schedule": "one_cycle",
+    "early_stopping": False,
+    "validation_fraction": 0.1,
+    "n_iter_no_change": 10,
+    "precision": "auto",
+    "compile": False,
+}
+GENERATIVE = {
+    **SHARED,
+    "decoder": "auto",
+    "noise_variance": 0.01,
+    "likelihood": "auto",
+    "lr": 2e-3,
+}
+DISCRIMINATIVE = {**SHARED, "chunk_size": "auto"}
+WIDE_HEAD = {"projection_sizes": (1024, 256)}
+DEFAULTS = {
+    "VAE": {**GENERATIVE, "beta": 1.0},
+    "CRVAE": {**GENERATIVE, "beta": 1.0, "consistency_weight": 1.0},
+    "SimVAE": {**GENERATIVE, "style_variance": 0.15, "prior_variance": 1.0},
+    "ContentStyleVAE": {
+        **GENERATIVE,
+        "n_content_components": "auto",
+        "content_correlation": 0.99,
+        "style_correlation": 0.01,
+        "contrast_weight": "auto",
+        "temperature": 0.2,
+        "projection_sizes": (256, 128),
+    },
+    "InstanceDiscrimination": {
+        **DISCRIMINATIVE,
+        **WIDE_HEAD,
+        "lr": 3e-3,
+        "temperature": 0.5,
+        "memory_bank": "auto",
+        "memory_momentum": 0.5,
+        "n_negatives": 4096,
+    },
+    "DeepCluster": {
+        **DISCRIMINATIVE,
+        **WIDE_HEAD,
+        "lr": 3e-3,
+        "n_clusters": 100,
+        "temperature": 0.1,
+    },
+    "SwAV": {
+        **DISCRIMINATIVE,
+        "projection_sizes": (64, 64),
+        "n_prototypes": 30,
+        "temperature": 0.1,
+        "epsilon": 0.05,
+        "n_sinkhorn_iterations": 3,
+        "n_global_views": 2,
+        "queue_size": "auto",
+    },
+    "SimCLR": {
+        **DISCRIMINATIVE,
+        **WIDE_HEAD,
+        "lr": 3e-3,
+        "temperature": 0.1,
+    },
+    "VICReg": {
+        **DISCRIMINATIVE,
+        "projection_sizes": (256, 128),
+        "invariance_weight": 25.0,
+        "variance_weight": 25.0,
+        "covariance_weight": 1.0,
+    },
+    "BarlowTwins": {**DISCRIMINATIVE, **WIDE_HEAD, "redundancy_weight": 0.005},
+    "SimSiam": {
+        **DISCRIMINATIVE,
+        **WIDE_HEAD,
+        "prediction_sizes": (32,),
+        "prediction_lr_multiple": 10.0,
+    },
+    "BYOL": {
+        **DISCRIMINATIVE,
+        **WIDE_HEAD,
+        "lr": 3e-3,
+        "prediction_sizes": (256,),
+        "prediction_lr_multiple": 10.0,
+        "target_decay": 0.99,
+    },
+}
+# Samples of a batch, less on small sets so that an epoch has 20 steps; negatives come of the batch.
+LARGEST_BATCH = {"SimCLR": 512}
+STEPS_PER_EPOCH = 20
+# Parameters that no result depends on, and those that a run has by itself.
+NO_SETTING = ("callbacks", "device", "random_state", "verbose", "warm_start")
 
 # As many candidates for every method; the first are the defaults. A likelihood's noise and the
 # weights of the VAEs are searched as much as SimVAE's style.
@@ -39,6 +141,8 @@ CANDIDATES = {
         {"n_views": 4, "batch_size": 128},
         {"likelihood": "bernoulli", "style_variance": 0.03},
     ],
+    # One set of settings for all data.
+    "ContentStyleVAE": [{}],
     "InstanceDiscrimination": [
         {},
         {"temperature": 0.2},
@@ -113,6 +217,10 @@ CANDIDATES["SimCLR (no head)"] = [
 ]
 CANDIDATES["VAE (Bernoulli)"] = [{"likelihood": "bernoulli", "beta": 0.3}]
 CANDIDATES["SimVAE (Bernoulli)"] = [{"likelihood": "bernoulli", "style_variance": 0.03}]
+# What a user could put together without ContentStyleVAE, with as many numbers in all. Each half has
+# the settings that were chosen for it by itself.
+UNION = "SimCLR + VAE"
+CANDIDATES[UNION] = [{}]
 METHODS = tuple(CANDIDATES)
 
 
@@ -140,27 +248,54 @@ def plain_mlp(*sizes):
     return nn.Sequential(*between, layers[-1])
 
 
-def make_method(method, data, settings, epochs, seed):
-    """An estimator that is not fitted; an epoch is one of two views of each row."""
+def make_method(method, data, settings, epochs, seed, checkpoint=None):
+    """An estimator that is not fitted; an epoch is one of two views of each row.
+
+    A fit that is interrupted goes on from the file `checkpoint`.
+    """
     if method == "PCA":
         # It knows no views: each row is a sample.
         rows = FunctionTransformer(lambda X: X.reshape(-1, data.train.X.shape[1]))
         return make_pipeline(rows, PCA(data.n_components, random_state=seed))
-    settings = dict(settings)
-    n_components = settings.pop("n_components", data.n_components)
+    if method == UNION:
+        halves = []
+        for name in method.split(" + "):
+            own = {"n_components": data.n_components // 2, **settings.get(name, {})}
+            file = checkpoint and checkpoint.with_suffix(f".{name}")
+            halves.append((name, make_method(name, data, own, epochs, seed, file)))
+        return FeatureUnion(halves)
+    name = method.split(" (")[0]
+    settings = {**DEFAULTS[name], "n_components": data.n_components, **settings}
     augmentation = data.augmentation
     if settings.pop("start", "fitted") == "plain":
         settings |= {"encoder": plain_encoder, "decoder": plain_decoder}
     # Where the data hold the views, their number is no setting.
-    n_views = settings.get("n_views", 2) if augmentation is not None else 2
+    n_views = settings["n_views"] if augmentation is not None else 2
     if "crop" in settings:
         augmentation = clone(augmentation)
         augmentation.set_params(randomresizedcrop__scale=(settings.pop("crop"), 1.0))
-    return getattr(sklearn_simvae, method.split(" (")[0])(
-        n_components,
+    batch_size = min(LARGEST_BATCH.get(name, 256), len(data.fit_on) // STEPS_PER_EPOCH)
+    return getattr(sklearn_simvae, name)(
         input_shape=data.input_shape,
         augmentation=augmentation,
         max_epochs=max(1, round(epochs * 2 / n_views)),
         random_state=seed,
-        **{"encoder": data.encoder, **settings},
+        callbacks=checkpoint and [Checkpoint(checkpoint)],
+        **{"encoder": data.encoder, "batch_size": batch_size, **settings},
     )
+
+
+def parameters_digest(estimator):
+    """What tells an estimator from one of other parameters, whatever their defaults are."""
+    text = json.dumps(_plain(estimator), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value):
+    if hasattr(value, "get_params"):
+        parameters = value.get_params(deep=False)
+        counting = {k: _plain(v) for k, v in parameters.items() if k not in NO_SETTING}
+        return {"class": type(value).__name__, **counting}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value.__name__ if callable(value) else value

@@ -15,10 +15,10 @@ import warnings
 from pathlib import Path
 
 import torch
-from paper import Results
+from paper import RUN, Results
 from paper_data import DATA
 from paper_measures import content
-from paper_methods import make_method
+from paper_methods import make_method, parameters_digest
 from sklearn.exceptions import ConvergenceWarning
 
 PAPER = {
@@ -31,9 +31,7 @@ PAPER = {
 PAPER_EPOCHS = 30
 
 
-def run(label, settings, epochs, seed):
-    data = DATA["fashion_mnist"]()
-    method = make_method("SimVAE", data, settings, epochs, seed)
+def run(key, method, data):
     wall, cpu = time.perf_counter(), time.process_time()
     method.fit(data.fit_on)
     measured = {
@@ -41,9 +39,8 @@ def run(label, settings, epochs, seed):
         "processor_seconds": time.process_time() - cpu,
         "knn": content(method, data, ("knn",)).select(metric="accuracy")[0]["value"],
     }
-    print(label, epochs, measured, flush=True)
-    key = {"data": "fashion_mnist", "method": "SimVAE", "settings": label}
-    key |= {"epochs": epochs, "seed": seed}
+    print(*key, measured, flush=True)
+    key = dict(zip(RUN, key, strict=True))
     return [{**key, "metric": k, "value": f"{v:.5g}"} for k, v in measured.items()]
 
 
@@ -58,9 +55,13 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
     results = Results(args.results / "speed_quality.csv")
     runs = [("defaults", {}, epochs) for epochs in args.epochs]
+    data = DATA["fashion_mnist"]()
     for label, settings, epochs in [*runs, ("paper", PAPER, PAPER_EPOCHS)]:
-        if not results.of("fashion_mnist", "SimVAE", label, epochs, args.seed):
-            results.add(run(label, settings, epochs, args.seed))
+        method = make_method("SimVAE", data, settings, epochs, args.seed)
+        digest = parameters_digest(method)
+        key = "fashion_mnist", "SimVAE", label, epochs, args.seed, digest
+        if not results.of(*key):
+            results.add(run(key, method, data))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class Runs:
             for row in csv.DictReader(file):
                 if int(row["epochs"]) != epochs:
                     continue
-                method, settings = row["method"], row["settings"]
+                method, settings = row["method"], (row["settings"], row["parameters"])
                 self.settings[method] = settings
                 what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
                 self.values[method, *what, settings][int(row["seed"])] = float(row["value"])
@@ -188,7 +188,7 @@ def page(name, runs):
         "Settings that validation chose:",
         rst(
             ["method", "settings"],
-            [[m, runs.settings[m] or "defaults"] for m in runs.methods if m != "PCA"],
+            [[m, runs.settings[m][0] or "defaults"] for m in runs.methods if m != "PCA"],
         ),
     ]
     titles, tables = sections[::2], sections[1::2]
@@ -202,7 +202,9 @@ def search_page(path):
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["metric"] == "accuracy":
-                found[row["method"], row["settings"]][row["probe"]] = float(row["value"])
+                found[row["method"], row["settings"], row["parameters"]][row["probe"]] = float(
+                    row["value"]
+                )
     lines = []
     for method in METHODS:
         tried = {key: values for key, values in found.items() if key[0] == method}
@@ -229,10 +231,10 @@ def runs_page(path, columns):
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
-            run = row["method"], row["settings"] or "defaults", row["epochs"]
+            run = row["method"], row["settings"] or "defaults", row["epochs"], row["parameters"]
             found[run][what][row["seed"]] = float(row["value"])
     lines = [
-        [*run, *(number(values[tuple(what)].values()) for _, *what in columns)]
+        [*run[:3], *(number(values[tuple(what)].values()) for _, *what in columns)]
         for run, values in found.items()
     ]
     order = {method: i for i, method in enumerate(METHODS)}

@@ -69,8 +69,8 @@ class SampleDisplay:
         ----------
         estimator : fitted estimator
             ContentStyleVAE, SimVAE, VAE or CRVAE, a Pipeline with one among its steps, or a search
-            over either. In a Pipeline, samples are drawn as the estimator sees rows, after the steps
-            before it.
+            over either. In a Pipeline, samples are drawn as the estimator sees rows, after the
+            steps before it.
         n_samples : int, default=16
             How many.
         n_views : int, default=None
