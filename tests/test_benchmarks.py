@@ -10,7 +10,7 @@ from conftest import ONE_KIND, tiny
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from paper_methods import DEFAULTS, NO_SETTING, make_method, parameters_digest  # noqa: E402
+from paper_methods import DEFAULTS, NO_SETTING, make_method, parameters_digest
 
 
 @dataclass

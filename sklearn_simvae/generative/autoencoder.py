@@ -106,6 +106,56 @@ class AutoEncoder(nn.Module):
             value = gaussian_log_likelihood(x, mean, self.noise_variance)
         return value.unflatten(0, views.shape[:2])
 
+    @torch.no_grad()
+    def best_log_likelihood(self, views: Tensor) -> Tensor:
+        """log p(x | z) of a perfect reconstruction, in nats.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, n_views, *shape)
+            What is to be explained.
+
+        Returns
+        -------
+        log_likelihood : Tensor of float32 of shape (batch, n_views)
+            What no latents exceed.
+        """
+        x = views.flatten(2)
+        if self.likelihood == "gaussian":
+            # It depends on the number of values alone.
+            nothing = x.new_zeros(1)
+            of_each = gaussian_log_likelihood(nothing, nothing, self.noise_variance)
+            return (x.shape[-1] * of_each).expand(x.shape[:2])
+        return self._log_likelihood_at(x, x)
+
+    @torch.no_grad()
+    def information(self, x: Tensor) -> Tensor:
+        """How much there is to explain: what a perfect reconstruction is above the mean picture.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, *shape)
+            Some of the data, in network layout.
+
+        Returns
+        -------
+        information : scalar Tensor
+            The mean over rows of a difference of log-likelihoods, in nats.
+        """
+        x = x.flatten(1)
+        mean = x.mean(0).expand_as(x)
+        return (self._log_likelihood_at(x, x) - self._log_likelihood_at(x, mean)).mean()
+
+    def _log_likelihood_at(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Log-likelihood of flat rows where the mean is given, rather than what is before it."""
+        if self.likelihood == "bernoulli":
+            return (torch.xlogy(x, mean) + torch.xlogy(1 - x, 1 - mean)).sum(-1)
+        if self.likelihood == "multinomial":
+            shares = mean / mean.sum(-1, keepdim=True).clamp(min=1e-12)
+            orders = torch.lgamma(1 + x.sum(-1)) - torch.lgamma(1 + x).sum(-1)
+            return orders + torch.xlogy(x, shares).sum(-1)
+        return gaussian_log_likelihood(x, mean, self.noise_variance)
+
     def mean(self, z: Tensor) -> Tensor:
         """E[x | z]; of counts, their shares.
 
@@ -200,33 +250,6 @@ class AutoEncoder(nn.Module):
         nothing = variance <= torch.finfo(x.dtype).eps ** 2 * x.square().mean()
         noise = torch.where(nothing, _SMALLEST_NOISE, _FIRST_NOISE * variance)
         self.log_noise_variance.copy_(noise.clamp(min=torch.finfo(x.dtype).tiny).log())
-
-    @torch.no_grad()
-    def information_of(self, x: Tensor) -> Tensor:
-        """How much there is to explain: what reconstructions can add to the mean picture's score.
-
-        Parameters
-        ----------
-        x : Tensor of shape (N, *shape)
-            Some of the data, in network layout.
-
-        Returns
-        -------
-        information : scalar Tensor
-            The mean over rows of log p(x | z) at the best reconstruction there can be, less that at
-            the mean of the data; in nats, for a Gaussian likelihood at a noise variance of 1.
-        """
-        x = x.flatten(1)
-        mean = x.mean(0).expand_as(x)
-        if self.likelihood == "gaussian":
-            value = 0.5 * (x - mean).square()
-        elif self.likelihood == "bernoulli":
-            value = torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)
-            value = value - torch.xlogy(x, mean) - torch.xlogy(1 - x, 1 - mean)
-        else:
-            shares, expected = (v / v.sum(1, keepdim=True).clamp(min=1e-12) for v in (x, mean))
-            value = torch.xlogy(x, shares) - torch.xlogy(x, expected)
-        return value.sum(1).mean()
 
     @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:

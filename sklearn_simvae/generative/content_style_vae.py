@@ -17,13 +17,16 @@ from sklearn_simvae.losses import (
     content_style_log_weights,
     content_style_objective,
 )
+from sklearn_simvae.losses.reduction import masked_mean
 from sklearn_simvae.networks import projection_head
 from sklearn_simvae.training.exchange import gather_batch
 
-# What "auto" stands for: the share of the dimensions that are content, and the contrast's share
-# of the nats that there are to explain in the views of a sample.
+# What "auto" stands for: the share of the dimensions that are content; the weight of the contrast
+# as a share of the nats that there are to explain in a sample, at first, and how far it falls.
 _CONTENT_SHARE = 0.5
-_CONTRAST_SHARE = 0.5
+_FIRST_SHARE = 0.5
+_FALL, _LEAST_FALL = 4, 0.03
+_HALFWAY = 0.5
 _CORRELATION = Interval(Real, 0, 1, closed="left")
 
 
@@ -58,11 +61,13 @@ class ContentStyleVAE(ContentTransformer):
     style_correlation : float, default=0.01
         :math:`\rho` of the style dimensions, at least 0 and below 1.
     contrast_weight : float or "auto", default="auto"
-        :math:`w`. "auto" is in proportion to the nats by which reconstructions can explain the
-        views of a sample, and so needs no tuning when the number of values, their scale or
-        `noise_variance` changes. `score` is the bound, without the contrast, and cannot choose it:
-        use what the representation is for, or
-        :func:`~sklearn_simvae.evaluation.probe`.
+        :math:`w`. "auto" begins at half of the nats that there are to explain in the views of a
+        sample, and so needs no tuning when the number of values, their scale or `noise_variance`
+        changes. Over a fit it falls, the further the more of them is explained, so that the
+        content that the contrast finds comes to be held by the bound; without a schedule of the
+        learning rate, as in `partial_fit`, it is half of the way down. `history_` has it as
+        "contrast_weight". `score` is the bound, without the contrast, and cannot choose it: use
+        what the representation is for, e.g. by :func:`~sklearn_simvae.evaluation.probe`.
     temperature : float, default=0.2
         Scale of the cosine similarities in the contrast; smaller weighs near negatives more.
     projection_sizes : int or array-like of int, default=(256, 128)
@@ -75,8 +80,6 @@ class ContentStyleVAE(ContentTransformer):
     ----------
     n_content_components_ : int
         How many dimensions, the first, are content.
-    contrast_weight_ : float
-        The weight of the contrast for samples of two views.
     {shared_attributes}
 
     See Also
@@ -137,12 +140,6 @@ class ContentStyleVAE(ContentTransformer):
         """How many latent dimensions, the first, are content."""
         return self.module_.n_content_components
 
-    @property
-    def contrast_weight_(self) -> float:
-        """The weight of the contrast for samples of two views, as given or as found."""
-        with torch.no_grad():
-            return float(self._weight(self._fitted("net_").module_, 2))
-
     def _correlation(self, module: AutoEncoder) -> list[float]:
         n_content = module.n_content_components
         n_style = module.n_components - n_content
@@ -187,44 +184,58 @@ class ContentStyleVAE(ContentTransformer):
         module = super()._build_module(layout, unit_interval)
         module.n_content_components = self._n_content()
         module.head = projection_head(module.n_content_components, self.projection_sizes)
-        module.register_buffer("information", torch.tensor(0.0))
+        for name in ("information_at_first", "progress"):
+            module.register_buffer(name, torch.tensor(0.0))
         return module
 
     def _prepare(self, module, samples):
         super()._prepare(module, samples)
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
-        module.information.copy_(module.information_of(x))
+        module.information_at_first.copy_(module.information(x) * _noise_variance(module))
 
-    def _weight(self, module: AutoEncoder, n_views: float | Tensor) -> float | Tensor:
-        """Weight of the contrast for samples of so many views."""
-        if self.contrast_weight != "auto":
-            return self.contrast_weight
-        nats = module.information
-        if module.likelihood == "gaussian":
-            nats = nats / torch.as_tensor(module.noise_variance).detach()
-        return _CONTRAST_SHARE * n_views * nats
+    def _begin_fit(self, net, samples):
+        self._after_step(net, 0.0)
+
+    def _after_step(self, net, progress):
+        # Without a schedule no step is nearer to the end than others.
+        constant = net.lr_schedule == "constant"
+        net.module_.progress.fill_(_HALFWAY if constant else progress)
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
         z = reparameterise(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
-        projections = module.head(self._content(module, mean).flatten(0, 1))
-        projections, whole = gather_batch(projections.unflatten(0, mean.shape[:2]), batch)
+        content = self._content(module, mean).flatten(0, 1)
+        projections = module.head(content).float().unflatten(0, mean.shape[:2])
+        gap = module.best_log_likelihood(batch.views) - log_likelihood.detach()
+        (projections, gap), whole = gather_batch((projections, gap), batch)
         # Similarities need more digits than autocast would leave them.
         with torch.autocast(batch.views.device.type, enabled=False):
-            contrast = content_contrast(projections.float(), self.temperature, whole.mask)
-        n_views = mean.shape[1] if whole.mask is None else whole.mask.sum() / len(whole.mask)
+            contrast = content_contrast(projections, self.temperature, whole.mask)
+        weight = self._weight(module, gap, whole.mask)
         terms = content_style_objective(
             log_likelihood,
             mean,
             log_variance,
             contrast,
             self._correlation(module),
-            self._weight(module, n_views),
+            weight,
             batch.mask,
         )
         del terms["elbo"]
-        return {"loss": -terms.pop("objective"), **terms}
+        return {"loss": -terms.pop("objective"), **terms, "contrast_weight": weight}
+
+    def _weight(self, module: AutoEncoder, gap: Tensor, mask: Tensor | None) -> Tensor:
+        """Weight of the contrast, where reconstructions are so many nats below the best."""
+        if self.contrast_weight != "auto":
+            return gap.new_full((), self.contrast_weight)
+        information = module.information_at_first / _noise_variance(module)
+        unexplained = (masked_mean(gap, mask) / information.clamp(min=1e-12)).clamp(0, 1)
+        fall = (unexplained**_FALL).clamp(min=_LEAST_FALL)
+        # On a validation part it is what it ends at, so that epochs compare.
+        progress = module.progress if module.training else 1.0
+        n_views = gap.shape[1] if mask is None else mask.sum() / len(mask)
+        return _FIRST_SHARE * n_views * information * fall**progress
 
     # ---------------------------------------------------------------- content and style
 
@@ -291,3 +302,10 @@ class ContentStyleVAE(ContentTransformer):
     def _latents_of(self, X) -> Tensor:
         mean, _ = self.encode(X)
         return torch.from_numpy(mean.mean(1) if mean.ndim == 3 else mean)
+
+
+def _noise_variance(module: AutoEncoder) -> float | Tensor:
+    """That by which nats scale; 1 where the likelihood has none."""
+    if module.likelihood != "gaussian":
+        return 1.0
+    return torch.as_tensor(module.noise_variance).detach()
