@@ -4,11 +4,11 @@
         [--n-jobs 2] [--search-only] [--settings-of DATA] [--latents-only]
         [--results benchmarks/results]
 
-One command a data set (mnist, fashion_mnist, glyphs, sprites, cifar10, celeba). All methods have
-the same encoder, the same views and see the same number of them. First each method chooses its
-settings: the same number of candidates for all, fits of a few epochs on a part of the training
-images, judged by the linear and the kNN probe on a validation part. Then it is fitted on all
-training images, once a seed, and the test set is read. Two ways to spend less: `--settings-of`
+One command a data set (mnist, fashion_mnist, glyphs, glyphs_inductive, sprites, cifar10, celeba).
+All methods have the same encoder, the same views and see the same number of them. First each method
+chooses its settings: the same number of candidates for all, fits of a few epochs on a part of the
+training images, judged by the linear and the kNN probe on a validation part. Then it is fitted on
+all training images, once a seed, and the test set is read. Two ways to spend less: `--settings-of`
 takes the settings that were found on another data set, and `--latents-only` leaves out the measures
 of other layers, of information and of samples, which take longer than the probes (without it, a
 later call adds them). Every number goes to `RESULTS/DATA.csv` as soon as it is known, and what is

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from growth import exponent
+from paper_data import DATA
 from paper_measures import SOME_LATENTS
 from paper_methods import METHODS
 from scipy import stats
@@ -34,6 +35,11 @@ FAMILY = ("family", "latent", "family", "mlp", "balanced_accuracy")
 ATTRIBUTES = ("attributes", "latent", "attributes", "mlp", "balanced_accuracy")
 # The one figure of a representation for tasks that are not known yet.
 BOTH = ("MLP and family", "latent", "both", "mlp", "mean")
+STYLES = {
+    "glyphs": [FAMILY, BOTH],
+    "glyphs_inductive": [FAMILY, BOTH],
+    "celeba": [ATTRIBUTES],
+}
 LAYERS = [
     ("latent, linear", SOME_LATENTS, "content", "linear", "accuracy"),
     ("hidden, linear", "hidden", "content", "linear", "accuracy"),
@@ -174,7 +180,7 @@ def table(runs, columns, methods=None):
 
 def page(name, runs):
     """All tables of a data set at one budget."""
-    style = {"glyphs": [FAMILY, BOTH], "celeba": [ATTRIBUTES]}.get(name, [STYLE])
+    style = STYLES.get(name, [STYLE])
     sections = [
         f"*{runs.epochs} epochs.* Content and style:",
         table(runs, CONTENT + style),
@@ -242,14 +248,14 @@ def runs_page(path, columns):
     return rst(["method", "settings", "epochs", *(title for title, *_ in columns)], lines) + "\n"
 
 
-def claims(runs_of):
-    """Paired differences: SimVAE less each other method, on content and on style."""
-    ours = [method for method in METHODS if method.startswith("SimVAE")]
+def claims(runs_of, ours):
+    """Paired differences: some methods less each other one, on content and on style."""
     lines = []
     for name, runs in ((data, runs) for data, budgets_of in runs_of.items() for runs in budgets_of):
-        style = {"glyphs": FAMILY, "celeba": ATTRIBUTES}.get(name, STYLE)
-        for method, other in itertools.product(ours, runs.methods):
-            # The two SimVAEs are compared once.
+        style = STYLES.get(name, [STYLE])[0]
+        of_it = [method for method in ours if method in runs.methods]
+        for method, other in itertools.product(of_it, runs.methods):
+            # Methods of ours are compared once, and none with itself.
             if METHODS.index(method) <= METHODS.index(other) and other in ours:
                 continue
             cells = []
@@ -364,8 +370,7 @@ def main():
     parser.add_argument("--output", type=Path, default=root.parent / "docs" / "tables")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
-    names = ("mnist", "fashion_mnist", "glyphs", "sprites", "cifar10", "celeba")
-    runs_of = {n: budgets(p) for n in names if (p := args.results / f"{n}.csv").exists()}
+    runs_of = {n: budgets(p) for n in DATA if (p := args.results / f"{n}.csv").exists()}
     for name in runs_of:
         pages = [page(name, runs) for runs in runs_of[name]]
         (args.output / f"{name}.inc").write_text("\n".join(pages))
@@ -382,7 +387,9 @@ def main():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
-    (args.output / "claims.inc").write_text(claims(runs_of))
+    simvaes = [method for method in METHODS if method.startswith("SimVAE")]
+    (args.output / "claims.inc").write_text(claims(runs_of, simvaes))
+    (args.output / "content_style.inc").write_text(claims(runs_of, ["ContentStyleVAE"]))
     if "fashion_mnist" in runs_of:
         (args.output / "places.inc").write_text(places(runs_of["fashion_mnist"][0]))
 
