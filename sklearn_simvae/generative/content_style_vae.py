@@ -21,12 +21,12 @@ from sklearn_simvae.losses.reduction import masked_mean
 from sklearn_simvae.networks import projection_head
 from sklearn_simvae.training.exchange import gather_batch
 
-# What "auto" stands for: the share of the dimensions that are content; the weight of the contrast
-# as a share of the nats that there are to explain in a sample, at first, and how far it falls.
+# What "auto" stands for: the share of the dimensions that are content, and the weight of the
+# contrast as a share of the nats that there are to explain in a sample, while nothing is explained
+# or told apart. It falls by high powers of either, to little once both are well on their way.
 _CONTENT_SHARE = 0.5
-_FIRST_SHARE = 0.5
-_FALL, _LEAST_FALL = 4, 0.03
-_HALFWAY = 0.5
+_CONTRAST_SHARE = 0.5
+_UNEXPLAINED_POWER, _CONTRAST_POWER = 4, 6
 _CORRELATION = Interval(Real, 0, 1, closed="left")
 
 
@@ -63,11 +63,10 @@ class ContentStyleVAE(ContentTransformer):
     contrast_weight : float or "auto", default="auto"
         :math:`w`. "auto" begins at half of the nats that there are to explain in the views of a
         sample, and so needs no tuning when the number of values, their scale or `noise_variance`
-        changes. Over a fit it falls, the further the more of them is explained, so that the
-        content that the contrast finds comes to be held by the bound; without a schedule of the
-        learning rate, as in `partial_fit`, it is half of the way down. `history_` has it as
-        "contrast_weight". `score` is the bound, without the contrast, and cannot choose it: use
-        what the representation is for, e.g. by :func:`~sklearn_simvae.evaluation.probe`.
+        changes. It falls as reconstructions explain the views and as the contrast tells samples
+        apart, so that the bound comes to hold the content that the contrast has found; `history_`
+        has it as "contrast_weight". `score` is the bound, without the contrast, and cannot choose
+        it: use what the representation is for, e.g. by :func:`~sklearn_simvae.evaluation.probe`.
     temperature : float, default=0.2
         Scale of the cosine similarities in the contrast; smaller weighs near negatives more.
     projection_sizes : int or array-like of int, default=(256, 128)
@@ -184,22 +183,13 @@ class ContentStyleVAE(ContentTransformer):
         module = super()._build_module(layout, unit_interval)
         module.n_content_components = self._n_content()
         module.head = projection_head(module.n_content_components, self.projection_sizes)
-        for name in ("information_at_first", "progress"):
-            module.register_buffer(name, torch.tensor(0.0))
+        module.register_buffer("unit_information", torch.tensor(0.0))
         return module
 
     def _prepare(self, module, samples):
         super()._prepare(module, samples)
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
-        module.information_at_first.copy_(module.information(x) * _noise_variance(module))
-
-    def _begin_fit(self, net, samples):
-        self._after_step(net, 0.0)
-
-    def _after_step(self, net, progress):
-        # Without a schedule no step is nearer to the end than others.
-        constant = net.lr_schedule == "constant"
-        net.module_.progress.fill_(_HALFWAY if constant else progress)
+        module.unit_information.copy_(module.information(x) * _noise_variance(module))
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
@@ -212,7 +202,7 @@ class ContentStyleVAE(ContentTransformer):
         # Similarities need more digits than autocast would leave them.
         with torch.autocast(batch.views.device.type, enabled=False):
             contrast = content_contrast(projections, self.temperature, whole.mask)
-        weight = self._weight(module, gap, whole.mask)
+        weight = self._weight(module, gap, contrast.detach(), whole.mask)
         terms = content_style_objective(
             log_likelihood,
             mean,
@@ -225,17 +215,22 @@ class ContentStyleVAE(ContentTransformer):
         del terms["elbo"]
         return {"loss": -terms.pop("objective"), **terms, "contrast_weight": weight}
 
-    def _weight(self, module: AutoEncoder, gap: Tensor, mask: Tensor | None) -> Tensor:
-        """Weight of the contrast, where reconstructions are so many nats below the best."""
+    def _weight(
+        self, module: AutoEncoder, gap: Tensor, contrast: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """Weight of the contrast, given how much a batch leaves to explain and to tell apart."""
         if self.contrast_weight != "auto":
             return gap.new_full((), self.contrast_weight)
-        information = module.information_at_first / _noise_variance(module)
+        information = module.unit_information / _noise_variance(module)
         unexplained = (masked_mean(gap, mask) / information.clamp(min=1e-12)).clamp(0, 1)
-        fall = (unexplained**_FALL).clamp(min=_LEAST_FALL)
-        # On a validation part it is what it ends at, so that epochs compare.
-        progress = module.progress if module.training else 1.0
-        n_views = gap.shape[1] if mask is None else mask.sum() / len(mask)
-        return _FIRST_SHARE * n_views * information * fall**progress
+        n_present, paired = gap.new_full((), gap.numel()), 1.0
+        if mask is not None:
+            n_present, paired = mask.sum(), (mask.sum(1) > 1).float().mean().clamp(min=1e-12)
+        # Of views that nothing tells apart the contrast is the logarithm of their number.
+        chance = paired * (n_present - 1).clamp(min=2).log()
+        not_told_apart = (contrast / chance).clamp(max=1)
+        need = torch.maximum(unexplained**_UNEXPLAINED_POWER, not_told_apart**_CONTRAST_POWER)
+        return _CONTRAST_SHARE * n_present / len(gap) * information * need
 
     # ---------------------------------------------------------------- content and style
 
