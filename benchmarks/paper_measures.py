@@ -116,10 +116,17 @@ def few_labels(fitted, data, n_labels=10, n_draws=5):
 
 
 def content_and_style(fitted, data, n_train=None):
-    """All probes of the latents."""
+    """All probes of the latents, and of their parts where they have such."""
     rows = rows_of(content(fitted, data, ("linear", "mlp", "knn", "gmm"), n_train), "latent")
     rows += rows_of(few_labels(fitted, data), "latent")
-    return rows + rows_of(style(fitted, data, ("linear", "mlp")), "latent")
+    rows += rows_of(style(fitted, data, ("linear", "mlp")), "latent")
+    if hasattr(fitted, "n_content_components_"):
+        for part in ("content", "style"):
+            columns = copy.copy(fitted).set_params(representation=part)
+            probes = "linear", "mlp", "knn"
+            rows += rows_of(content(columns, data, probes, n_train), f"{part} columns")
+            rows += rows_of(style(columns, data, ("mlp",)), f"{part} columns")
+    return rows
 
 
 def latents_of_some(fitted, data):

@@ -51,6 +51,12 @@ LAYERS = [
     ("hidden, style", "hidden", "mean", "linear", "r2"),
     ("head, style", "head", "mean", "linear", "r2"),
 ]
+# What is read of the content of the one part of the columns, and of the other.
+PARTS = [
+    (f"{probe}, {part}", f"{part} columns", "content", probe.lower(), "accuracy")
+    for part in ("content", "style")
+    for probe in ("linear", "MLP", "kNN")
+]
 CENTRE = [
     ("content, centre", "centre", "content", "mlp", "accuracy"),
     ("content, around", "around", "content", "mlp", "accuracy"),
@@ -184,6 +190,15 @@ def page(name, runs):
     sections = [
         f"*{runs.epochs} epochs.* Content and style:",
         table(runs, CONTENT + style),
+        "Content and style in the columns of content and in those of style by themselves:",
+        table(
+            runs,
+            PARTS
+            + [
+                (f"style, {part}", f"{part} columns", *style[0][2:])
+                for part in ("content", "style")
+            ],
+        ),
         "Layers: what is read at the latents, at the hidden layer before them and after the "
         "projection head:",
         table(runs, LAYERS) if any(runs.of(m, LAYERS[1][1:]) for m in runs.methods) else "",

@@ -22,20 +22,21 @@ from sklearn_simvae import ContentStyleVAE
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.plotting import RecombinationDisplay, SampleDisplay, TraversalDisplay
 
-pairs = make_sprites(10_000, n_views=2, random_state=0)
-train, test = make_sprites(1000, random_state=1), make_sprites(1000, random_state=2)
+SHAPES = ("square", "triangle", "star", "cross", "heart")
+pairs = make_sprites(8000, n_views=2, shapes=SHAPES, random_state=0)
+train, test = (make_sprites(1000, shapes=SHAPES, random_state=seed) for seed in (1, 2))
 print(f"{len(pairs.data):,} pairs of images, an array of shape {pairs.data.shape}")
 
 # %%
 # Learn without labels
 # --------------------
-# The second axis of the array holds the two views of a sample. Half of the columns become
+# The second axis of the array holds the two views of a sample. Half of the ten columns become
 # content.
 
 vae = ContentStyleVAE(
-    n_components=16,
+    n_components=10,
     input_shape=(28, 28),
-    max_epochs=20,
+    max_epochs=15,
     random_state=0,
 ).set_output(transform="pandas")
 vae.fit(pairs.data)
@@ -84,6 +85,6 @@ for columns in ("_content", "_style", ""):
     regression = make_pipeline(pick, StandardScaler(), SplineTransformer(), RidgeCV())
     accuracy = classifier.fit(Z_train, shape_train).score(Z_test, shape_test)
     r2 = regression.fit(Z_train, x_train).score(Z_test, x_test)
-    print(f"{columns.strip("_") or "all":<11}{accuracy:16.3f}{r2:14.3f}")
+    print(f"{columns.strip('_') or 'all':<11}{accuracy:16.3f}{r2:14.3f}")
 
 plt.show()

@@ -97,11 +97,12 @@ def _log_partition(
     z: Tensor, missing: Tensor | None, temperature: float, start: int, stop: int
 ) -> Tensor:
     """Log-sum-exp of the similarities of a part of the views to all others."""
-    similarity = z[start:stop] @ z.T / temperature
+    # In place where it can be: the matrix is the largest thing of the step.
+    similarity = (z[start:stop] / temperature) @ z.T
     if missing is not None:
-        similarity = similarity.masked_fill(missing, -torch.inf)
-    itself = torch.arange(start, start + len(similarity), device=z.device).unsqueeze(1)
-    return torch.logsumexp(similarity.scatter(1, itself, -torch.inf), dim=1)
+        similarity.masked_fill_(missing, -torch.inf)
+    similarity.diagonal(start).fill_(-torch.inf)
+    return torch.logsumexp(similarity, dim=1)
 
 
 nt_xent = loss_alone(nt_xent_terms)
