@@ -6,10 +6,11 @@ Content and style, each in its place
 What a thing is and how it looks here are two questions. A classifier of shapes should not depend on
 where the shape lies; a regression on its place should not care what lies there.
 :class:`~sklearn_simvae.ContentStyleVAE` learns both at once, without labels, and puts them into
-columns of their own: *content*, what the views of a sample share, and *style*, what is of each view.
+columns of their own: *content*, what the views of a sample share, and *style*, what is of each
+view.
 
-Here it learns from pairs of small images with the same shape in them, each time at another place, in
-another size, angle and shade. Nobody tells it what a shape is.
+Here it learns from pairs of small images with the same shape in them, each time at another place,
+in another size, angle and shade. Nobody tells it what a shape is.
 """
 
 import matplotlib.pyplot as plt

@@ -70,7 +70,7 @@ DATA = {
 PARAMETERS = {
     "n_components": [0, -1, 2.5, np.nan, "2", None],
     "hidden_layer_sizes": [(0,), (-4, 3), (2.5,), ("a",), 0, None],
-    "representation": ["content", None],
+    "representation": ["columns", None],
     "n_views": [0, -1, 1.5, np.nan, None],
     "augmentation": ["strong", 3],
     "input_shape": [6, "auto"],
@@ -336,7 +336,7 @@ def test_colours_that_the_automatic_augmentation_would_clip(make):
     assert make().fit(colours / 255).n_iter_ == 2
 
 
-@pytest.mark.parametrize("name", ["VAE", "SimVAE", "CRVAE"])
+@pytest.mark.parametrize("name", ["VAE", "SimVAE", "CRVAE", "ContentStyleVAE"])
 def test_values_beyond_those_that_means_can_reach(name, tmp_path):
     inside = np.random.default_rng(0).uniform(size=(2000, 6)).astype(np.float32)
     estimator = tiny(name).partial_fit(inside)

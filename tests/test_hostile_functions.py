@@ -137,6 +137,10 @@ def arguments(function, values, shape, masked, dtype):
     flat = {"za", "zb"}
     known = {
         **dict.fromkeys(("z", "p", "mean", "log_variance", "variance", "scores", "x", "logits"), z),
+        "projections": z,
+        "correlation": 0.9,
+        "contrast": torch.tensor(2.0),
+        "contrast_weight": 10.0,
         "za": z[:, 0],
         "zb": z[:, -1],
         "logit_scale": 10.0,

@@ -64,7 +64,7 @@ def test_on_some_columns_of_a_frame(make, digits):
     assert_allclose(both[:, :3], estimator.fit_transform(digits[0]), rtol=1e-6)
     assert both.shape == (len(frame), 6)
     names = columns.get_feature_names_out()
-    assert list(names[:3]) == [f"rep__{name_of(estimator)}{i}" for i in range(3)]
+    assert list(names[:3]) == [f"rep__{name}" for name in estimator.get_feature_names_out()]
     assert list(columns.set_output(transform="pandas").fit_transform(frame)) == list(names)
 
 

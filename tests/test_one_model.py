@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_simvae.datasets import make_sprites
 
-GENERATIVE = ["VAE", "CRVAE", "SimVAE"]
+GENERATIVE = ["VAE", "CRVAE", "SimVAE", "ContentStyleVAE"]
 DISCRIMINATIVE = [name for name in ONE_KIND if name not in GENERATIVE]
 STYLE = ["x", "y", "size", "shade"]
 
@@ -51,12 +51,15 @@ def seen():
         found[name, "head"] = found[name]
         if name in DISCRIMINATIVE:
             found[name, "head"] = look(method.project, train, test)
+        if name == "ContentStyleVAE":
+            content = method.set_params(representation="content")
+            found[name, "head"] = look(content.transform, train, test)
     return found
 
 
 @pytest.mark.parametrize("name", [name for name in ONE_KIND if name != "VAE"])
 def test_views_lie_closer_together_where_an_objective_ties_them(seen, name):
-    # Where it looks: at the projections, if there are any.
+    # Where it looks: at the projections or the content columns, if there are any.
     assert seen[name, "head"]["within / between"] < 0.98 * seen["VAE"]["within / between"]
 
 
@@ -64,6 +67,11 @@ def test_views_lie_closer_together_where_an_objective_ties_them(seen, name):
 def test_reconstruction_keeps_style_that_is_lost_before_and_after_a_head(seen, name):
     assert seen["SimVAE"]["style"] > seen[name]["style"] + 0.1
     assert seen["SimVAE"]["style"] > seen[name, "head"]["style"] + 0.1
+
+
+def test_content_and_style_keep_as_much_style_as_reconstruction_alone(seen):
+    assert seen["ContentStyleVAE"]["style"] > seen["SimVAE"]["style"] - 0.1
+    assert seen["ContentStyleVAE", "head"]["style"] < seen["ContentStyleVAE"]["style"] - 0.2
 
 
 def test_contrast_pulls_tighter_than_the_prior_of_simvae_does(seen):

@@ -183,7 +183,7 @@ class ContentStyleVAE(ContentTransformer):
         module = super()._build_module(layout, unit_interval)
         module.n_content_components = self._n_content()
         module.head = projection_head(module.n_content_components, self.projection_sizes)
-        module.register_buffer("unit_information", torch.tensor(0.0))
+        module.register_buffer("unit_information", torch.tensor(0.0, dtype=torch.float32))
         return module
 
     def _prepare(self, module, samples):
@@ -225,7 +225,8 @@ class ContentStyleVAE(ContentTransformer):
         unexplained = (masked_mean(gap, mask) / information.clamp(min=1e-12)).clamp(0, 1)
         n_present, paired = gap.new_full((), gap.numel()), 1.0
         if mask is not None:
-            n_present, paired = mask.sum(), (mask.sum(1) > 1).float().mean().clamp(min=1e-12)
+            n_present = mask.sum().to(gap.dtype)
+            paired = (mask.sum(1) > 1).to(gap.dtype).mean().clamp(min=1e-12)
         # Of views that nothing tells apart the contrast is the logarithm of their number.
         chance = paired * (n_present - 1).clamp(min=2).log()
         not_told_apart = (contrast / chance).clamp(max=1)
@@ -303,4 +304,5 @@ def _noise_variance(module: AutoEncoder) -> float | Tensor:
     """That by which nats scale; 1 where the likelihood has none."""
     if module.likelihood != "gaussian":
         return 1.0
-    return torch.as_tensor(module.noise_variance).detach()
+    noise_variance = module.noise_variance
+    return noise_variance.detach() if isinstance(noise_variance, Tensor) else noise_variance
