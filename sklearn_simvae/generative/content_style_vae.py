@@ -72,6 +72,9 @@ class ContentStyleVAE(ContentTransformer):
     projection_sizes : int or array-like of int, default=(256, 128)
         Widths of the projection head through which the contrast looks at the content dimensions;
         `()` is none.
+    representation : {"latent", "content", "style", "hidden"}, default="latent"
+        What `transform` gives: all `n_components` means, those of the content dimensions alone,
+        those of the style dimensions alone, or the last hidden layer before them, which is wider.
     {generative_parameters}
     {shared_parameters}
 
