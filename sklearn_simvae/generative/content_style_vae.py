@@ -45,9 +45,9 @@ class ContentStyleVAE(ContentTransformer):
 
     .. math:: \mathrm{ELBO} - w \; \mathrm{NT\text{-}Xent}(h(\mu_\mathrm{content}))
 
-    with a projection head h. One representation then reads content as well as that of
-    :class:`SimCLR`, and keeps style as :class:`SimVAE` does. One correlation in all dimensions
-    without the contrast is :class:`SimVAE`, and none at all is :class:`VAE`.
+    with a projection head h. Where views share little but their content, one representation then
+    has the content that :class:`SimCLR` finds and the style that :class:`SimVAE` keeps. One
+    correlation in all dimensions without the contrast is :class:`SimVAE`, and none is :class:`VAE`.
 
     Parameters
     ----------
