@@ -37,7 +37,7 @@ print(f"{len(pairs.data):,} pairs of images, an array of shape {pairs.data.shape
 vae = ContentStyleVAE(
     n_components=10,
     input_shape=(28, 28),
-    max_epochs=15,
+    max_epochs=25,
     random_state=0,
 ).set_output(transform="pandas")
 vae.fit(pairs.data)
