@@ -88,7 +88,7 @@ def data_of(name, purpose):
 
 
 def key_of(run, purpose):
-    """What tells a run in the results: among it a digest of all parameters, by value."""
+    """The key of a run in the results, with a digest of all its parameters by value."""
     name, method, settings, epochs, seed = run
     estimator = make_method(method, data_of(name, purpose), settings, epochs, seed)
     return (name, method, label(settings), epochs, seed, parameters_digest(estimator))
@@ -105,7 +105,7 @@ def run(key, settings, purpose, folder):
     folder.mkdir(exist_ok=True)
     checkpoint = folder / f"{name}-{purpose}-{digest}-{seed}.checkpoint"
     fitted = make_method(method, data, settings, epochs, seed, checkpoint).fit(data.fit_on)
-    # Of a fit that goes on after an interruption, of what came after it.
+    # A fit that goes on after an interruption counts only the time since then.
     seconds = time.process_time() - start
     measured, _ = PURPOSES[purpose]
     rows = measured(fitted, data)

@@ -130,41 +130,6 @@ def mnist():
 @cache
 def glyphs():
     """Content on font families that the probe has not seen, style on characters it has not seen."""
-    rows, new_family, new_character = parts_of_glyphs()
-    by_family = replace(rows, groups=rows.factors["family"])
-    by_character = replace(rows, groups=rows.y)
-    return Data(
-        by_family.take(~new_family),
-        by_family.take(new_family),
-        (32, 32),
-        CROP,
-        style_train=by_character.take(~new_character),
-        style_test=by_character.take(new_character),
-        # Neither all families nor all characters could be learned of otherwise.
-        fit_rows=rows.X,
-        transductive=True,
-    )
-
-
-@cache
-def glyphs_inductive():
-    """The same with fonts that the transformer has not seen: their characters and families."""
-    rows, new_family, new_character = parts_of_glyphs()
-    by_family = replace(rows, groups=rows.factors["family"])
-    by_character = replace(rows, groups=rows.y)
-    return Data(
-        by_family.take(~new_family),
-        by_family.take(new_family),
-        (32, 32),
-        CROP,
-        style_train=by_character.take(new_family & ~new_character),
-        style_test=by_character.take(new_family & new_character),
-        fit_rows=rows.X[~new_family],
-    )
-
-
-def parts_of_glyphs():
-    """All glyphs, those of three in ten families, and those of three in ten characters."""
     bunch = fetch_glyphs()
     rows = Part(bunch.data, bunch.target, {"family": bunch.family_names[bunch.family]})
     rng = np.random.default_rng(0)
@@ -173,7 +138,38 @@ def parts_of_glyphs():
         names = rng.permutation(np.unique(of))
         return np.isin(of, names[: round(0.3 * len(names))])
 
-    return rows, unseen(bunch.family), unseen(bunch.target)
+    new_family, new_character = unseen(bunch.family), unseen(bunch.target)
+    by_family = replace(rows, groups=bunch.family)
+    by_character = replace(rows, groups=bunch.target)
+    return Data(
+        by_family.take(~new_family),
+        by_family.take(new_family),
+        (32, 32),
+        CROP,
+        style_train=by_character.take(~new_character),
+        style_test=by_character.take(new_character),
+        # Neither all families nor all characters could be learned of otherwise.
+        fit_rows=bunch.data,
+        transductive=True,
+    )
+
+
+@cache
+def glyphs_inductive():
+    """The same with fonts that the transformer has not seen: their characters and families."""
+    data = glyphs()
+    seen = np.unique(data.train.factors["family"])
+
+    def of_new_fonts(part):
+        return part.take(~np.isin(part.factors["family"], seen))
+
+    return replace(
+        data,
+        style_train=of_new_fonts(data.style_train),
+        style_test=of_new_fonts(data.style_test),
+        fit_rows=None,
+        transductive=False,
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ from torch import nn
 import sklearn_simvae
 from sklearn_simvae.training import Checkpoint
 
-# What every parameter is that no candidate sets, by value: a default of the package that changes
+# The value of every parameter that no candidate sets: a default of the package that changes
 # later changes neither what is fitted here nor what was.
 SHARED = {
     "hidden_layer_sizes": (2000, 500, 500),
@@ -217,8 +217,8 @@ CANDIDATES["SimCLR (no head)"] = [
 ]
 CANDIDATES["VAE (Bernoulli)"] = [{"likelihood": "bernoulli", "beta": 0.3}]
 CANDIDATES["SimVAE (Bernoulli)"] = [{"likelihood": "bernoulli", "style_variance": 0.03}]
-# What a user could put together without ContentStyleVAE, with as many numbers in all. Each half has
-# the settings that were chosen for it by itself.
+# The union that a user could make without ContentStyleVAE, with as many numbers in all. Each half
+# has the settings that were chosen for it by itself.
 UNION = "SimCLR + VAE"
 CANDIDATES[UNION] = [{}]
 METHODS = tuple(CANDIDATES)
@@ -286,7 +286,7 @@ def make_method(method, data, settings, epochs, seed, checkpoint=None):
 
 
 def parameters_digest(estimator):
-    """What tells an estimator from one of other parameters, whatever their defaults are."""
+    """A digest of all parameters of an estimator, whatever their defaults are."""
     text = json.dumps(_plain(estimator), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""What the contrast of ContentStyleVAE costs: processor time and memory beside SimVAE's.
+"""The cost of the contrast of ContentStyleVAE: processor time and memory beside SimVAE's.
 
     python benchmarks/speed_content_style.py [--rounds 3]
 
@@ -33,7 +33,7 @@ def fit(name, method):
     shape, n_components = SETS[name]
     X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     estimator = getattr(sklearn_simvae, method)(n_components, max_epochs=1, random_state=0)
-    # What is done once a process is not counted.
+    # The first fit of a process also pays for what is done once; it is not counted.
     estimator.fit(X[:512])
     start = time.process_time()
     estimator.fit(X)

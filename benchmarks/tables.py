@@ -51,7 +51,7 @@ LAYERS = [
     ("hidden, style", "hidden", "mean", "linear", "r2"),
     ("head, style", "head", "mean", "linear", "r2"),
 ]
-# What is read of the content of the one part of the columns, and of the other.
+# Accuracy on the content columns alone, and on the style columns alone.
 PARTS = [
     (f"{probe}, {part}", f"{part} columns", "content", probe.lower(), "accuracy")
     for part in ("content", "style")

@@ -3,8 +3,9 @@
 Content and style, each in its place
 ====================================
 
-What a thing is and how it looks here are two questions. A classifier of shapes should not depend on
-where the shape lies; a regression on its place should not care what lies there.
+Two questions may be asked of a thing: what it is, and how it looks here. A classifier of shapes
+should not depend on where the shape lies; a regression on its place should not care what lies
+there.
 :class:`~sklearn_simvae.ContentStyleVAE` learns both at once, without labels, and puts them into
 columns of their own: *content*, what the views of a sample share, and *style*, what is of each
 view.
@@ -55,8 +56,8 @@ shown = [int((test.target == shape).argmax()) for shape in range(len(test.target
 RecombinationDisplay.from_estimator(vae, test.data[shown], test.data[10:18])
 
 # %%
-# What each column changes
-# ------------------------
+# The change along each column
+# ----------------------------
 # Columns of content change the shape where it is, columns of style move it and turn it.
 
 TraversalDisplay.from_estimator(vae, test.data[shown[3] :])

@@ -220,7 +220,7 @@ def share_parameters(cls: type, base_init) -> None:
         }
         # Whether the compiler has taken the indentation away already depends on Python's version.
         cls.__doc__ = inspect.cleandoc(cls.__doc__)
-        # What a method says of a shared parameter by itself is not said again.
+        # A parameter that a method documents by itself is not documented again.
         said = re.findall(r"(?m)^(\w+) : ", cls.__doc__)
         for placeholder, text in shared.items():
             text = _without(inspect.cleandoc(text), (*cls._not_shared, *said))

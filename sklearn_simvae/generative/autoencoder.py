@@ -113,12 +113,12 @@ class AutoEncoder(nn.Module):
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
-            What is to be explained.
+            The views to be explained.
 
         Returns
         -------
         log_likelihood : Tensor of float32 of shape (batch, n_views)
-            What no latents exceed.
+            The value that no latents exceed.
         """
         x = views.flatten(2)
         if self.likelihood == "gaussian":
