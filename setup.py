@@ -53,6 +53,7 @@ setup(
         "numpy>=1.26",
         "scipy>=1.12",
         "joblib>=1.4",
+        "threadpoolctl>=3.1",
     ],
     extras_require={
         "test": TEST,

@@ -1,5 +1,6 @@
 """The way of data through every estimator: check, views, net, representation."""
 
+import contextlib
 import functools
 import warnings
 from abc import ABC, abstractmethod
@@ -47,8 +48,10 @@ from sklearn_simvae.training import (
     inference,
     optimizer_parameters,
     own_modes,
+    reads,
     resolve_device,
     resolve_precision,
+    turns_of,
 )
 from sklearn_simvae.training.callbacks import callback_type, callbacks_of_process, want_batches
 from sklearn_simvae.training.checkpoint import (
@@ -237,18 +240,22 @@ class SSLTransformer(
         Z : ndarray of float32 of shape (n, n_components)
             As :meth:`transform` gives.
         """
-        return self.fit(X, groups=groups).transform(X)
+        with turns_of(self).training:
+            return self.fit(X, groups=groups).transform(X)
 
-    @train_together()
-    # A caller's modes are meant for what the caller computes.
-    @own_modes()
-    @torch.inference_mode(False)
-    @torch.enable_grad()
     def _fit(self, X, groups, partial=False):
+        """Train in the turn of this thread: in place, or beside the fit that there is."""
+        turns = turns_of(self)
+        with turns.training:
+            goes_on = (partial or self.warm_start) and hasattr(self, "net_")
+            in_turn = turns.changing() if goes_on else contextlib.nullcontext()
+            with in_turn, own_modes(), train_together():
+                return self._train(X, groups, partial, reset=not goes_on)
+
+    def _train(self, X, groups, partial, reset):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
         feature_names = _get_feature_names(named(X))
-        reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
             _check_feature_names(self, named(X), reset=False)
             feature_names = getattr(self, "feature_names_in_", None)
@@ -297,10 +304,10 @@ class SSLTransformer(
             n_epochs = 1 if partial else self.max_epochs
             net.train_epochs(train, valid, n_epochs, self._begin_fit)
         except BaseException as error:
-            # The net is at its last whole epoch. Where it went on, that is the fit that there is
-            # now; of a first fit that diverged, it is better than nothing.
+            # The net is at its last whole epoch. Where it went on or a user stopped it, that is the
+            # fit that there is now; of a first fit that diverged, it is better than nothing.
             first = isinstance(error, DivergenceError) and not hasattr(self, "net_")
-            if net.epochs_done() and (first or not reset):
+            if net.epochs_done() and (first or not reset or isinstance(error, KeyboardInterrupt)):
                 self._keep(net, layout, feature_names)
             raise
         finally:
@@ -313,7 +320,9 @@ class SSLTransformer(
             checkpoint.remove()
         if net.interrupted_:
             warnings.warn(
-                f"Training interrupted by user after {self.n_iter_} whole epochs.",
+                f"Training interrupted by user after {self.n_iter_} whole epochs, which are kept. "
+                "What this fit is part of, such as a search, goes on: interrupt again within two "
+                "seconds to stop that, too.",
                 ConvergenceWarning,
             )
         if not partial:
@@ -322,16 +331,17 @@ class SSLTransformer(
 
     def _keep(self, net, layout, feature_names):
         """Set all that a fit sets, at once."""
-        self.net_ = net
-        self.layout_ = layout
-        self.n_features_in_ = layout.n_features
-        self.__dict__.pop("feature_names_in_", None)
-        if feature_names is not None:
-            self.feature_names_in_ = feature_names
-        self._fitted_structure = self._current_structure()
-        self._fitted_batch_size = net.batch_size
-        self.history_ = [_public_row(row) for row in net.history]
-        self.n_iter_ = len(self.history_)
+        with turns_of(self).changing():
+            self.net_ = net
+            self.layout_ = layout
+            self.n_features_in_ = layout.n_features
+            self.__dict__.pop("feature_names_in_", None)
+            if feature_names is not None:
+                self.feature_names_in_ = feature_names
+            self._fitted_structure = self._current_structure()
+            self._fitted_batch_size = net.batch_size
+            self.history_ = [_public_row(row) for row in net.history]
+            self.n_iter_ = len(self.history_)
 
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
@@ -348,6 +358,7 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- representation
 
+    @reads
     def transform(self, X):
         """Represent each row of X.
 

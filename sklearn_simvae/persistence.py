@@ -27,7 +27,7 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae._plain import one_or_many, plain
-from sklearn_simvae.training import resolve_device
+from sklearn_simvae.training import own_modes, reads, resolve_device, turns_of
 from sklearn_simvae.views import Layout
 
 __all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
@@ -47,6 +47,7 @@ _PACKED = (
 class PersistenceMixin:
     """How an estimator of this package is kept, for all of them."""
 
+    @reads
     def save_weights(self, path: str | os.PathLike) -> None:
         """Write the network's weights, and what is needed to build it again, to a file.
 
@@ -112,9 +113,11 @@ class PersistenceMixin:
             If the file is damaged or of something else, of a later format, or of another estimator
             or network, with what differs. What was fitted before is then kept.
         """
-        load_weights(self, path)
+        with turns_of(self).training, own_modes():
+            load_weights(self, path)
         return self
 
+    @reads
     def to_onnx(self, path: str | os.PathLike) -> None:
         """Write the encoder, from rows to what `transform` gives, as an ONNX file.
 
@@ -144,6 +147,7 @@ class PersistenceMixin:
     def __getstate__(self):
         return plain_state(self)
 
+    @own_modes()
     def __setstate__(self, state):
         state = dict(state)
         packed = state.pop("_packed", None)

@@ -27,7 +27,7 @@ from sklearn_simvae import (
     SwAV,
 )
 from sklearn_simvae.datasets import make_sprites
-from sklearn_simvae.training import SSLNet
+from sklearn_simvae.training import SSLNet, net
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -37,6 +37,12 @@ threadpool_limits(1)
 settings.register_profile("thorough", max_examples=700, print_blob=True)
 
 TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def no_interruption_before(monkeypatch):
+    """Let an interrupted fit be the first one, however soon it comes after that of another test."""
+    monkeypatch.setattr(net._Interruptions, "last", -np.inf)
 
 
 @pytest.fixture(autouse=True)

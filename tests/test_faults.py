@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import time
 import zipfile
 
 import numpy as np
@@ -24,6 +25,7 @@ from skorch.callbacks import Callback
 
 from sklearn_simvae.persistence import trusted_types
 from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.training.net import _Interruptions
 from sklearn_simvae.views import Source
 
 unix = pytest.mark.skipif(os.name != "posix", reason="needs signals and fork")
@@ -95,6 +97,57 @@ def test_ctrl_c_in_an_epoch_leaves_the_whole_epochs(make_one_of_each_kind, X):
         estimator.fit(X)
     whole = make_one_of_each_kind(max_epochs=2, lr_schedule="constant").fit(X)
     assert_survived(estimator, whole, X)
+
+
+@unix
+@pytest.mark.usefixtures("listening")
+def test_one_ctrl_c_stops_one_fit_of_a_search_and_a_second_one_the_search(X):
+    def search(callbacks):
+        estimator = tiny("SimVAE", max_epochs=3, lr_schedule="constant", callbacks=callbacks)
+        grid = {"style_variance": [0.1, 0.2, 0.3]}
+        return GridSearchCV(estimator, grid, cv=[(np.arange(20), np.arange(20, 40))], refit=False)
+
+    class Interrupt(Callback):
+        n_fits = 0
+
+        def __init__(self, fits):
+            self.fits = fits
+
+        def on_train_begin(self, net, **kwargs):
+            Interrupt.n_fits += 1
+
+        def on_batch_begin(self, net, **kwargs):
+            if Interrupt.n_fits in self.fits and len(net.history) == 2:
+                ctrl_c()
+
+    with pytest.warns(ConvergenceWarning, match="again within two seconds to stop that, too"):
+        search(Interrupt([2])).fit(X)
+    assert Interrupt.n_fits == 3
+    Interrupt.n_fits = 0
+    _Interruptions.last = -np.inf
+    with pytest.raises(KeyboardInterrupt), pytest.warns(ConvergenceWarning):
+        search(Interrupt([1, 2])).fit(X)
+    assert Interrupt.n_fits == 2
+
+
+@unix
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_second_ctrl_c_keeps_the_whole_epochs(make, X, fitted):
+    params = {"max_epochs": 5, "lr_schedule": "constant"}
+    estimator = make(callbacks=At("batch_begin", 3, ctrl_c), **params)
+    if fitted:
+        estimator.set_params(callbacks=None).fit(X)
+        estimator.set_params(callbacks=At("batch_begin", 3, ctrl_c))
+    _Interruptions.last = time.monotonic() - 1
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X)
+    whole = make(max_epochs=2, lr_schedule="constant").fit(X)
+    assert_survived(estimator, whole, X)
+    # Two seconds later a fit is one by itself again.
+    _Interruptions.last = time.monotonic() - 2.1
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        estimator.set_params(callbacks=At("batch_begin", 3, ctrl_c)).fit(X)
 
 
 def fails():

@@ -588,8 +588,11 @@ def go(estimator, how, X):
 def assert_unchanged(estimator, before, X):
     assert_same_fit(estimator, before, X)
     estimator.set_params(callbacks=None, **as_they_are(lambda: estimator))
+    before.set_params(**estimator.get_params(deep=False))
     restored = pickle.loads(pickle.dumps(estimator))
     assert restored.partial_fit(X).n_iter_ == before.n_iter_ + 1
+    # What the optimizer remembers is as it was, too.
+    assert_array_equal(restored.transform(X), before.partial_fit(X).transform(X))
 
 
 @pytest.mark.parametrize("hook", ["epoch_begin", "batch_end"])

@@ -21,9 +21,11 @@ from sklearn_simvae.training import (
     BatchLoader,
     SSLNet,
     auto_chunk_size,
+    bf16_autocast,
     encode_in_chunks,
     inference,
     isolated_random_state,
+    reads,
 )
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch, gather_rows, own_part
@@ -162,7 +164,7 @@ class DiscriminativeTransformer(SSLTransformer):
         samples = samples.subset(np.arange(n)[own_part(n)])
         net.module_.eval()
         device, parts = torch.device(net.device), []
-        with torch.autocast(device.type, torch.bfloat16, enabled=net.bf16):
+        with bf16_autocast(device, net.bf16):
             for _, views, mask in self._batches(samples, device):
                 z = net.module_.encoder(views.flatten(0, 1)).float()
                 parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
@@ -191,6 +193,7 @@ class DiscriminativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- use
 
+    @reads
     def project(self, X) -> np.ndarray:
         """What the objective sees: representations after the projection head.
 
@@ -219,6 +222,7 @@ class DiscriminativeTransformer(SSLTransformer):
                 "folds."
             )
 
+    @reads
     def score(self, X, y=None, groups=None) -> float:
         """Mean objective of a sample, the negative loss; higher is better.
 
@@ -249,7 +253,7 @@ class DiscriminativeTransformer(SSLTransformer):
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
         total = weights = 0.0
-        with inference(self.module_), isolated_random_state(0, device):
+        with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 weight = float(self._weigh(self.module_, batch))
                 batch = batch._replace(views=make_views(batch.views, generator=generator))

@@ -191,7 +191,7 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
         for z in (a, b)
     )
     size = min(_BATCH, len(a) - n)
-    with own_modes(), torch.inference_mode(False), torch.enable_grad():
+    with own_modes():
         critic = _train_critic(a[:n_fit], b[:n_fit], a[n_fit:n], b[n_fit:n], seed)
         # That of a critic that tells no pairs apart is a bound as well.
         bound = 0.0 if critic is None else max(_bound(critic, a[n:], b[n:], size), 0.0)

@@ -23,7 +23,7 @@ from sklearn_simvae._validation import (
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
-from sklearn_simvae.training import inference, own_modes
+from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
 from sklearn_simvae.views.sources import by_chunk, held_between, is_dask_array, some_rows
@@ -214,6 +214,7 @@ class GenerativeTransformer(SSLTransformer):
         with torch.no_grad():
             return float(self.module_.noise_variance)
 
+    @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
         """The posterior q(z | x) of each row, or of each view.
 
@@ -244,6 +245,7 @@ class GenerativeTransformer(SSLTransformer):
             check_finite(self, made)
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
+    @reads
     def inverse_transform(self, Z) -> np.ndarray:
         """Decode representations: E[x | z].
 
@@ -276,19 +278,20 @@ class GenerativeTransformer(SSLTransformer):
         """Latents of shape (n, n_components) to rows."""
         return self._decode_by(self.module_, self.layout_, z)
 
-    def _decode_by(self, module: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
+    def _decode_by(self, decoder: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
         """Latents to the rows of one kind of data, a batch at a time."""
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
-        with inference(module):
+        with inference(self.module_):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
-                x = in_halves(module.mean, z[part].to(self.net_.device))
+                x = in_halves(decoder.mean, z[part].to(self.net_.device))
                 # Nothing but a sigmoid keeps means where pixels are.
                 x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
         return check_finite(self, X, "Z")
 
     @available_if(has_density)
+    @reads
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
         """Draw new data: latents from the prior, decoded to the mean of p(x | z).
 
@@ -323,12 +326,12 @@ class GenerativeTransformer(SSLTransformer):
         """Latents from the prior; a `random_state` of None is that of the estimator."""
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
-        with own_modes():
-            return self._sample_prior((n_samples, n_views, self.n_components_), generator)
+        return self._sample_prior((n_samples, n_views, self.n_components_), generator)
 
     # ---------------------------------------------------------------- scores
 
     @available_if(has_density)
+    @reads
     def score(self, X, y=None, groups=None) -> float:
         """Mean evidence lower bound of a sample, in nats; higher is better.
 
@@ -356,6 +359,7 @@ class GenerativeTransformer(SSLTransformer):
         return float(scores.sum(dtype=np.float64) / n_samples)
 
     @available_if(has_density)
+    @reads
     def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
         """Evidence lower bound of each row, in nats: low for what the model finds strange.
 

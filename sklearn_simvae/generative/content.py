@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._validation import check_count, check_finite, seed_of
 from sklearn_simvae.generative.base import GenerativeTransformer, has_density
+from sklearn_simvae.training import reads
 
 Variance = float | np.ndarray
 
@@ -74,6 +75,7 @@ class ContentTransformer(GenerativeTransformer):
         return content_std * content + style_std * style
 
     @available_if(has_density)
+    @reads
     def sample(self, n_samples=1, n_views=None, random_state=None, content_of=None) -> np.ndarray:
         """Draw new data, or new views of what there is, decoded to the mean of p(x | z).
 
@@ -120,6 +122,7 @@ class ContentTransformer(GenerativeTransformer):
         X = self._decode(torch.from_numpy(z).flatten(0, 1))
         return X.reshape(*z.shape[:2], *X.shape[1:])
 
+    @reads
     def content(self, X, groups=None, return_std=False):
         r"""Expected content of each sample, given all of its views.
 
@@ -153,6 +156,7 @@ class ContentTransformer(GenerativeTransformer):
         content, std, _, _ = self._content_of_rows(X, groups)
         return (content, std) if return_std else content
 
+    @reads
     def style(self, X, groups=None):
         r"""What sets each view apart from the expected content of its sample.
 

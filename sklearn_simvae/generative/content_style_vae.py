@@ -19,6 +19,7 @@ from sklearn_simvae.losses import (
 )
 from sklearn_simvae.losses.reduction import masked_mean
 from sklearn_simvae.networks import projection_head
+from sklearn_simvae.training import reads
 from sklearn_simvae.training.exchange import gather_batch
 
 # What "auto" stands for: the share of the dimensions that are content, and the weight of the
@@ -269,6 +270,7 @@ class ContentStyleVAE(ContentTransformer):
         wanted = parts if self.representation == "latent" else [self.representation]
         return np.array([f"{prefix}_{p}{i}" for p in wanted for i in range(parts[p])], dtype=object)
 
+    @reads
     def recombine(self, X_content, X_style) -> np.ndarray:
         """Decode the content of some rows with the style of others, row by row.
 

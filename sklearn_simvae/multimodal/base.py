@@ -37,7 +37,7 @@ from sklearn_simvae.multimodal.modalities import (
     fit_modalities,
     read_modalities,
 )
-from sklearn_simvae.training import inference
+from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
@@ -239,6 +239,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     # ---------------------------------------------------------------- representation
 
+    @reads
     def transform(self, X, modality=None) -> np.ndarray:
         """Represent each row of X.
 
@@ -351,6 +352,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """
         return super().load_weights(path)
 
+    @reads
     def to_onnx(self, path, modality) -> None:
         """Write the encoder of a modality, from its rows to their representation, as an ONNX file.
 

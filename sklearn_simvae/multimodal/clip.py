@@ -26,7 +26,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import make_encoder, projection_head
-from sklearn_simvae.training import inference
+from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
@@ -242,6 +242,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
     # ---------------------------------------------------------------- use
 
+    @reads
     def project(self, X, modality=None) -> np.ndarray:
         """What the objective sees: directions after the projection heads.
 
@@ -273,6 +274,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
         return check_finite(self, torch.cat(parts).cpu().numpy())
 
+    @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
         """Cosine similarity of each row of one modality with each of another.
 

@@ -22,7 +22,7 @@ from sklearn_simvae.multimodal.base import (
     split_modalities,
 )
 from sklearn_simvae.multimodal.modalities import Blocks
-from sklearn_simvae.training import inference
+from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.sources import held_between, some_rows
@@ -299,6 +299,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         with torch.no_grad():
             return {n: float(p.noise_variance) for n, p in parts if p.likelihood == "gaussian"}
 
+    @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
         """The posterior q(z | x) of each modality.
 
@@ -329,6 +330,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             made[missing] = np.nan
         return mean, variance
 
+    @reads
     def content(self, X, modality=None, return_std=False):
         r"""Expected content of each row, given the modalities that it has.
 
@@ -360,6 +362,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         content, std, _ = self._content_of_modalities(self._samples_of(X, modality))
         return (content, std) if return_std else content
 
+    @reads
     def style(self, X):
         r"""What sets each modality apart from the expected content of its row.
 
@@ -393,6 +396,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
 
     # ---------------------------------------------------------------- data from latents
 
+    @reads
     def generate(self, X, source=None, target=None):
         """What one modality is expected to be, given others: decoded from the mean of the content.
 
@@ -428,6 +432,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         j = self.layout_.index(name)
         return self._decode_by(self.module_.parts[j], self.layout_.modalities[j].layout, z)
 
+    @reads
     def inverse_transform(self, Z):
         """Decode representations: what each modality is expected to be.
 
@@ -469,6 +474,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         return X
 
     @available_if(has_density)
+    @reads
     def sample(self, n_samples=1, random_state=None):
         """Draw new data: latents of all modalities from the prior, decoded to their means.
 

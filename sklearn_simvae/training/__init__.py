@@ -6,11 +6,12 @@ from sklearn_simvae.training.checkpoint import Checkpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import resolve_device, resolve_precision
-from sklearn_simvae.training.modes import inference, own_modes
+from sklearn_simvae.training.modes import bf16_autocast, inference, own_modes
 from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
+from sklearn_simvae.training.turns import reads, turns_of
 
 __all__ = [
     "SCHEDULES",
@@ -25,12 +26,15 @@ __all__ = [
     "TotalLoss",
     "auto_batch_size",
     "auto_chunk_size",
+    "bf16_autocast",
     "encode_in_chunks",
     "inference",
     "isolated_random_state",
     "lr_factor",
     "optimizer_parameters",
     "own_modes",
+    "reads",
     "resolve_device",
     "resolve_precision",
+    "turns_of",
 ]

@@ -1,9 +1,11 @@
 """What the machine is fast at: the device, the precision, the layout of weights, the threads."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import nn
 
 from sklearn_simvae.training.distributed import local_cuda_device, n_processes
@@ -130,7 +132,7 @@ def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
     """Compute with one thread inside where a step is too little work to share out.
 
     Threads that wait for each other cost more than they save there, above all where other processes
-    want the same cores, as in a search.
+    want the same cores, as in a search. Other threads keep their number.
 
     Parameters
     ----------
@@ -147,13 +149,17 @@ def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
     ...     torch.get_num_threads()
     1
     """
+    # Also has torch choose the number for a thread that is new, which would undo the limit.
     n_threads = torch.get_num_threads()
     layers = [m for m in module.modules() if next(m.parameters(recurse=False), None) is not None]
     dense = all(isinstance(m, nn.Linear | nn.modules.batchnorm._BatchNorm) for m in layers)
     products = n_views * sum(w.numel() for w in module.parameters())
-    if n_threads > 1 and dense and products < _SHARED_PRODUCTS:
-        torch.set_num_threads(1)
-    try:
+    small = n_threads > 1 and dense and products < _SHARED_PRODUCTS
+    # Of this thread alone: torch.set_num_threads would also change it for those to come.
+    with _openmp().limit(limits=1) if small else contextlib.nullcontext():
         yield
-    finally:
-        torch.set_num_threads(n_threads)
+
+
+@functools.cache
+def _openmp() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="openmp")

@@ -1,25 +1,67 @@
 """What a caller has switched on in torch, set aside while an estimator computes."""
 
 import contextlib
+import threading
+import weakref
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 _AUTOCAST_DEVICES = ("cpu", "cuda", "mps")
+_LOCK = threading.RLock()
+
+
+class _DefaultType:
+    """How many compute under float32 as type of new tensors, and what the process had before."""
+
+    n_users = 0
+    before = torch.float32
+
+
+# The users of each module that is in evaluation mode, and its parts that were in training mode.
+_users: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def forget_threads() -> None:
+    """Let go, in a forked process, of what threads hold that only its parent has."""
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def _float32_by_default() -> Iterator[None]:
+    # The type is that of the whole process: the first who comes sets it, the last puts it back.
+    with _LOCK:
+        if _DefaultType.n_users == 0:
+            _DefaultType.before = torch.get_default_dtype()
+        if torch.get_default_dtype() != torch.float32:
+            torch.set_default_dtype(torch.float32)
+        _DefaultType.n_users += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _DefaultType.n_users -= 1
+            if _DefaultType.n_users == 0 and _DefaultType.before != torch.float32:
+                torch.set_default_dtype(_DefaultType.before)
 
 
 @contextlib.contextmanager
 def own_modes() -> Iterator[None]:
-    """Without the caller's autocast, and with new tensors on the CPU unless told otherwise.
+    """Compute as if the caller had set nothing in torch.
+
+    Inside there is no autocast, gradients are recorded, and new tensors are float32 numbers on the
+    CPU unless told otherwise.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_simvae.training.modes import own_modes
-    >>> with torch.autocast("cpu", torch.bfloat16), own_modes():
-    ...     print((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
-    torch.float32
+    >>> with torch.autocast("cpu", torch.bfloat16), torch.no_grad(), own_modes():
+    ...     x = torch.ones(2, 2, requires_grad=True)
+    ...     print((x @ x).dtype, (x @ x).requires_grad)
+    torch.float32 True
     """
     with contextlib.ExitStack() as stack:
         for device in _AUTOCAST_DEVICES:
@@ -28,12 +70,53 @@ def own_modes() -> Iterator[None]:
         # Entered only where it changes something: it makes each call of torch slower.
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(_float32_by_default())
         yield
+
+
+@contextlib.contextmanager
+def bf16_autocast(device: torch.device, enabled: bool) -> Iterator[None]:
+    """Run networks in bf16, with weights that are rounded anew each time.
+
+    Torch keeps the rounded weights until the outermost autocast ends. Where that is a caller's,
+    training would go on with those of its first step.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the networks are.
+    enabled : bool
+        Whether to do so at all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.modes import bf16_autocast
+    >>> layer = torch.nn.Linear(1, 1, bias=False)
+    >>> with torch.autocast("cpu", enabled=False):
+    ...     for value in (1.0, 2.0):
+    ...         _ = torch.nn.init.constant_(layer.weight, value)
+    ...         with bf16_autocast(torch.device("cpu"), True):
+    ...             print(layer(torch.ones(1, 1)).item())
+    1.0
+    2.0
+    """
+    torch.clear_autocast_cache()
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+            yield
+    finally:
+        torch.clear_autocast_cache()
 
 
 @contextlib.contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Put a module into evaluation mode, and each of its parts back into its own after.
+
+    Threads that use one module at a time do not disturb each other: the last one puts it back.
 
     Parameters
     ----------
@@ -51,21 +134,30 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
     >>> dropout.training
     True
     """
-    in_training = [part for part in module.modules() if part.training]
-    for part in in_training:
-        part.training = False
+    with _LOCK:
+        users = _users.setdefault(module, {"number": 0, "in training": []})
+        users["number"] += 1
+        for part in module.modules():
+            if part.training:
+                part.training = False
+                users["in training"].append(part)
     try:
         yield
     finally:
-        for part in in_training:
-            part.training = True
+        with _LOCK:
+            users["number"] -= 1
+            if users["number"] == 0:
+                del _users[module]
+                for part in users["in training"]:
+                    part.training = True
 
 
 @contextlib.contextmanager
 def inference(module: nn.Module) -> Iterator[None]:
     """Compute with a trained module: without gradients, and in :func:`evaluation_mode`.
 
-    Parts that a caller trains, taken out of the module, go back to training mode after.
+    Parts that a caller trains, taken out of the module, go back to training mode after. What else
+    the caller has set in torch is set aside, as by :func:`own_modes`.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
 
+import time
 import types
 
 import numpy as np
@@ -23,11 +24,20 @@ from sklearn_simvae.training.exchange import (
 )
 from sklearn_simvae.training.hardware import lay_out, one_thread_if_small
 from sklearn_simvae.training.memory import ran_out_of_memory
+from sklearn_simvae.training.modes import bf16_autocast, own_modes
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
 
 # An interruption while one of these works is not its own.
 _NEVER_STOP = (Checkpoint, EpochTimer, FitProgress, KNNScore)
+# Seconds within which a second interruption ends not just a fit but also what the fit is part of.
+_MEANT_FOR_ALL = 2.0
+
+
+class _Interruptions:
+    """When a fit of this process was last interrupted."""
+
+    last = -np.inf
 
 
 class DivergenceError(ValueError):
@@ -218,12 +228,12 @@ class SSLNet(NeuralNet):
         DivergenceError
             If the loss or the weights stop being finite.
         KeyboardInterrupt
-            If interrupted before the first whole epoch.
+            If interrupted before the first whole epoch, or within two seconds of another fit.
         MemoryError
             If a step does not fit in memory.
         """
         self.interrupted_ = self._in_epoch = self._stopped_by_user = False
-        self._good_weights, self._valid = None, valid
+        self._good_weights, self._good_moments, self._valid = None, {}, valid
         self._good_epochs = start = len(self.history)
         self._start, self.n_epochs_ = start, epochs
         self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
@@ -232,6 +242,7 @@ class SSLNet(NeuralNet):
             synchronise_batch_norm(self.module_, torch.device(self.device))
             first_weights(self.module_)
             self._keep_weights()
+            self._keep_moments()
             if begin is not None:
                 seed = self._epoch_seeds(start)[0]
                 with isolated_random_state(seed, torch.device(self.device)):
@@ -258,7 +269,11 @@ class SSLNet(NeuralNet):
                 if isinstance(callback, FitProgress):
                     callback.close()
             self.module_.eval()
-            self._good_weights = self._valid = self.saved = None
+            self._good_weights = self._good_moments = self._valid = self.saved = None
+        if self.interrupted_:
+            before, _Interruptions.last = _Interruptions.last, time.monotonic()
+            if from_first(_Interruptions.last - before < _MEANT_FOR_ALL):
+                raise KeyboardInterrupt
         return self
 
     def epochs_done(self) -> int:
@@ -281,6 +296,11 @@ class SSLNet(NeuralNet):
         state = super().__getstate__()
         state["_compiled"] = None
         return state
+
+    # Weights that are read in a caller's inference mode could not be trained.
+    @own_modes()
+    def __setstate__(self, state):
+        super().__setstate__(state)
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         try:
@@ -459,7 +479,7 @@ class SSLNet(NeuralNet):
             if self._compiled is None:
                 self._compiled = torch.compile(_with_own_code(objective))
             objective = self._compiled
-        with torch.autocast(batch.views.device.type, torch.bfloat16, enabled=self.bf16):
+        with bf16_autocast(batch.views.device, self.bf16):
             terms = objective(self.module_, batch, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms, "terms": terms}
 
@@ -512,13 +532,33 @@ class SSLNet(NeuralNet):
                 good[name] = w.detach().clone()
         self._good_weights = good
 
+    def _keep_moments(self):
+        """What the optimiser remembered as training began, by the tensor that it is of."""
+        self._good_moments = {
+            weights: {k: v.clone() if torch.is_tensor(v) else v for k, v in state.items()}
+            for weights, state in self.optimizer_.state.items()
+        }
+
     def _restore(self):
-        """Go back to the last whole epoch, with the optimiser's moments forgotten."""
+        """Go back to the last whole epoch, or to where training began.
+
+        What the optimiser remembers is that of the beginning, and forgotten once there was a whole
+        epoch since.
+        """
+        try:
+            self._go_back()
+        except KeyboardInterrupt:
+            self._go_back()
+            raise
+
+    def _go_back(self):
         if self._good_weights is not None:
             # Not by load_state_dict, which is strict about shapes.
             for name, w in _tensors(self.module_):
                 w.data = self._good_weights[name]
             self.optimizer_.state.clear()
+            if self._good_epochs == self._start:
+                self.optimizer_.state.update(self._good_moments)
             del self.history[self._good_epochs :]
 
     def _weights_finite(self) -> bool:

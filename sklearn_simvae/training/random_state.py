@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from sklearn_simvae.training.modes import own_modes
+from sklearn_simvae.training.modes import forget_threads, own_modes
+from sklearn_simvae.training.turns import forget_turns
 
 _RANDOM_STATE_LOCK = threading.RLock()
 
@@ -17,6 +18,8 @@ def _after_fork() -> None:
     """Let go, in a forked process, of the threads that only its parent has."""
     global _RANDOM_STATE_LOCK
     _RANDOM_STATE_LOCK = threading.RLock()
+    forget_threads()
+    forget_turns()
     # GNU's OpenMP would wait for its own for ever.
     torch.set_num_threads(1)
 
@@ -30,7 +33,7 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global random states of torch and numpy inside, and put them back after.
 
     Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
-    they too are fixed by `seed`. So are the type of new tensors, float32, and the other modes of
+    they too are fixed by `seed`. What else the caller has set in torch is set aside, as by
     :func:`own_modes`. Threads take turns.
 
     Parameters
@@ -59,10 +62,7 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
             index = torch.cuda.current_device() if device.index is None else device.index
             torch.cuda.default_generators[index].manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
-        default_dtype = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float32)
         try:
             yield
         finally:
-            torch.set_default_dtype(default_dtype)
             np.random.set_state(numpy_state)  # noqa: NPY002

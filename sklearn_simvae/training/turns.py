@@ -1,0 +1,153 @@
+"""Whose turn it is, where several threads use one estimator."""
+
+import contextlib
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+from sklearn_simvae.training.modes import own_modes
+
+# Seconds that readers let one go first who waits to change something.
+_PATIENCE = 1.0
+_LOCK = threading.Lock()
+_turns: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+class Turns:
+    """Many threads read at a time, or one changes what is read.
+
+    A thread that has its turn may take it again, inside.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training.turns import Turns
+    >>> turns = Turns()
+    >>> with turns.changing(), turns.reading():
+    ...     print("A thread does not wait for itself.")
+    A thread does not wait for itself.
+    """
+
+    def __init__(self) -> None:
+        # Held by the one thread that trains; others may read until it changes what they read.
+        self.training = threading.RLock()
+        self._condition = threading.Condition()
+        self._readers: dict[int, int] = {}
+        self._changer: int | None = None
+        self._n_waiting = 0
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read together with other threads, after those that wait to change something."""
+        me = threading.get_ident()
+
+        def may_read() -> bool:
+            return self._changer in (None, me)
+
+        with self._condition:
+            if me not in self._readers and self._changer != me:
+                # Not for ever: who waits may itself wait for a reader that waits for this one.
+                self._condition.wait_for(lambda: may_read() and not self._n_waiting, _PATIENCE)
+            self._condition.wait_for(may_read)
+            self._readers[me] = self._readers.get(me, 0) + 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._readers[me] -= 1
+                if not self._readers[me]:
+                    del self._readers[me]
+                    self._condition.notify_all()
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change what is read, while no other thread reads."""
+        me = threading.get_ident()
+        with self.training:
+            outermost = self._changer != me
+            if outermost:
+                with self._condition:
+                    self._n_waiting += 1
+                    try:
+                        self._condition.wait_for(lambda: not self._readers.keys() - {me})
+                    finally:
+                        self._n_waiting -= 1
+                    self._changer = me
+            try:
+                yield
+            finally:
+                if outermost:
+                    with self._condition:
+                        self._changer = None
+                        self._condition.notify_all()
+
+
+def turns_of(estimator) -> Turns:
+    """The turns of an estimator, which are no part of its state.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything that threads share.
+
+    Returns
+    -------
+    turns : Turns
+        The same for as long as the estimator lives.
+
+    Examples
+    --------
+    >>> from sklearn_simvae import SimVAE
+    >>> from sklearn_simvae.training.turns import turns_of
+    >>> estimator = SimVAE()
+    >>> turns_of(estimator) is turns_of(estimator)
+    True
+    """
+    with _LOCK:
+        if estimator not in _turns:
+            _turns[estimator] = Turns()
+        return _turns[estimator]
+
+
+def forget_turns() -> None:
+    """Let go, in a forked process, of the turns of threads that only its parent has."""
+    global _LOCK
+    _LOCK = threading.Lock()
+    _turns.clear()
+
+
+def reads(method: Callable) -> Callable:
+    """Make a method of a fitted estimator one that any number of threads may call at a time.
+
+    It waits for a training that changes the network in place, and what the caller has set in torch
+    is set aside, see :func:`~sklearn_simvae.training.modes.own_modes`.
+
+    Parameters
+    ----------
+    method : callable
+        A method that changes nothing.
+
+    Returns
+    -------
+    method : callable
+        The same, in its turn.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.turns import reads
+    >>> class Doubler:
+    ...     @reads
+    ...     def double(self, x):
+    ...         return 2 * torch.tensor(x)
+    >>> with torch.device("meta"):
+    ...     Doubler().double(2.0)
+    tensor(4.)
+    """
+
+    @functools.wraps(method)
+    def in_turn(self, *args, **kwargs):
+        with turns_of(self).reading(), own_modes():
+            return method(self, *args, **kwargs)
+
+    return in_turn
