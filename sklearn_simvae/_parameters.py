@@ -54,7 +54,8 @@ SHARED_STRUCTURE = (
 
 GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
         "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
-        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
+        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy, in
+        float32.
     noise_variance : float or "learned", default=0.01
         Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
         "learned" is that of maximum likelihood: what reconstructions leave of the data.
@@ -93,9 +94,9 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     encoder : str, callable or torch.nn.Module, default="auto"
         "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy. It has
-        `n_components` outputs; generative methods need twice as many, means and then the
-        logarithms of variances.
+        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
+        float32; TorchScript is refused. It has `n_components` outputs; generative methods need
+        twice as many, means and then the logarithms of variances.
     representation : {"latent", "hidden"}, default="latent"
         What `transform` gives: the `n_components` outputs of the encoder, of generative methods
         the means, or the last hidden layer before them, which is wider.
