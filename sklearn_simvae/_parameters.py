@@ -149,7 +149,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     callbacks : list of skorch.callbacks.Callback, default=None
         Any of skorch's callbacks, as they are or as `(name, callback)`;
         :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Schedulers of the
-        learning rate need `lr_schedule="constant"`.
+        learning rate need `lr_schedule="constant"`, and what looks at a validation part
+        `early_stopping=True`.
     verbose : int, default=0
         1 shows a progress bar with the time left and the terms of the objective.
     random_state : int, RandomState or None, default=None

@@ -7,8 +7,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, LRScheduler, PassthroughScoring, WandbLogger
+from skorch.callbacks.scoring import ScoringBase
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sklearn_simvae.views import Groups, Layout, Samples
 from sklearn_simvae.views.sources import Source, as_source, held_between, some_rows
@@ -222,8 +224,11 @@ def split(
     return samples.subset(training), samples.subset(validation)
 
 
-def check_callbacks(callbacks, lr_schedule: str) -> list:
-    """Skorch callbacks, alone or in a list, with or without names, as a list."""
+def check_callbacks(callbacks, lr_schedule: str, stops: bool) -> list:
+    """Skorch callbacks, alone or in a list, with or without names, as a list.
+
+    `stops` is whether there is a validation part, of which the history has columns.
+    """
     callbacks = callbacks or []
     callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
     for item in callbacks:
@@ -239,7 +244,40 @@ def check_callbacks(callbacks, lr_schedule: str) -> list:
                 f"callbacks holds {callback!r}, but lr_schedule={lr_schedule!r} sets the learning "
                 "rate of each step. Pass lr_schedule='constant' to leave it to the callback."
             )
+        if not stops and (watched := _needs_validation(callback)):
+            raise ValueError(
+                f"callbacks holds {kind.__name__}, which looks at {watched}, but this training has "
+                "no validation part. Pass early_stopping=True, whose validation_fraction sets one "
+                "aside in fit (partial_fit has none), or let the callback look at the training "
+                "part, by monitor='train_loss' ('train_loss_best' for Checkpoint) or by "
+                "on_train=True where it computes a score."
+            )
     return callbacks
+
+
+def _needs_validation(callback: Callback | type[Callback]) -> str | None:
+    """What a callback, or one of this class with its defaults, looks at of a validation part."""
+    if isinstance(callback, type):
+        try:
+            callback = callback()
+        except TypeError:
+            # It cannot do without arguments, as skorch will say.
+            return None
+    if isinstance(callback, ScoringBase | PassthroughScoring):
+        return None if callback.on_train else "the validation part (on_train=False)"
+    if isinstance(callback, WandbLogger):
+        return "'valid_loss_best' (save_model=True)" if callback.save_model else None
+    if isinstance(callback, LRScheduler) and not _is_plateau(callback.policy):
+        # The others go by the number of the epoch.
+        return None
+    monitor = getattr(callback, "monitor", None)
+    is_column = isinstance(monitor, str) and monitor.startswith("valid_")
+    return f"{monitor!r} of the history" if is_column else None
+
+
+def _is_plateau(policy) -> bool:
+    is_class = isinstance(policy, type)
+    return issubclass(policy, ReduceLROnPlateau) if is_class else policy == "ReduceLROnPlateau"
 
 
 def in_unit_interval(X: np.ndarray | Source) -> bool:

@@ -254,7 +254,8 @@ class SSLTransformer(
             feature_names = getattr(self, "feature_names_in_", None)
             self._check_structure()
         lr_schedule = "constant" if partial else self.lr_schedule
-        given_callbacks = check_callbacks(self.callbacks, lr_schedule)
+        stops = self.early_stopping and not partial
+        given_callbacks = check_callbacks(self.callbacks, lr_schedule, stops)
         checkpoint = find_checkpoint(given_callbacks)
         X, layout, has_views = self._check_X(X, reset)
         groups = check_groups(groups, X, has_views)
@@ -268,7 +269,6 @@ class SSLTransformer(
         train, valid = samples, None
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
-        stops = self.early_stopping and not partial
         if stops:
             train, valid = split(
                 samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
