@@ -32,6 +32,8 @@ from sklearn_simvae._validation import (
     smallest_batch,
     split,
     warn_of_channels,
+    warn_of_groups,
+    warn_of_scales,
 )
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
@@ -261,6 +263,8 @@ class SSLTransformer(
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
+        if groups is not None and rank() == 0:
+            warn_of_groups(groups)
         if reset:
             # Later ones may come in parts, of which some hold none.
             self._check_counted(samples)
@@ -474,10 +478,13 @@ class SSLTransformer(
 
     def _check_X(self, X, reset: bool) -> tuple[np.ndarray | Source, Layout, bool]:
         """X as an array that torch can read by batch, its layout, and whether it has views."""
+        names = _get_feature_names(named(X)) if reset else None
         X = check_rows(self, X)
         if reset:
             layout, has_views = Layout.infer(X, self.input_shape, self.encoder == "conv1d")
             warn_of_channels(layout, X, has_views)
+            if rank() == 0:
+                warn_of_scales(layout, X, names)
             return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)
         return check_like_fitted(self, X, self.layout_), self.layout_, has_views
