@@ -17,6 +17,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
     "hidden_layer_sizes": ["array-like", COUNT],
+    "group_column": [str, Integral, None],
     # Names are checked where the networks are made, which knows what goes with what data.
     "encoder": [str, callable],
     "representation": [StrOptions({"latent", "hidden"})],
@@ -91,6 +92,10 @@ DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64
 
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
+    group_column : str or int, default=None
+        The column of X that holds the groups, by its name in a DataFrame or its place in an array,
+        for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
+        take it out of X, which after `fit` may also come without it.
     encoder : str, callable or torch.nn.Module, default="auto"
         "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory

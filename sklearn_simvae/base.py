@@ -76,6 +76,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -110,6 +111,8 @@ class SSLTransformer(
     _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
     _first_view_is_row = False
+    # Of estimators that were pickled before there was one.
+    group_column = None
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls, super(cls, cls).__init__)
@@ -120,6 +123,7 @@ class SSLTransformer(
         n_components=10,
         *,
         hidden_layer_sizes=(2000, 500, 500),
+        group_column=None,
         encoder="auto",
         representation="latent",
         n_views=2,
@@ -144,6 +148,7 @@ class SSLTransformer(
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.group_column = group_column
         self.encoder = encoder
         self.representation = representation
         self.n_views = n_views
@@ -249,6 +254,7 @@ class SSLTransformer(
     def _fit(self, X, groups, partial=False):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
+        X, groups = self._take_groups(X, groups, fitting=True)
         feature_names = _get_feature_names(named(X))
         reset = not ((partial or self.warm_start) and hasattr(self, "net_"))
         if not reset:
@@ -373,6 +379,7 @@ class SSLTransformer(
             If X is not like what was fitted.
         """
         if is_dask_array(X):
+            X, _ = self._take_groups(X)
             self._check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
@@ -471,6 +478,20 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- data
 
+    def _take_groups(self, X, groups=None, fitting: bool = False) -> tuple:
+        """X without the column of groups, where `group_column` names one, and the groups."""
+        if self.group_column is None:
+            return X, groups
+        if groups is not None:
+            raise ValueError(
+                f"groups are given twice, as an argument and by group_column={self.group_column!r}."
+                " Leave out the argument, or set group_column=None."
+            )
+        if fitting:
+            return take_column(X, self.group_column)
+        check_is_fitted(self, "net_")
+        return take_column(X, self.group_column, self.layout_.n_features)
+
     def _check_shape(self, X) -> None:
         """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
         check_is_fitted(self, "net_")
@@ -492,6 +513,8 @@ class SSLTransformer(
     def _read(self, X, groups=None) -> Samples:
         """The samples of an X that is like what was fitted."""
         check_is_fitted(self, "net_")
+        # Where groups count, they were taken before.
+        X, _ = self._take_groups(X)
         _check_feature_names(self, named(X), reset=False)
         X, layout, has_views = self._check_X(X, reset=False)
         return Samples(X, layout, has_views, check_groups(groups, X, has_views))

@@ -57,6 +57,9 @@ from sklearn_simvae.views import (
 )
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
+# Parameters of rows of one kind.
+_NOT_SHARED = tuple("group_column encoder representation n_views augmentation input_shape".split())
+
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
     """Base of the estimators whose views are modalities.
@@ -68,14 +71,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         **{
             name: constraint
             for name, constraint in SSLTransformer._parameter_constraints.items()
-            if name not in ("encoder", "representation", "n_views", "augmentation", "input_shape")
+            if name not in _NOT_SHARED
         },
         "modalities": [list, tuple, None],
         "preprocessing": [list, tuple],
         "input_shapes": [dict, None],
         "augmentations": [dict, None],
     }
-    _not_shared = ("encoder", "representation", "n_views", "augmentation", "input_shape")
+    _not_shared = _NOT_SHARED
     _structure = (
         *(name for name in SSLTransformer._structure if name not in ("encoder", "input_shape")),
         *("modalities", "preprocessing", "input_shapes"),
