@@ -58,7 +58,14 @@ from sklearn_simvae.views import (
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
 # Parameters of rows of one kind.
-_NOT_SHARED = tuple("group_column encoder representation n_views augmentation input_shape".split())
+_NOT_SHARED = (
+    "group_column",
+    "encoder",
+    "representation",
+    "n_views",
+    "augmentation",
+    "input_shape",
+)
 
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
