@@ -17,6 +17,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
     "hidden_layer_sizes": ["array-like", COUNT],
+    "group_column": [str, Integral, None],
     # Names are checked where the networks are made, which knows what goes with what data.
     "encoder": [str, callable],
     "representation": [StrOptions({"latent", "hidden"})],
@@ -54,7 +55,8 @@ SHARED_STRUCTURE = (
 
 GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
         "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
-        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy.
+        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy, in
+        float32.
     noise_variance : float or "learned", default=0.01
         Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
         "learned" is that of maximum likelihood: what reconstructions leave of the data.
@@ -90,12 +92,16 @@ DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64
 
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
+    group_column : str or int, default=None
+        The column of X that holds the groups, by its name in a DataFrame or its place in an array,
+        for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
+        take it out of X, which after `fit` may also come without it.
     encoder : str, callable or torch.nn.Module, default="auto"
         "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy. It has
-        `n_components` outputs; generative methods need twice as many, means and then the
-        logarithms of variances.
+        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
+        float32; TorchScript is refused. It has `n_components` outputs; generative methods need
+        twice as many, means and then the logarithms of variances.
     representation : {"latent", "hidden"}, default="latent"
         What `transform` gives: the `n_components` outputs of the encoder, of generative methods
         the means, or the last hidden layer before them, which is wider.
@@ -148,7 +154,8 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     callbacks : list of skorch.callbacks.Callback, default=None
         Any of skorch's callbacks, as they are or as `(name, callback)`;
         :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Schedulers of the
-        learning rate need `lr_schedule="constant"`.
+        learning rate need `lr_schedule="constant"`, and what looks at a validation part
+        `early_stopping=True`.
     verbose : int, default=0
         1 shows a progress bar with the time left and the terms of the objective.
     random_state : int, RandomState or None, default=None

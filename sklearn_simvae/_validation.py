@@ -7,11 +7,19 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, LRScheduler, PassthroughScoring, WandbLogger
+from skorch.callbacks.scoring import ScoringBase
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sklearn_simvae.views import Groups, Layout, Samples
 from sklearn_simvae.views.sources import Source, as_source, held_between, some_rows
+
+# A group of more than half of the rows, and of so many others of the usual size.
+_DOMINANT = 10
+# Few features, of this share of the variance and this many times the spread of the usual other.
+_MAX_DOMINANT, _DOMINANT_SHARE, _SCALE_RATIO = 10, 0.99, 30
+_SCALE_ROWS = 512
 
 
 def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
@@ -99,6 +107,29 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
         ) from error
 
 
+def warn_of_groups(groups: Groups) -> None:
+    """Warn of a group that is likely to hold the rows whose group is not known."""
+    sizes, largest = groups.sizes, int(groups.sizes.argmax())
+    n_rows, others = sizes.sum(), np.delete(sizes, largest)
+    # Labels are in order, so that -1 is the only one below zero.
+    is_number = groups.labels.dtype.kind in "ifO"
+    if is_number and groups.labels[0] == -1 and sizes[0] > 1:
+        which = f"the group -1, which scikit-learn gives to rows without a group, to {sizes[0]}"
+    elif 2 * sizes[largest] > n_rows and sizes[largest] >= _DOMINANT * np.median(others):
+        which = (
+            f"the group {groups.labels.tolist()[largest]!r} to {sizes[largest]} (and others to "
+            f"{np.median(others):g}, their median)"
+        )
+    else:
+        return
+    warnings.warn(
+        f"groups gives {which} of {n_rows} rows, which are then learned as views of one sample. "
+        "Where these are rows whose group is not known, give each of them a group of its own, or "
+        "leave them out.",
+        UserWarning,
+    )
+
+
 def missing(labels: np.ndarray) -> np.ndarray:
     """Which labels are NaN, NaT, None or the NA of pandas."""
     kind = labels.dtype.kind
@@ -154,6 +185,34 @@ def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
             f"{(1, *layout.input_shape)} if these are images with an axis of channels.",
             UserWarning,
         )
+
+
+def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
+    """Warn where a few features of vectors carry all the variance, by their scale alone."""
+    X = some_rows(X)
+    if layout.kind != "vector" or not len(X):
+        return
+    rows = X[np.linspace(0, len(X) - 1, min(len(X), _SCALE_ROWS)).astype(int)]
+    rows = rows.reshape(-1, layout.n_features).astype(np.float64)
+    variance, size = rows.var(0), np.abs(rows).max(0, initial=0)
+    # What rounding leaves of a constant is no variance.
+    varying = np.flatnonzero(np.sqrt(variance) > np.finfo(np.float32).eps * size)
+    order = varying[np.argsort(-variance[varying], kind="stable")]
+    shares = np.cumsum(variance[order]) / variance[order].sum()
+    n_large = int(np.searchsorted(shares, _DOMINANT_SHARE)) + 1
+    if n_large > max(1, min(len(order) // 10, _MAX_DOMINANT)) or n_large >= len(order):
+        return
+    std = np.sqrt(variance[order])
+    if std[n_large - 1] < _SCALE_RATIO * np.median(std[n_large:]):
+        return
+    large = [str(i) if names is None else repr(str(names[i])) for i in order[:n_large]]
+    noun, verb = ("feature", "carries") if n_large == 1 else ("features", "carry")
+    warnings.warn(
+        f"The {noun} {', '.join(large)} of {what} {verb} {shares[n_large - 1]:.1%} of the variance "
+        f"of all {len(order)} features that vary, so that little is learned of the others. Scale "
+        "the features, e.g. by StandardScaler() before this estimator in a pipeline.",
+        UserWarning,
+    )
 
 
 def has_batch_norm(module: nn.Module) -> bool:
@@ -222,8 +281,11 @@ def split(
     return samples.subset(training), samples.subset(validation)
 
 
-def check_callbacks(callbacks, lr_schedule: str) -> list:
-    """Skorch callbacks, alone or in a list, with or without names, as a list."""
+def check_callbacks(callbacks, lr_schedule: str, stops: bool) -> list:
+    """Skorch callbacks, alone or in a list, with or without names, as a list.
+
+    `stops` is whether there is a validation part, of which the history has columns.
+    """
     callbacks = callbacks or []
     callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
     for item in callbacks:
@@ -239,7 +301,40 @@ def check_callbacks(callbacks, lr_schedule: str) -> list:
                 f"callbacks holds {callback!r}, but lr_schedule={lr_schedule!r} sets the learning "
                 "rate of each step. Pass lr_schedule='constant' to leave it to the callback."
             )
+        if not stops and (watched := _needs_validation(callback)):
+            raise ValueError(
+                f"callbacks holds {kind.__name__}, which looks at {watched}, but this training has "
+                "no validation part. Pass early_stopping=True, whose validation_fraction sets one "
+                "aside in fit (partial_fit has none), or let the callback look at the training "
+                "part, by monitor='train_loss' ('train_loss_best' for Checkpoint) or by "
+                "on_train=True where it computes a score."
+            )
     return callbacks
+
+
+def _needs_validation(callback: Callback | type[Callback]) -> str | None:
+    """What a callback, or one of this class with its defaults, looks at of a validation part."""
+    if isinstance(callback, type):
+        try:
+            callback = callback()
+        except TypeError:
+            # It cannot do without arguments, as skorch will say.
+            return None
+    if isinstance(callback, ScoringBase | PassthroughScoring):
+        return None if callback.on_train else "the validation part (on_train=False)"
+    if isinstance(callback, WandbLogger):
+        return "'valid_loss_best' (save_model=True)" if callback.save_model else None
+    if isinstance(callback, LRScheduler) and not _is_plateau(callback.policy):
+        # The others go by the number of the epoch.
+        return None
+    monitor = getattr(callback, "monitor", None)
+    is_column = isinstance(monitor, str) and monitor.startswith("valid_")
+    return f"{monitor!r} of the history" if is_column else None
+
+
+def _is_plateau(policy) -> bool:
+    is_class = isinstance(policy, type)
+    return issubclass(policy, ReduceLROnPlateau) if is_class else policy == "ReduceLROnPlateau"
 
 
 def in_unit_interval(X: np.ndarray | Source) -> bool:

@@ -33,6 +33,8 @@ from sklearn_simvae._validation import (
     smallest_batch,
     split,
     warn_of_channels,
+    warn_of_groups,
+    warn_of_scales,
 )
 from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
@@ -77,6 +79,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -111,6 +114,8 @@ class SSLTransformer(
     _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
     _first_view_is_row = False
+    # Of estimators that were pickled before there was one.
+    group_column = None
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls, super(cls, cls).__init__)
@@ -121,6 +126,7 @@ class SSLTransformer(
         n_components=10,
         *,
         hidden_layer_sizes=(2000, 500, 500),
+        group_column=None,
         encoder="auto",
         representation="latent",
         n_views=2,
@@ -145,6 +151,7 @@ class SSLTransformer(
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.group_column = group_column
         self.encoder = encoder
         self.representation = representation
         self.n_views = n_views
@@ -255,18 +262,22 @@ class SSLTransformer(
     def _train(self, X, groups, partial, reset):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
+        X, groups = self._take_groups(X, groups, fitting=True)
         feature_names = _get_feature_names(named(X))
         if not reset:
             _check_feature_names(self, named(X), reset=False)
             feature_names = getattr(self, "feature_names_in_", None)
             self._check_structure()
         lr_schedule = "constant" if partial else self.lr_schedule
-        given_callbacks = check_callbacks(self.callbacks, lr_schedule)
+        stops = self.early_stopping and not partial
+        given_callbacks = check_callbacks(self.callbacks, lr_schedule, stops)
         checkpoint = find_checkpoint(given_callbacks)
         X, layout, has_views = self._check_X(X, reset)
         groups = check_groups(groups, X, has_views)
         samples = Samples(X, layout, has_views, groups, self.n_views)
         check_samples(self, samples, self._min_views)
+        if groups is not None and rank() == 0:
+            warn_of_groups(groups)
         if reset:
             # Later ones may come in parts, of which some hold none.
             self._check_counted(samples)
@@ -275,7 +286,6 @@ class SSLTransformer(
         train, valid = samples, None
         saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
         seed = self._seed_of_fit(saved)
-        stops = self.early_stopping and not partial
         if stops:
             train, valid = split(
                 samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
@@ -380,6 +390,7 @@ class SSLTransformer(
             If X is not like what was fitted.
         """
         if is_dask_array(X):
+            X, _ = self._take_groups(X)
             self._check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
@@ -478,6 +489,20 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- data
 
+    def _take_groups(self, X, groups=None, fitting: bool = False) -> tuple:
+        """X without the column of groups, where `group_column` names one, and the groups."""
+        if self.group_column is None:
+            return X, groups
+        if groups is not None:
+            raise ValueError(
+                f"groups are given twice, as an argument and by group_column={self.group_column!r}."
+                " Leave out the argument, or set group_column=None."
+            )
+        if fitting:
+            return take_column(X, self.group_column)
+        check_is_fitted(self, "net_")
+        return take_column(X, self.group_column, self.layout_.n_features)
+
     def _check_shape(self, X) -> None:
         """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
         check_is_fitted(self, "net_")
@@ -485,10 +510,13 @@ class SSLTransformer(
 
     def _check_X(self, X, reset: bool) -> tuple[np.ndarray | Source, Layout, bool]:
         """X as an array that torch can read by batch, its layout, and whether it has views."""
+        names = _get_feature_names(named(X)) if reset else None
         X = check_rows(self, X)
         if reset:
             layout, has_views = Layout.infer(X, self.input_shape, self.encoder == "conv1d")
             warn_of_channels(layout, X, has_views)
+            if rank() == 0:
+                warn_of_scales(layout, X, names)
             return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)
         return check_like_fitted(self, X, self.layout_), self.layout_, has_views
@@ -496,6 +524,8 @@ class SSLTransformer(
     def _read(self, X, groups=None) -> Samples:
         """The samples of an X that is like what was fitted."""
         check_is_fitted(self, "net_")
+        # Where groups count, they were taken before.
+        X, _ = self._take_groups(X)
         _check_feature_names(self, named(X), reset=False)
         X, layout, has_views = self._check_X(X, reset=False)
         return Samples(X, layout, has_views, check_groups(groups, X, has_views))

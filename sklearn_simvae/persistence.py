@@ -27,6 +27,7 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae._plain import one_or_many, plain
+from sklearn_simvae.networks.copies import picklable
 from sklearn_simvae.training import own_modes, reads, resolve_device, turns_of
 from sklearn_simvae.views import Layout
 
@@ -142,7 +143,14 @@ class PersistenceMixin:
 
     def __reduce_ex__(self, protocol):
         # For pickle, joblib and copies: all objects as they are. __getstate__ is what skops sees.
-        return copyreg.__newobj__, (type(self),), self.__dict__.copy()
+        state = picklable(self.__dict__)
+        return copyreg.__newobj__, (type(self),), state.copy()
+
+    def __copy__(self):
+        # Not by way of __reduce_ex__, which replaces modules that pickle does not take.
+        copied = type(self).__new__(type(self))
+        vars(copied).update(self.__dict__)
+        return copied
 
     def __getstate__(self):
         return plain_state(self)

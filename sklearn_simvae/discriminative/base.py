@@ -244,6 +244,7 @@ class DiscriminativeTransformer(SSLTransformer):
         score : float
             The objective.
         """
+        X, groups = self._take_groups(X, groups)
         samples = self._read(X, groups)
         samples.n_views = self.n_views
         check_views(self, samples, self._min_views)

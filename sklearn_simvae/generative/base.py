@@ -353,8 +353,9 @@ class GenerativeTransformer(SSLTransformer):
         score : float
             The mean of :meth:`score_samples` over samples.
         """
+        X, groups = self._take_groups(X, groups)
         # Of a Dask array, whose length need not be known.
-        scores = np.asarray(self.score_samples(X, groups=groups))
+        scores = np.asarray(self._score_samples(X, groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
 
@@ -388,9 +389,17 @@ class GenerativeTransformer(SSLTransformer):
         """
         check_is_fitted(self, "net_")
         check_count(n_importance_samples, "n_importance_samples")
+        X, groups = self._take_groups(X, groups)
+        return self._score_samples(X, groups, n_importance_samples)
+
+    def _score_samples(self, X, groups, n_importance_samples=1):
+        """As `score_samples`, of rows and groups that were taken apart."""
+        check_is_fitted(self, "net_")
         if is_dask_array(X) and groups is None:
             self._check_shape(X)
-            score = functools.partial(self.score_samples, n_importance_samples=n_importance_samples)
+            score = functools.partial(
+                self._score_samples, groups=None, n_importance_samples=n_importance_samples
+            )
             return by_chunk(score, X, ())
         samples = self._read(X, groups)
         scores = np.empty(len(samples.X), dtype=np.float32)

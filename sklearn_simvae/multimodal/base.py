@@ -15,7 +15,12 @@ import torch
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import _check_feature_names, check_array, check_is_fitted
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _get_feature_names,
+    check_array,
+    check_is_fitted,
+)
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
@@ -27,6 +32,7 @@ from sklearn_simvae._validation import (
     check_like_fitted,
     has_batch_norm,
     in_unit_interval,
+    warn_of_scales,
 )
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -38,6 +44,7 @@ from sklearn_simvae.multimodal.modalities import (
     read_modalities,
 )
 from sklearn_simvae.training import inference, reads
+from sklearn_simvae.training.distributed import rank
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
@@ -50,6 +57,16 @@ from sklearn_simvae.views import (
 )
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
+# Parameters of rows of one kind.
+_NOT_SHARED = (
+    "group_column",
+    "encoder",
+    "representation",
+    "n_views",
+    "augmentation",
+    "input_shape",
+)
+
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
     """Base of the estimators whose views are modalities.
@@ -61,14 +78,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         **{
             name: constraint
             for name, constraint in SSLTransformer._parameter_constraints.items()
-            if name not in ("encoder", "representation", "n_views", "augmentation", "input_shape")
+            if name not in _NOT_SHARED
         },
         "modalities": [list, tuple, None],
         "preprocessing": [list, tuple],
         "input_shapes": [dict, None],
         "augmentations": [dict, None],
     }
-    _not_shared = ("encoder", "representation", "n_views", "augmentation", "input_shape")
+    _not_shared = _NOT_SHARED
     _structure = (
         *(name for name in SSLTransformer._structure if name not in ("encoder", "input_shape")),
         *("modalities", "preprocessing", "input_shapes"),
@@ -152,8 +169,22 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             declared = declare(X, self.modalities, self.preprocessing)
             self._validate_names([name for name, _ in self.preprocessing])
             blocks, layout = fit_modalities(X, declared, self.input_shapes)
+            if rank() == 0:
+                self._warn_of_scales(blocks, layout, _get_feature_names(named(X)))
             return blocks, layout, False
         return self._read_blocks(X), self.layout_, False
+
+    def _warn_of_scales(self, blocks, layout, names):
+        for m, block in zip(layout.modalities, blocks.blocks, strict=True):
+            # What is sparse, such as counts of words, has no scale by column.
+            if issparse(block.values):
+                continue
+            own = m.feature_names
+            if names is not None and m.columns is not None:
+                own = names[list(m.columns)]
+            # A preprocessor makes columns of its own.
+            own = own if m.preprocessor is None else None
+            warn_of_scales(m.layout, block.values, own, f"modality {m.name!r}")
 
     def _check_table(self, X):
         """X as a dict, a table of mixed columns, or an array of numbers."""

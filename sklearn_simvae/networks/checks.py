@@ -135,7 +135,8 @@ def check_module(
     Raises
     ------
     ValueError
-        If it is no module, if it fails on such an input or if its output has another shape.
+        If it is no module, if it fails on such an input or if its output has another shape or is
+        not float32.
 
     Examples
     --------
@@ -156,7 +157,40 @@ def check_module(
         raise ValueError(
             f"The {name} must map an input of shape {passed} to {expected}, but gives {given}."
         )
+    if output.dtype != torch.float32:
+        kind = str(output.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"The {name} must map float32 to float32, but gives {kind}. Let its forward end with "
+            ".float()."
+        )
     return module
+
+
+def check_no_torchscript(module: nn.Module, name: str) -> None:
+    """Check that no part of a module is compiled by torch.jit.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What the user gave or what the user's factory made.
+    name : str
+        What the module is, in the message.
+
+    Raises
+    ------
+    ValueError
+        If a part is: its copies cannot be trained, and no pickle keeps it.
+
+    Examples
+    --------
+    >>> check_no_torchscript(nn.Linear(3, 2), "encoder")
+    """
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ValueError(
+            f"The {name} holds a TorchScript module, made by torch.jit.script, torch.jit.trace or "
+            "torch.jit.load, of which no copy can be trained or pickled. Give the nn.Module that "
+            "it was made from, and compile=True where speed is what it was for."
+        )
 
 
 def _evaluate(module: nn.Module, shape: tuple[int, ...]) -> Any:

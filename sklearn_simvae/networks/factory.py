@@ -1,13 +1,19 @@
 """Make encoders and decoders from what an estimator's parameters say."""
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
 
-from .checks import check_module, check_positive_int, check_sample_shape, check_sizes
+from .checks import (
+    check_module,
+    check_no_torchscript,
+    check_positive_int,
+    check_sample_shape,
+    check_sizes,
+)
 from .conv import conv_decoder, conv_encoder
+from .copies import as_float32, copy_module
 from .mlp import mlp_decoder, mlp_encoder
 from .resnet import resnet18_decoder, resnet18_encoder
 
@@ -44,7 +50,8 @@ def make_encoder(
         - ``"conv"``: small residual network, for images;
         - ``"resnet18"``: ResNet-18 with the stem for small images, for images;
         - ``"conv1d"``: residual convolutions over time, for series;
-        - a module, of which a copy is returned: the module itself is never trained;
+        - a module, of which a copy in float32 is returned: the module itself is never trained. It
+          may have lazy layers, but none of TorchScript;
         - a factory, called with ``(input_shape, n_outputs)``, that returns a module.
     kind : {"vector", "image", "series"}
         What a sample is.
@@ -108,7 +115,8 @@ def make_decoder(
           ``encoder="auto"`` would be;
         - ``"mlp"``, ``"conv"``, ``"resnet18"`` or ``"conv1d"``: the mirror of the encoder of that
           name, for the same kinds;
-        - a module, of which a copy is returned: the module itself is never trained;
+        - a module, of which a copy in float32 is returned: the module itself is never trained. It
+          may have lazy layers, but none of TorchScript;
         - a factory, called with ``(n_components, output_shape)``, that returns a module.
     encoder : str, nn.Module or callable
         What :func:`make_encoder` was given.
@@ -161,10 +169,15 @@ def make_decoder(
 def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
     # Modules first: they are callable too.
     if isinstance(option, nn.Module):
-        return copy.deepcopy(option)
-    if callable(option):
-        return option(*arguments)
-    raise ValueError(f"{what} must be a name, an nn.Module or a factory, got {option!r}.")
+        check_no_torchscript(option, what)
+        return as_float32(copy_module(option))
+    if not callable(option):
+        raise ValueError(f"{what} must be a name, an nn.Module or a factory, got {option!r}.")
+    made = option(*arguments)
+    if isinstance(made, nn.Module):
+        check_no_torchscript(made, what)
+        as_float32(made)
+    return made
 
 
 def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:

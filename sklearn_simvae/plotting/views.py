@@ -102,7 +102,9 @@ class ViewsDisplay:
         before, estimator = unwrap_one_kind(estimator, cls.__name__)
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
-        X, layout, has_views = estimator._check_X(X, reset="net_" not in vars(estimator))
+        unfitted = "net_" not in vars(estimator)
+        X, _ = estimator._take_groups(X, fitting=unfitted)
+        X, layout, has_views = estimator._check_X(X, reset=unfitted)
         if has_views:
             raise ValueError(
                 f"X of shape {X.shape} has a views axis already. Give rows, of which views are to "

@@ -178,7 +178,8 @@ class KNNScore(Callback):
                 f"callbacks hold {names.count(self.name)} KNNScore of the name {self.name!r}; give "
                 "each a name of its own."
             )
-        given, fitted = _get_feature_names(named(self.X)), net.feature_names
+        estimator, X = _as_fitted(net, self.X)
+        given, fitted = _get_feature_names(named(X)), net.feature_names
         if given is not None and fitted is not None and list(given) != list(fitted):
             raise ValueError(
                 f"X of KNNScore has the columns {_few(given)}, and that of fit {_few(fitted)}. "
@@ -186,7 +187,7 @@ class KNNScore(Callback):
             )
         y = column_or_1d(self.y, dtype=None)
         check_classification_targets(y)
-        n = len(_as_fitted(net, self.X)._read(self.X))
+        n = len(estimator._read(X))
         if len(y) != n:
             raise ValueError(
                 f"KNNScore has {n} rows X and {len(y)} labels y; give a label for each row."
@@ -211,7 +212,8 @@ class KNNScore(Callback):
                 self._score(net)
 
     def _score(self, net):
-        Z = _as_fitted(net, self.X).transform(self.X)
+        estimator, X = _as_fitted(net, self.X)
+        Z = estimator.transform(X)
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
         # Of no rows in particular: of those of fit, each without itself.
         net.history.record(self.name, float(knn.score(None, np.ravel(self.y))))
@@ -223,13 +225,17 @@ def _few(names) -> str:
 
 
 def _as_fitted(net, X):
-    """The estimator that trains a net, as if its fit had ended now, for rows named as in X."""
+    """The estimator that trains a net, as if its fit had ended now, and X without its groups.
+
+    The estimator is one for rows that are named as in X.
+    """
     net.module_.eval()
     estimator = copy.copy(net.objective.__self__)
     estimator.net_ = net
     estimator.layout_ = net.make_views.keywords["layout"]
+    X, _ = estimator._take_groups(X)
     _check_feature_names(estimator, named(X), reset=True)
-    return estimator
+    return estimator, X
 
 
 def want_batches(callbacks: list) -> bool:

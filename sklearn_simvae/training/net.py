@@ -9,6 +9,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
+from sklearn_simvae.networks.copies import picklable
 from sklearn_simvae.training.batching import BatchLoader
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore
 from sklearn_simvae.training.checkpoint import Checkpoint, resume
@@ -293,7 +294,10 @@ class SSLNet(NeuralNet):
         return module
 
     def __getstate__(self):
-        state = super().__getstate__()
+        # skorch packs the module into bytes, so that it has to be replaced before.
+        net = object.__new__(type(self))
+        vars(net).update(picklable(self.__dict__))
+        state = NeuralNet.__getstate__(net)
         state["_compiled"] = None
         return state
 

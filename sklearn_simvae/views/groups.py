@@ -15,6 +15,8 @@ class Groups:
 
     Attributes
     ----------
+    labels : ndarray of shape (n_groups,)
+        The label of each group, in order.
     sizes : ndarray of shape (n_groups,)
         Rows in each group.
 
@@ -32,7 +34,7 @@ class Groups:
     """
 
     def __init__(self, groups):
-        _, inverse, self.sizes = np.unique(
+        self.labels, inverse, self.sizes = np.unique(
             np.asarray(groups), return_inverse=True, return_counts=True
         )
         self._rows = np.argsort(inverse, kind="stable")

@@ -1,0 +1,119 @@
+"""Groups that travel as a column of X, where keywords do not reach."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_simvae.views.sources import Source, as_source, as_table, is_dask_array
+
+# Rows of a source that are read at a time to know the groups of all.
+_CHUNK = 4096
+
+
+def take_column(X, column: str | int, n_features: int | None = None) -> tuple[Any, Any]:
+    """Take a column out of a table or of an array.
+
+    Parameters
+    ----------
+    X : DataFrame of pandas or polars, table or dataset of pyarrow, or array of two axes
+        Rows.
+    column : str or int
+        A name, or a place from 0, or from -1 backwards.
+    n_features : int, default=None
+        Columns that X may also have without that one. None is where it has to be there.
+
+    Returns
+    -------
+    X : object
+        The same without the column; of what is not in memory, a view that is read by batch.
+    values : array or None
+        Those of the column; None where X does not have it.
+
+    Raises
+    ------
+    ValueError
+        If `n_features` is None and X does not have the column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_simvae.views.columns import take_column
+    >>> X, patient = take_column(pd.DataFrame({"age": [3, 4], "patient": [7, 8]}), "patient")
+    >>> list(X.columns), patient.tolist()
+    (['age'], [7, 8])
+    """
+    if sparse.issparse(X):
+        # Refused for what it is, as without such a column.
+        return X, None
+    X = as_table(X)
+    schema, columns = getattr(X, "schema", None), getattr(X, "columns", None)
+    is_arrow = hasattr(schema, "names") and hasattr(schema, "remove")
+    names = list(schema.names if is_arrow else columns) if is_arrow or columns is not None else None
+    if names is None and not is_dask_array(X):
+        X = as_source(X)
+        if not isinstance(X, Source) and not hasattr(X, "ndim"):
+            X = np.asarray(X, dtype=object) if _holds_text(X) else np.asarray(X)
+    place = _place(X, names, column, n_features)
+    if place is None:
+        return X, None
+    if is_arrow:
+        return _of_arrow(X, names, place)
+    others = [i for i in range(len(names) if names else X.shape[1]) if i != place]
+    if hasattr(X, "iloc"):
+        return X.iloc[:, others], np.asarray(X.iloc[:, place])
+    if names is not None:
+        return X[:, others], X[:, place].to_numpy()
+    if isinstance(X, Source):
+        parts = [X.take(rows)[:, place] for rows in _chunks(len(X))]
+        rest = Source(
+            lambda rows: X.take(rows)[:, others], (len(X), len(others)), X.dtype, X.low, X.high
+        )
+        return rest, np.concatenate([np.empty(0, X.dtype), *parts])
+    return X[:, others], X[:, place]
+
+
+def _place(X, names: list | None, column: str | int, n_features: int | None) -> int | None:
+    """Where a column is; None if it may be absent and is."""
+    if isinstance(column, str):
+        if names is not None and names.count(column) == 1:
+            return names.index(column)
+        if n_features is not None:
+            return None
+        if names is None:
+            raise ValueError(
+                f"group_column={column!r} is a name, but X, of type {type(X).__name__}, has no "
+                "names of columns. Give a DataFrame, or the place of the column as an int."
+            )
+        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+        raise ValueError(
+            f"group_column={column!r} must be one of the columns of X, once; X has {shown}. "
+            "After a ColumnTransformer the name may have a prefix, unless it has "
+            "verbose_feature_names_out=False."
+        )
+    shape = tuple(getattr(X, "shape", ())) if names is None else (None, len(names))
+    if n_features is not None and (len(shape) != 2 or shape[1] != n_features + 1):
+        return None
+    if len(shape) != 2 or not -shape[1] <= column < shape[1]:
+        raise ValueError(
+            f"group_column={column} must be the place of a column of X; got X of shape {shape}, "
+            "and expected rows and columns, of which one is that of the groups."
+        )
+    return int(column) % shape[1]
+
+
+def _of_arrow(X, names: list[str], place: int) -> tuple[Any, Any]:
+    if hasattr(X, "remove_column"):
+        rest, table = X.remove_column(place), X
+    else:
+        rest = X.replace_schema(X.schema.remove(place))
+        table = X.to_table(columns=[names[place]])
+    return rest, np.asarray(table.column(names[place]).to_pandas())
+
+
+def _holds_text(X) -> bool:
+    return np.asarray(X).dtype.kind in "US"
+
+
+def _chunks(n: int):
+    return (np.arange(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
