@@ -48,6 +48,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
 
@@ -157,6 +158,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     def _check_table(self, X):
         """X as a dict, a table of mixed columns, or an array of numbers."""
+        check_holds_rows(X)
         # Some sparse arrays are mappings too.
         if isinstance(X, Mapping) and not issparse(X):
             return {name: as_table(values) for name, values in X.items()}
@@ -172,7 +174,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "apart. Give a dict with such a source for each modality, to be read by batch."
             )
         return check_array(
-            X,
+            stack_cells(X),
             accept_sparse="csr",
             dtype="numeric",
             ensure_all_finite="allow-nan",

@@ -18,6 +18,7 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 from sklearn_simvae.training.distributed import rank
+from sklearn_simvae.views.rows import tensor_to_array
 from sklearn_simvae.views.sources import named
 
 # What changes the steps that are taken, and so has to be in every process.
@@ -184,7 +185,7 @@ class KNNScore(Callback):
                 f"X of KNNScore has the columns {_few(given)}, and that of fit {_few(fitted)}. "
                 "Give the same in the same order."
             )
-        y = column_or_1d(self.y, dtype=None)
+        y = column_or_1d(tensor_to_array(self.y), dtype=None)
         check_classification_targets(y)
         n = len(_as_fitted(net, self.X)._read(self.X))
         if len(y) != n:
@@ -212,9 +213,9 @@ class KNNScore(Callback):
 
     def _score(self, net):
         Z = _as_fitted(net, self.X).transform(self.X)
-        knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
+        knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(tensor_to_array(self.y)))
         # Of no rows in particular: of those of fit, each without itself.
-        net.history.record(self.name, float(knn.score(None, np.ravel(self.y))))
+        net.history.record(self.name, float(knn.score(None, np.ravel(tensor_to_array(self.y)))))
 
 
 def _few(names) -> str:
