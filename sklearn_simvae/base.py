@@ -14,7 +14,12 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._html import HTMLMixin
-from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
+from sklearn_simvae._parameters import (
+    SHARED_CONSTRAINTS,
+    SHARED_STRUCTURE,
+    share_parameters,
+    unknown_parameter,
+)
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -139,7 +144,10 @@ class SSLTransformer(
         callbacks=None,
         verbose=0,
         random_state=None,
+        **unknown,
     ):
+        for name in unknown:
+            raise unknown_parameter(type(self), name)
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.encoder = encoder

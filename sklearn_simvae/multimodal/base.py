@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_feature_names, check_array, check_is
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
+from sklearn_simvae._parameters import unknown_parameter
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -87,7 +88,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     ):
         for name in self._not_shared:
             if name in shared:
-                raise TypeError(f"{type(self).__name__} has no parameter {name!r}.")
+                raise unknown_parameter(type(self), name)
         super().__init__(n_components, n_views=1, augmentation=None, **shared)
         self.modalities = modalities
         self.preprocessing = preprocessing
@@ -173,8 +174,16 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 f"X is of type {type(X).__name__}, which would be read whole to take its columns "
                 "apart. Give a dict with such a source for each modality, to be read by batch."
             )
+        X = stack_cells(X)
+        if len(_shape(X)) > 2:
+            raise ValueError(
+                f"X has the shape {_shape(X)}, and {type(self).__name__} takes a dict of arrays, "
+                "{name: rows}, or a table. In searches and cross-validation, which take rows by "
+                "index, give a table with a column of arrays for each modality, e.g. "
+                "pandas.DataFrame({name: list(rows)})."
+            )
         return check_array(
-            stack_cells(X),
+            X,
             accept_sparse="csr",
             dtype="numeric",
             ensure_all_finite="allow-nan",
