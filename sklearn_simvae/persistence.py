@@ -1,10 +1,12 @@
 """Keeping what was fitted: weights in safetensors, skops files and encoders in ONNX."""
 
+import contextlib
 import copyreg
 import inspect
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae._plain import one_or_many, plain
-from sklearn_simvae.training import resolve_device
+from sklearn_simvae.training import own_modes, resolve_device
+from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import Layout
 
 __all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
@@ -420,6 +423,9 @@ class _FromRows(nn.Module):
         return self.represent(self.layout.to_network(rows)).float()
 
 
+# A caller's modes would be written into the file.
+@own_modes()
+@torch.inference_mode(False)
 def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
     """Write a network, from rows to their representation, as an ONNX file.
 
@@ -440,13 +446,13 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
         If the network does what ONNX cannot say.
     """
     need("onnx")
-    module = _FromRows(estimator.module_, layout, represent).eval()
+    module = _FromRows(estimator.module_, layout, represent)
     # Two rows, lest what is right for a single row alone be taken for a rule.
     dtype = torch.uint8 if layout.pixels else torch.float32
     rows = torch.zeros(2, *layout.row_shape, dtype=dtype, device=estimator.net_.device)
     file = io.BytesIO()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), evaluation_mode(module), _silent_export():
             # The exporter that goes by torch.export takes ten times as long, and says no more.
             warnings.simplefilter("ignore", DeprecationWarning)
             # What torch's own layers check of a batch is right for any batch.
@@ -461,8 +467,22 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
                 output_names=["representation"],
                 dynamic_axes={"rows": {0: "n"}, "representation": {0: "n"}},
             )
-    except (RuntimeError, NotImplementedError, torch.onnx.errors.OnnxExporterError) as error:
+    # What is raised depends on the operator.
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        name = type(estimator).__name__
         raise ValueError(
-            f"The encoder of this {type(estimator).__name__} does what ONNX cannot say: {error}"
+            f"The encoder of this {name} does what ONNX cannot say: {first:.300}"
         ) from error
     write_whole(path, file.getvalue())
+
+
+@contextlib.contextmanager
+def _silent_export() -> Iterator[None]:
+    """Keep torch from printing the whole graph of an export that fails."""
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *parts: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log

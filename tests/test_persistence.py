@@ -535,7 +535,7 @@ def test_onnx_of_a_modality_gives_what_transform_gives_of_it(method, X, path):
         estimator.to_onnx(path, "third")
 
 
-def test_what_onnx_cannot_say_is_refused(X, path):
+def test_what_onnx_cannot_say_is_refused(X, path, capfd):
     class Odd(nn.Module):
         def __init__(self, n_outputs):
             super().__init__()
@@ -547,9 +547,34 @@ def test_what_onnx_cannot_say_is_refused(X, path):
     estimator = tiny("SimVAE")
     estimator.set_params(encoder=lambda shape, n: Odd(n_outputs(estimator))).fit(X)
     path.write_bytes(b"what was there before")
-    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel"):
+    capfd.readouterr()
+    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel") as raised:
         estimator.to_onnx(path)
     assert path.read_bytes() == b"what was there before"
+    assert len(str(raised.value)) < 400
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ""
+
+
+AMBIENT = {
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "inference": torch.inference_mode,
+    "no gradients": torch.no_grad,
+    "another device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("ambient", AMBIENT.values(), ids=AMBIENT)
+@pytest.mark.parametrize("name", ["SimVAE", "SimCLR", "CLIP"])
+def test_onnx_is_the_same_whatever_the_caller_has_switched_on(name, ambient, X, path, tmp_path):
+    estimator = tiny(name).fit(X)
+    modality = {} if name in ONE_KIND else {"modality": "first"}
+    estimator.to_onnx(path, **modality)
+    estimator.encoder_.train()
+    with ambient():
+        estimator.to_onnx(tmp_path / "other.onnx", **modality)
+    assert (tmp_path / "other.onnx").read_bytes() == path.read_bytes()
+    assert estimator.encoder_.training
 
 
 class RemembersWords(nn.Module):
