@@ -338,8 +338,7 @@ class SSLTransformer(
             self.feature_names_in_ = feature_names
         self._fitted_structure = self._current_structure()
         self._fitted_batch_size = net.batch_size
-        self.history_ = [_public_row(row) for row in net.history]
-        self.n_iter_ = len(self.history_)
+        self.n_iter_ = len(net.history)
 
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
@@ -407,6 +406,11 @@ class SSLTransformer(
     def module_(self) -> nn.Module:
         """The module that was trained."""
         return self._fitted("net_").module_
+
+    @property
+    def history_(self) -> list[dict]:
+        """A row for each epoch, from the history of the net."""
+        return [_public_row(row) for row in self._fitted("net_").history]
 
     @property
     def encoder_(self) -> nn.Module:

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
+from skorch.history import History
 from torch import Tensor, nn
 
+from sklearn_simvae._files import pack_history, unpack_history
 from sklearn_simvae.training.batching import BatchLoader
-from sklearn_simvae.training.callbacks import FitProgress, KNNScore
+from sklearn_simvae.training.callbacks import FitProgress, KNNScore, without_data
 from sklearn_simvae.training.checkpoint import Checkpoint, resume
 from sklearn_simvae.training.distributed import agreement, any_process, n_processes
 from sklearn_simvae.training.exchange import (
@@ -280,7 +282,17 @@ class SSLNet(NeuralNet):
     def __getstate__(self):
         state = super().__getstate__()
         state["_compiled"] = None
+        for name in state.keys() & {"callbacks", "callbacks_"}:
+            state[name] = without_data(state[name])
+        if "history_" in state:
+            state["history_"] = pack_history(self.history)
         return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # Nets that were pickled before have it as it is.
+        if isinstance(self.__dict__.get("history_"), dict):
+            self.history_ = History(unpack_history(self.history_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         try:
