@@ -175,7 +175,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "apart. Give a dict with such a source for each modality, to be read by batch."
             )
         X = stack_cells(X)
-        if len(_shape(X)) > 2:
+        if (hasattr(X, "shape") or isinstance(X, list)) and len(_shape(X)) > 2:
             raise ValueError(
                 f"X has the shape {_shape(X)}, and {type(self).__name__} takes a dict of arrays, "
                 "{name: rows}, or a table. In searches and cross-validation, which take rows by "

@@ -286,5 +286,5 @@ def _is_indexed(X) -> bool:
 def _first(X, kind: type) -> bool:
     """Whether the first row is of a kind."""
     if isinstance(X, np.ndarray):
-        return X.dtype == object and X.size > 0 and isinstance(X.flat[0], kind)
+        return X.dtype == object and X.ndim == 1 and len(X) > 0 and isinstance(X[0], kind)
     return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], kind)
