@@ -1,6 +1,7 @@
 """The parameters that all estimators share: their documentation and their valid values."""
 
 import ast
+import difflib
 import inspect
 import re
 from numbers import Integral, Real
@@ -70,7 +71,8 @@ MODALITIES_DOC = """modalities : list of (str, encoder, columns), default=None
         :class:`~sklearn.compose.ColumnTransformer`, by name, place, slice, mask or selector; a
         single name gives its preprocessor a one-dimensional column. Where X is a dict of arrays,
         its keys are the names, and `(name, encoder)` will do. None is each entry of a dict, or
-        either half of the columns.
+        either half of the columns. Searches and cross-validation take rows by index, which a dict
+        does not have: give them a DataFrame, whose columns may hold an array in each cell.
     preprocessing : list of (str, transformer), default=()
         What makes numbers of a modality, e.g. `("text", TfidfVectorizer())`: a transformer of
         scikit-learn, of which `fit` trains a copy on the rows that have the modality. What it gives
@@ -189,6 +191,53 @@ EXAMPLE = """>>> from sklearn.datasets import load_digits
     >>> estimator = {name}(input_shape=(8, 8), hidden_layer_sizes=(64,), random_state=0)
     >>> estimator.set_params(max_epochs=5).fit_transform(X).shape
     (1797, 10)"""
+
+
+# What other libraries call these parameters.
+_SYNONYMS = {
+    "augmentation": ("augment", "augmentations", "transform", "transforms"),
+    "device": ("accelerator", "cuda", "gpu", "use_gpu"),
+    "encoder": ("backbone", "model", "network"),
+    "hidden_layer_sizes": ("hidden_dim", "hidden_dims", "hidden_sizes", "hidden_units", "layers"),
+    "lr": ("eta", "learning_rate", "learning_rate_init"),
+    "lr_schedule": ("learning_rate_schedule", "scheduler"),
+    "max_epochs": ("epochs", "max_iter", "n_epochs", "n_iter", "num_epochs"),
+    "n_components": (
+        *("dim", "embedding_dim", "latent_dim", "latent_dims", "latent_size"),
+        *("n_dims", "n_latent", "n_latents", "z_dim"),
+    ),
+    "n_iter_no_change": ("patience",),
+    # The weight of the prior, next to a likelihood whose variance is 1.
+    "noise_variance": ("beta",),
+    "precision": ("amp", "dtype"),
+    "projection_sizes": ("projection_dim", "projector"),
+    "random_state": ("seed",),
+    "temperature": ("tau",),
+    "validation_fraction": ("validation_split",),
+    "weight_decay": ("alpha", "l2"),
+}
+
+
+def unknown_parameter(cls: type, name: str) -> TypeError:
+    """Make the error for a parameter that an estimator does not have.
+
+    Parameters
+    ----------
+    cls : type
+        The estimator.
+    name : str
+        The name that was given.
+
+    Returns
+    -------
+    error : TypeError
+        With the parameter that is probably meant, or else with all that there are.
+    """
+    own = [parameter for parameter in inspect.signature(cls).parameters if parameter != "self"]
+    meant = [target for target, others in _SYNONYMS.items() if name.lower() in others]
+    meant = [target for target in meant if target in own] or difflib.get_close_matches(name, own, 1)
+    advice = f"Did you mean {meant[0]!r}?" if meant else f"It has {', '.join(own)}."
+    return TypeError(f"{cls.__name__} has no parameter {name!r}. {advice}")
 
 
 def share_parameters(cls: type, base_init) -> None:

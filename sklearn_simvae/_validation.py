@@ -1,9 +1,11 @@
 """What `fit` and its like are given, checked before any work is done."""
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
@@ -13,6 +15,12 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sklearn_simvae.views import Groups, Layout, Samples
+from sklearn_simvae.views.rows import (
+    cells_are_arrays,
+    check_holds_rows,
+    stack_cells,
+    tensor_to_array,
+)
 from sklearn_simvae.views.sources import Source, as_source, held_between, some_rows
 
 # A group of more than half of the rows, and of so many others of the usual size.
@@ -27,10 +35,26 @@ def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
 
     Of what is not in memory some rows are checked here, the others when they are read.
     """
-    X = as_source(X)
-    values = check_array(
-        some_rows(X), dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
-    )
+    check_holds_rows(X)
+    if isinstance(X, Mapping) and not sparse.issparse(X):
+        raise ValueError(
+            f"X is a dict of {list(X)}, and {type(estimator).__name__} takes one array of rows. "
+            "Give one of its entries, or use CLIP or MultimodalSimVAE, which take several kinds of "
+            "data."
+        )
+    X = as_source(stack_cells(X))
+    try:
+        values = check_array(
+            some_rows(X), dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
+        )
+    except (ValueError, TypeError) as error:
+        if not cells_are_arrays(X):
+            raise
+        raise ValueError(
+            f"Some cells of X hold arrays and others do not; {type(estimator).__name__} takes one "
+            "array, a table of numbers, or one column of arrays. Leave the others out, or use CLIP "
+            "or MultimodalSimVAE, whose modalities may be columns of arrays."
+        ) from error
     if values.dtype.kind not in "biuf":
         raise ValueError(
             f"X holds values of dtype {values.dtype}, which {type(estimator).__name__} does not "
@@ -92,7 +116,7 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
         raise ValueError(
             f"X of shape {X.shape} has a views axis, so groups must be None. Give one or the other."
         )
-    groups = column_or_1d(groups, dtype=None)
+    groups = column_or_1d(tensor_to_array(groups), dtype=None)
     check_consistent_length(X, groups)
     if n_missing := missing(groups).sum():
         raise ValueError(

@@ -15,7 +15,12 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._html import HTMLMixin
-from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
+from sklearn_simvae._parameters import (
+    SHARED_CONSTRAINTS,
+    SHARED_STRUCTURE,
+    share_parameters,
+    unknown_parameter,
+)
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -148,7 +153,10 @@ class SSLTransformer(
         callbacks=None,
         verbose=0,
         random_state=None,
+        **unknown,
     ):
+        for name in unknown:
+            raise unknown_parameter(type(self), name)
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.group_column = group_column
@@ -350,8 +358,7 @@ class SSLTransformer(
                 self.feature_names_in_ = feature_names
             self._fitted_structure = self._current_structure()
             self._fitted_batch_size = net.batch_size
-            self.history_ = [_public_row(row) for row in net.history]
-            self.n_iter_ = len(self.history_)
+            self.n_iter_ = len(net.history)
 
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
@@ -421,6 +428,11 @@ class SSLTransformer(
     def module_(self) -> nn.Module:
         """The module that was trained."""
         return self._fitted("net_").module_
+
+    @property
+    def history_(self) -> list[dict]:
+        """A row for each epoch, from the history of the net."""
+        return [_public_row(row) for row in self._fitted("net_").history]
 
     @property
     def encoder_(self) -> nn.Module:

@@ -1,10 +1,13 @@
 """Keeping what was fitted: weights in safetensors, skops files and encoders in ONNX."""
 
+import contextlib
+import copy
 import copyreg
 import inspect
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,10 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae._plain import one_or_many, plain
-from sklearn_simvae.networks.copies import picklable
+from sklearn_simvae.networks.copies import holds_parametrization, picklable
 from sklearn_simvae.training import own_modes, reads, resolve_device, turns_of
+from sklearn_simvae.training.callbacks import without_data
+from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import Layout
 
 __all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
@@ -142,15 +147,18 @@ class PersistenceMixin:
         to_onnx(self, path, self.layout_, self._represent)
 
     def __reduce_ex__(self, protocol):
-        # For pickle, joblib and copies: all objects as they are. __getstate__ is what skops sees.
-        state = picklable(self.__dict__)
-        return copyreg.__newobj__, (type(self),), state.copy()
+        # For pickle and joblib: all objects as they are. __getstate__ is what skops sees.
+        return copyreg.__newobj__, (type(self),), pickled_state(self)
 
     def __copy__(self):
-        # Not by way of __reduce_ex__, which replaces modules that pickle does not take.
-        copied = type(self).__new__(type(self))
-        vars(copied).update(self.__dict__)
-        return copied
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = other = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return other
 
     def __getstate__(self):
         return plain_state(self)
@@ -160,6 +168,8 @@ class PersistenceMixin:
         state = dict(state)
         packed = state.pop("_packed", None)
         preprocessors = state.pop("_fitted_preprocessors", None)
+        # Of estimators that were pickled when it was no property.
+        state.pop("history_", None)
         super().__setstate__(state)
         if packed is not None:
             set_plain_state(self, packed, preprocessors)
@@ -348,6 +358,79 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
     estimator._keep(net, layout, names)
 
 
+# ---------------------------------------------------------------- pickle
+
+
+class _Weights:
+    """A tensor that is pickled by its values, as which it is equal for all copies.
+
+    torch pickles the address of a tensor with it, by which joblib takes each copy of a module for
+    another one, and a Pipeline with memory never finds what it has computed.
+    """
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        t = self.tensor
+        values = t.detach().cpu().contiguous()
+        # numpy does not know all types of torch.
+        data = values.reshape(-1).view(torch.uint8).numpy()
+        kind = (t.dtype, str(t.device), t.requires_grad, isinstance(t, nn.Parameter))
+        return _weights, (data, tuple(t.shape), *kind)
+
+
+def _weights(data, shape, dtype, device, requires_grad, is_parameter) -> Tensor:
+    # A copy: what joblib hands on may be read-only.
+    tensor = torch.from_numpy(np.array(data)).view(dtype).reshape(shape).to(device)
+    if is_parameter:
+        return nn.Parameter(tensor, requires_grad=requires_grad)
+    return tensor.requires_grad_(requires_grad)
+
+
+def pickled_state(estimator) -> dict[str, Any]:
+    """The state of an estimator as it is pickled.
+
+    Parameters
+    ----------
+    estimator : SSLTransformer
+        Fitted or not.
+
+    Returns
+    -------
+    state : dict
+        Its attributes. Modules among the parameters have weights that are pickled by value, and
+        callbacks of a fitted estimator hold no data.
+    """
+    state, memo = dict(picklable(estimator.__dict__)), {}
+    for name in estimator.get_params(deep=False):
+        if _holds_module(state.get(name)) and not holds_parametrization(estimator.__dict__[name]):
+            state[name] = _with_weights_by_value(state[name], memo)
+    if "net_" in state:
+        state["callbacks"] = without_data(state["callbacks"])
+    return state
+
+
+def _with_weights_by_value(value, memo: dict[int, Any]):
+    if isinstance(value, list | tuple):
+        return type(value)(_with_weights_by_value(item, memo) for item in value)
+    if isinstance(value, dict):
+        return {name: _with_weights_by_value(item, memo) for name, item in value.items()}
+    if not isinstance(value, nn.Module):
+        return value
+    for tensor in (*value.parameters(), *value.buffers()):
+        plain_type = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+        has_more = tensor.is_meta or tensor.__dict__ or tensor._backward_hooks
+        if plain_type and not has_more:
+            memo[id(tensor)] = _Weights(tensor)
+    try:
+        # A copy of all but the weights, in whose place it finds the others.
+        return copy.deepcopy(value, memo)
+    except Exception:
+        # What torch can pickle but not copy, such as a module that keeps an activation.
+        return value
+
+
 # ---------------------------------------------------------------- skops
 
 
@@ -432,6 +515,8 @@ class _FromRows(nn.Module):
         return self.represent(self.layout.to_network(rows)).float()
 
 
+# A caller's modes would be written into the file.
+@own_modes()
 def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
     """Write a network, from rows to their representation, as an ONNX file.
 
@@ -452,13 +537,13 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
         If the network does what ONNX cannot say.
     """
     need("onnx")
-    module = _FromRows(estimator.module_, layout, represent).eval()
+    module = _FromRows(estimator.module_, layout, represent)
     # Two rows, lest what is right for a single row alone be taken for a rule.
     dtype = torch.uint8 if layout.pixels else torch.float32
     rows = torch.zeros(2, *layout.row_shape, dtype=dtype, device=estimator.net_.device)
     file = io.BytesIO()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), evaluation_mode(module), _silent_export():
             # The exporter that goes by torch.export takes ten times as long, and says no more.
             warnings.simplefilter("ignore", DeprecationWarning)
             # What torch's own layers check of a batch is right for any batch.
@@ -473,8 +558,22 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
                 output_names=["representation"],
                 dynamic_axes={"rows": {0: "n"}, "representation": {0: "n"}},
             )
-    except (RuntimeError, NotImplementedError, torch.onnx.errors.OnnxExporterError) as error:
+    # What is raised depends on the operator.
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        name = type(estimator).__name__
         raise ValueError(
-            f"The encoder of this {type(estimator).__name__} does what ONNX cannot say: {error}"
+            f"The encoder of this {name} does what ONNX cannot say: {first:.300}"
         ) from error
     write_whole(path, file.getvalue())
+
+
+@contextlib.contextmanager
+def _silent_export() -> Iterator[None]:
+    """Keep torch from printing the whole graph of an export that fails."""
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *parts: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log

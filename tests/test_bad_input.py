@@ -1,5 +1,6 @@
 """What is refused, before anything is trained, and what the message says to do about it."""
 
+import inspect
 import re
 import warnings
 
@@ -288,11 +289,46 @@ def test_fitted_attributes_are_absent_before_fit(make):
         assert not hasattr(estimator, name)
 
 
+# What other libraries, or fingers, make of the name of a parameter.
+UNKNOWN = {
+    "n_epochs": "max_epochs",
+    "max_iter": "max_epochs",
+    "learning_rate": "lr",
+    "latent_dim": "n_components",
+    "seed": "random_state",
+    "hidden_dims": "hidden_layer_sizes",
+    "gpu": "device",
+    "patience": "n_iter_no_change",
+    "beta": "noise_variance",
+    "tau": "temperature",
+    "n_component": "n_components",
+    "weight_decy": "weight_decay",
+    "noise_varianse": "noise_variance",
+    "projection_size": "projection_sizes",
+}
+
+
 def test_unknown_keyword(make):
-    with pytest.raises(TypeError, match="n_epochs"):
-        make(n_epochs=3)
-    with pytest.raises(ValueError, match="n_epochs"):
-        make().set_params(n_epochs=3)
+    own = make().get_params()
+    name = type(make()).__name__
+    for unknown, meant in UNKNOWN.items():
+        if unknown in own or meant not in own:
+            continue
+        match = f"^{name} has no parameter {unknown!r}. Did you mean {meant!r}"
+        with pytest.raises(TypeError, match=match):
+            make(**{unknown: 3})
+        with pytest.raises(ValueError, match=unknown):
+            make().set_params(**{unknown: 3})
+    with pytest.raises(
+        TypeError, match=r"has no parameter 'qqq'. It has n_components, .*random_state"
+    ):
+        make(qqq=3)
+
+
+def test_signatures_name_every_parameter_and_no_others(make):
+    parameters = inspect.signature(type(make())).parameters
+    assert not [p for p in parameters.values() if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    assert set(make().get_params(deep=False)) == set(parameters)
 
 
 @one_kind

@@ -38,6 +38,33 @@ def encoder_module(n_outputs, n_inputs=64):
 # ---------------------------------------------------------------- pipelines
 
 
+class Counted(nn.Linear):
+    """A module that counts how often one of its kind trains."""
+
+    n_steps = 0
+
+    def forward(self, x):
+        Counted.n_steps += self.training
+        return super().forward(x.flatten(1))
+
+
+@one_kind
+def test_memory_of_a_pipeline_finds_encoders_that_are_modules(make, digits, tmp_path):
+    estimator = make()
+    encoder = Counted(64, n_outputs(estimator))
+    pipeline = make_pipeline(
+        estimator.set_params(encoder=encoder), LogisticRegression(), memory=str(tmp_path)
+    )
+    first = clone(pipeline).fit(*digits).predict_proba(digits[0])
+    n_steps = Counted.n_steps
+    assert_array_equal(clone(pipeline).fit(*digits).predict_proba(digits[0]), first)
+    assert Counted.n_steps == n_steps
+    with torch.no_grad():
+        encoder.weight[0, 0] += 1
+    clone(pipeline).fit(*digits)
+    assert Counted.n_steps > n_steps
+
+
 def test_in_a_pipeline_with_scaler_and_classifier(make, digits):
     X, y = digits
     pipe = make_pipeline(

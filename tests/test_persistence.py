@@ -1,6 +1,7 @@
 """What was fitted is kept in files, whole, and comes back as it was."""
 
 import builtins
+import copy
 import functools
 import io
 import json
@@ -13,6 +14,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import onnx
 import onnxruntime
@@ -34,12 +36,16 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
+from skorch.callbacks import Callback
+from skorch.history import History
 from torch import nn
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
 from sklearn_simvae import _files as files
+from sklearn_simvae._files import pack_history, unpack_history
 from sklearn_simvae._plain import fitted_digest
 from sklearn_simvae.persistence import ONNX_OPSET, read_metadata, trusted_types
+from sklearn_simvae.training import KNNScore
 from sklearn_simvae.views import Compose, FeatureCorruption, FeatureMasking
 
 
@@ -188,7 +194,7 @@ def test_weights_of_another_network_are_refused(X, fitted, path, name, params, m
     with pytest.raises(ValueError, match=message):
         other.load_weights(path)
     assert_array_equal(other.transform(X), Z)
-    assert other.history_ is history
+    assert other.history_ == history
 
 
 def test_own_encoders_are_held_against_the_shapes_of_the_weights(X, path):
@@ -535,7 +541,7 @@ def test_onnx_of_a_modality_gives_what_transform_gives_of_it(method, X, path):
         estimator.to_onnx(path, "third")
 
 
-def test_what_onnx_cannot_say_is_refused(X, path):
+def test_what_onnx_cannot_say_is_refused(X, path, capfd):
     class Odd(nn.Module):
         def __init__(self, n_outputs):
             super().__init__()
@@ -547,9 +553,34 @@ def test_what_onnx_cannot_say_is_refused(X, path):
     estimator = tiny("SimVAE")
     estimator.set_params(encoder=lambda shape, n: Odd(n_outputs(estimator))).fit(X)
     path.write_bytes(b"what was there before")
-    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel"):
+    capfd.readouterr()
+    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel") as raised:
         estimator.to_onnx(path)
     assert path.read_bytes() == b"what was there before"
+    assert len(str(raised.value)) < 400
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ""
+
+
+AMBIENT = {
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "inference": torch.inference_mode,
+    "no gradients": torch.no_grad,
+    "another device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("ambient", AMBIENT.values(), ids=AMBIENT)
+@pytest.mark.parametrize("name", ["SimVAE", "SimCLR", "CLIP"])
+def test_onnx_is_the_same_whatever_the_caller_has_switched_on(name, ambient, X, path, tmp_path):
+    estimator = tiny(name).fit(X)
+    modality = {} if name in ONE_KIND else {"modality": "first"}
+    estimator.to_onnx(path, **modality)
+    estimator.encoder_.train()
+    with ambient():
+        estimator.to_onnx(tmp_path / "other.onnx", **modality)
+    assert (tmp_path / "other.onnx").read_bytes() == path.read_bytes()
+    assert estimator.encoder_.training
 
 
 class RemembersWords(nn.Module):
@@ -705,3 +736,133 @@ def test_number_of_processors_makes_no_other_preprocessor():
         for n in (None, 1, 2)
     }
     assert len(digests) == 1
+
+
+# ---------------------------------------------------------------- pickle
+
+
+def histories():
+    yield History()
+    rows = [
+        {"batches": [], "epoch": 1, "loss": np.nan, "best": True, "text": "a", "huge": 2**70},
+        {"batches": [{"loss": 0.5, "size": 3}, {"loss": -1e300, "size": 2}], "epoch": -200},
+        {"batches": [], "loss": 1 / 3, "mixed": 1, "none": None, "array": np.float32(2)},
+        {"batches": [{"size": 70_000}], "loss": -0.0, "mixed": 2.5, "best": False},
+    ]
+    yield History(rows)
+    yield History([{"batches": []}] * 3)
+
+
+@pytest.mark.parametrize("history", list(histories()))
+def test_histories_come_back_equal_from_columns(history):
+    rows = unpack_history(pickle.loads(pickle.dumps(pack_history(history))))
+    # repr tells NaN, types and negative zeros, in whatever order names come.
+    assert [sorted(map(repr, row.items())) for row in rows] == [
+        sorted(map(repr, row.items())) for row in history
+    ]
+
+
+@pytest.mark.parametrize("callbacks", [None, [Callback()]], ids=["epochs", "batches"])
+def test_history_and_what_goes_on_come_back_from_pickle(make, X, callbacks):
+    estimator = make(callbacks=callbacks).fit(X).partial_fit(X)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    assert loaded.history_ == estimator.history_
+    assert loaded.net_.history == estimator.net_.history
+    assert type(loaded.net_.history) is type(estimator.net_.history)
+    assert bool(loaded.net_.history[-1]["batches"]) == bool(callbacks)
+    a, b = (e.partial_fit(X).transform(X) for e in (estimator, loaded))
+    assert_array_equal(a, b)
+    assert len(loaded.history_) == len(estimator.history_) == 4
+    net = pickle.loads(pickle.dumps(estimator.net_))
+    assert net.history == estimator.net_.history
+
+
+def test_a_call_of_partial_fit_adds_little_to_a_pickle(X):
+    estimator = tiny("SimVAE")
+    sizes = []
+    for _ in range(3):
+        for _ in range(20):
+            estimator.partial_fit(X)
+        sizes.append(len(pickle.dumps(estimator)))
+    # Eight numbers of float64 and some small ones; 311 bytes as rows.
+    assert (sizes[2] - sizes[1]) / 20 < 90
+
+
+def modules():
+    shared = nn.Linear(64, 64)
+    lazy = nn.Sequential(nn.LazyLinear(16), nn.ReLU(), nn.Linear(16, 3))
+    deep = nn.Sequential(nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+    deep[3].weight.requires_grad_(False)
+    short = nn.Linear(64, 3).bfloat16()
+    tied = nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(64, 3))
+    return {"deep": deep, "tied": tied, "bfloat16": short, "lazy": lazy}
+
+
+@pytest.mark.parametrize("name", modules())
+def test_modules_come_back_from_pickle_as_they_were(name):
+    module = modules()[name]
+    loaded = pickle.loads(pickle.dumps(tiny("SimCLR", encoder=module))).encoder
+    assert type(loaded) is type(module)
+    state = loaded.state_dict(keep_vars=True)
+    for key, tensor in module.state_dict(keep_vars=True).items():
+        assert type(state[key]) is type(tensor)
+        if name != "lazy":
+            assert state[key].dtype == tensor.dtype
+            assert state[key].requires_grad == tensor.requires_grad
+            assert torch.equal(state[key], tensor)
+    if name == "tied":
+        assert loaded[0] is loaded[2]
+
+
+def test_modules_of_classes_that_others_cannot_import_are_pickled_by_value(X):
+    cloudpickle = pytest.importorskip("joblib.externals.cloudpickle")
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(64, 3)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    estimator = tiny("SimCLR", encoder=Own())
+    loaded = pickle.loads(cloudpickle.dumps(estimator))
+    assert_array_equal(loaded.fit_transform(X), estimator.fit_transform(X))
+
+
+@pytest.mark.parametrize("name", ["deep", "tied", "bfloat16"])
+@pytest.mark.parametrize("parameter", ["encoder", "augmentation", "modalities"])
+def test_joblib_tells_modules_by_their_weights(name, parameter):
+    def holding(module):
+        if parameter == "modalities":
+            items = [("a", module, slice(0, 3)), ("b", "mlp", slice(3, 6))]
+            return tiny("CLIP", modalities=items)
+        return tiny("SimCLR", **{parameter: module})
+
+    module = modules()[name]
+    estimator = holding(module)
+    digest = joblib.hash(estimator)
+    for copied in (clone, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))):
+        assert joblib.hash(copied(estimator)) == digest
+    changed = copy.deepcopy(module)
+    with torch.no_grad():
+        # Both halves of a number count.
+        next(iter(changed.parameters())).view(-1)[-1] *= 1.01
+    assert joblib.hash(holding(changed)) != digest
+    frozen = copy.deepcopy(module)
+    next(iter(frozen.parameters())).requires_grad_(False)
+    assert joblib.hash(holding(frozen)) != digest
+    assert joblib.hash(holding(nn.Sequential(module))) != digest
+
+
+def test_copies_of_an_estimator_hold_what_it_holds(X):
+    score = KNNScore(X, np.arange(len(X)) % 2, n_neighbors=3)
+    estimator = tiny("SimVAE", encoder=nn.Linear(64, 6), callbacks=[score]).fit(X)
+    shallow, deep = copy.copy(estimator), copy.deepcopy(estimator)
+    assert vars(shallow) == vars(estimator)
+    assert deep.encoder is not estimator.encoder
+    assert deep.net_ is not estimator.net_
+    assert deep.net_.objective.__self__ is deep
+    assert_array_equal(deep.transform(X), estimator.transform(X))
+    assert_array_equal(deep.callbacks[0].X, X)
+    assert "knn_accuracy" in deep.fit(X).history_[-1]

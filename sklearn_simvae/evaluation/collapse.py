@@ -11,11 +11,13 @@ from sklearn.utils.validation import _num_samples, check_array
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_rows,
+    check_arguments,
     first_part,
     has_views,
     representations,
     view_representations,
 )
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells
 
 _BLOCK = 512
 _MAX_UNIFORMITY = 5000
@@ -56,7 +58,7 @@ def effective_rank(Z) -> float:
     >>> round(effective_rank([[1, 0], [-1, 0], [0, 1], [0, -1]]), 3)
     2.0
     """
-    Z = check_array(Z, dtype=np.float64, input_name="Z")
+    Z = check_array(_as_numbers(Z), dtype=np.float64, input_name="Z")
     # Its scale does not matter, and its squares must not overflow.
     size = np.abs(Z).max(initial=0)
     Z = Z / size if size > 0 else Z
@@ -109,7 +111,7 @@ def alignment(Z) -> float:
     >>> alignment([[[1, 0], [2, 0]], [[1, 0], [0, 1]]])  # one direction, and a right angle
     1.0
     """
-    Z = check_array(Z, dtype=np.float64, allow_nd=True, input_name="Z")
+    Z = check_array(_as_numbers(Z), dtype=np.float64, allow_nd=True, input_name="Z")
     if Z.ndim != 3 or Z.shape[1] < 2:
         raise ValueError(
             f"Z has the shape {Z.shape}; expected (n, n_views, n_components), with at least two "
@@ -160,7 +162,7 @@ def uniformity(Z) -> float:
     >>> round(uniformity([[1, 0], [-3, 0]]), 3)
     -8.0
     """
-    Z = check_array(Z, dtype=np.float64, ensure_min_samples=2, input_name="Z")
+    Z = check_array(_as_numbers(Z), dtype=np.float64, ensure_min_samples=2, input_name="Z")
     U = _unit_length(Z)
     n = len(U)
     total = 0.0
@@ -168,6 +170,13 @@ def uniformity(Z) -> float:
         total += np.exp(-2 * euclidean_distances(U[rows], U, squared=True)).sum()
     # Each row is at no distance from itself.
     return float(np.log((total - n) / (n * (n - 1))))
+
+
+def _as_numbers(Z):
+    if Z is None:
+        raise ValueError("Z must hold representations, of shape (n, d); got None.")
+    check_holds_rows(Z, "Z")
+    return stack_cells(Z, "Z")
 
 
 def _unit_length(Z: np.ndarray) -> np.ndarray:
@@ -239,6 +248,7 @@ def collapse_report(
     >>> print(f"{report.effective_rank:.1f} of {report.n_components}, {report.n_dead} dead")
     3.0 of 4, 1 dead
     """
+    check_arguments(estimator, X)
     seed = seed_of(random_state)
     # An estimator of several modalities takes a dict of them, which has no views axis.
     several = isinstance(X, Mapping) and augmentation is None

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_simvae.evaluation.representations import as_array, as_rows, check_size, steps_of
+from sklearn_simvae.views.rows import tensor_to_array
 
 # A probability of exactly 0 has no logarithm.
 _MIN_PROBABILITY = 1e-7
@@ -200,7 +201,9 @@ def _features(classifier, X, name: str) -> np.ndarray:
     if hasattr(features, "toarray"):
         features = features.toarray()
     name = f"Features of {name}"
-    features = check_array(features, dtype=np.float64, ensure_min_samples=2, input_name=name)
+    features = check_array(
+        tensor_to_array(features), dtype=np.float64, ensure_min_samples=2, input_name=name
+    )
     return check_size(features, name)
 
 

@@ -18,6 +18,7 @@ from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,
+    check_arguments,
     has_views,
     standard_scaler,
     view_representations,
@@ -131,6 +132,7 @@ def mutual_information(
     >>> print(f"{found.knn:.1f} of {-np.log(1 - 0.9**2) / 2:.1f}, at most {found.knn_ceiling:.1f}")
     0.9 of 0.8, at most 5.7
     """
+    check_arguments(estimator, X)
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
     methods = list(methods) if several else [methods]
     # A list, since what is given need not have a hash.

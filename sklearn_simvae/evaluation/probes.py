@@ -31,6 +31,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sklearn_simvae.evaluation.representations import (
+    check_arguments,
     first_part,
     representations,
     standard_scaler,
@@ -149,6 +150,7 @@ def probe(
     >>> bool(table.mean(probe="linear", metric="accuracy") > 0.9)
     True
     """
+    check_arguments(estimator, X)
     named = check_probes(probes, PROBES)
     check_sizes(test_size=test_size, validation_size=validation_size)
     if (X_test is None) != (y_test is None):

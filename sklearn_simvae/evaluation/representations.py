@@ -14,6 +14,7 @@ from sklearn_simvae._validation import check_colours
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
 
 _ROWS = 1024
 
@@ -50,14 +51,50 @@ def as_rows(X, name: str = "X") -> ArrayLike:
             f"{name} must be one array of rows; got a dict of {list(X)}. Give one of these, or "
             "what an estimator's transform makes of all."
         )
+    check_holds_rows(X, name)
+    # Tensors stay what they are, for the transformers that take them.
+    X = X if isinstance(X, torch.Tensor) else stack_cells(X, name)
     if not hasattr(X, "shape"):
-        try:
-            X = np.asarray(X)
-        except ValueError as error:
-            raise ValueError(f"The rows of {name} differ in shape: {error}.") from error
+        X = np.asarray(X)
     if not X.shape:
         raise ValueError(f"{name} must hold rows, of shape (n, ...); got a single {kind}.")
     return X
+
+
+def check_arguments(estimator, X) -> None:
+    """Raise where what stands for the transformer, or for its rows, is something else.
+
+    Parameters
+    ----------
+    estimator : object
+        Expected to be a fitted transformer, None or "passthrough".
+    X : object
+        Expected to hold rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no X, or the estimator is a class or has no `transform`.
+    """
+    kind = type(estimator).__name__
+    if isinstance(estimator, type):
+        raise ValueError(
+            f"estimator is the class {estimator.__name__}; give a fitted instance of it, or None "
+            "where X holds representations."
+        )
+    holds_rows = hasattr(estimator, "shape") or isinstance(estimator, list | tuple)
+    if X is None:
+        advice = f" For the {kind} given as estimator, pass None as estimator, and it as X."
+        raise ValueError(
+            "X is None; expected the rows that estimator transforms, or representations where "
+            f"estimator is None.{advice if holds_rows else ''}"
+        )
+    if not is_passthrough(estimator) and not hasattr(estimator, "transform"):
+        raise ValueError(
+            "estimator must be a fitted transformer, or None where X holds representations; got "
+            f"{kind}, which has no transform."
+        )
+    check_holds_rows(X)
 
 
 def first_part(X) -> ArrayLike:
@@ -137,7 +174,7 @@ def as_array(X) -> np.ndarray:
     >>> as_array(csr_array([[0, 1]]))
     array([[0, 1]])
     """
-    X = as_rows(X)
+    X = tensor_to_array(as_rows(X))
     return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
 
 
@@ -202,13 +239,10 @@ def representations(estimator, X) -> np.ndarray:
     >>> representations(None, [[0.0, 1.0], [2.0, 3.0]]).shape
     (2, 2)
     """
+    check_arguments(estimator, X)
     if not is_passthrough(estimator):
-        if not hasattr(estimator, "transform"):
-            raise ValueError(
-                f"estimator must be a fitted transformer, or None where X holds representations; "
-                f"got {type(estimator).__name__}, which has no transform."
-            )
         X = estimator.transform(X)
+    X = stack_cells(X, "representations")
     X = X.toarray() if hasattr(X, "toarray") else X
     # float32 where it holds every number of the type; lists and columns come as float64.
     short = isinstance(X, np.ndarray) and X.dtype.itemsize <= 2
@@ -311,7 +345,8 @@ def augmented_rows(
             f"augmentation must be 'auto' or a callable from a batch to a batch; got "
             f"{augmentation!r}."
         )
-    frame, X = X, as_array(X)
+    frame = as_rows(X)
+    X = as_array(frame)
     if X.dtype not in (np.uint8, np.float32, np.float64):
         X = check_array(X, dtype=np.float64, allow_nd=True, input_name="X")
         _check_differ(X)

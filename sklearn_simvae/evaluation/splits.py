@@ -10,6 +10,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedS
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_simvae._validation import missing, seed_of
+from sklearn_simvae.views.rows import tensor_to_array
 
 # train, validation and test rows, by number.
 Split = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -121,8 +122,10 @@ def check_labels(labels, name: str) -> np.ndarray:
     ValueError
         If it is not one column, values are missing, or are of another kind.
     """
+    if labels is None:
+        raise ValueError(f"{name} is None; give one label for each row, of shape (n,).")
     try:
-        labels = column_or_1d(_of_numpy(labels))
+        labels = column_or_1d(_of_numpy(tensor_to_array(labels)))
     except ValueError as error:
         raise ValueError(
             f"{name} must be one label for each row, of shape (n,); got the shape "

@@ -9,7 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_simvae.evaluation.factors import check_factors, check_test_factors, is_numeric
 from sklearn_simvae.evaluation.probes import class_scores, features, fit_probe
-from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.representations import augmented_rows, check_arguments
 from sklearn_simvae.evaluation.splits import (
     Split,
     check_parts_differ,
@@ -136,6 +136,7 @@ def style_probe(
     >>> bool(table.mean(factor="angle") > 0.9), bool(table.mean(factor="weight") < 0.1)
     (True, True)
     """
+    check_arguments(estimator, X)
     named = check_probes(probes, PROBES, lambda model: is_classifier(model) or is_regressor(model))
     check_sizes(test_size=test_size, validation_size=validation_size)
     seeds = check_seeds(n_repeats, random_state)

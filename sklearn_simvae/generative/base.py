@@ -26,6 +26,7 @@ from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views.rows import tensor_to_array
 from sklearn_simvae.views.sources import by_chunk, held_between, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
@@ -265,7 +266,7 @@ class GenerativeTransformer(SSLTransformer):
             If Z has another width than `n_components`.
         """
         check_is_fitted(self, "net_")
-        Z = check_array(Z, dtype=np.float32, estimator=self, input_name="Z")
+        Z = check_array(tensor_to_array(Z), dtype=np.float32, estimator=self, input_name="Z")
         if Z.shape[1] != self.n_components_:
             raise ValueError(
                 f"Z has {Z.shape[1]} columns, but {type(self).__name__} has n_components = "

@@ -24,6 +24,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
+from sklearn_simvae._parameters import unknown_parameter
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -55,6 +56,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
 # Parameters of rows of one kind.
@@ -103,7 +105,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     ):
         for name in self._not_shared:
             if name in shared:
-                raise TypeError(f"{type(self).__name__} has no parameter {name!r}.")
+                raise unknown_parameter(type(self), name)
         super().__init__(n_components, n_views=1, augmentation=None, **shared)
         self.modalities = modalities
         self.preprocessing = preprocessing
@@ -188,6 +190,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     def _check_table(self, X):
         """X as a dict, a table of mixed columns, or an array of numbers."""
+        check_holds_rows(X)
         # Some sparse arrays are mappings too.
         if isinstance(X, Mapping) and not issparse(X):
             return {name: as_table(values) for name, values in X.items()}
@@ -201,6 +204,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             raise ValueError(
                 f"X is of type {type(X).__name__}, which would be read whole to take its columns "
                 "apart. Give a dict with such a source for each modality, to be read by batch."
+            )
+        X = stack_cells(X)
+        if (hasattr(X, "shape") or isinstance(X, list)) and len(_shape(X)) > 2:
+            raise ValueError(
+                f"X has the shape {_shape(X)}, and {type(self).__name__} takes a dict of arrays, "
+                "{name: rows}, or a table. In searches and cross-validation, which take rows by "
+                "index, give a table with a column of arrays for each modality, e.g. "
+                "pandas.DataFrame({name: list(rows)})."
             )
         return check_array(
             X,

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _get_feature_names, _num_samples, check_arr
 
 from sklearn_simvae._validation import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
 from sklearn_simvae.views.sources import named, some_rows
 
 # Rows of a source that are looked through at a time.
@@ -457,6 +458,8 @@ def _n_rows(X, modalities) -> int:
         raise ValueError(f"X has entries {unknown}; the modalities are {names}.")
     given = {name: values for name, values in X.items() if values is not None}
     for name, values in given.items():
+        if not isinstance(values, Set):
+            check_holds_rows(values, f"The entry {name!r} of X")
         is_sized = hasattr(values, "__len__") or hasattr(values, "shape")
         in_no_order = isinstance(values, Mapping | Set) and not sparse.issparse(values)
         if isinstance(values, str) or in_no_order or not is_sized:
@@ -486,26 +489,7 @@ def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
         if isinstance(values, Source):
             return _some_of(values, present), position
         values = _safe_indexing(values, present)
-    # By identity: some transformers have a length, but not before they are fitted.
-    taken = modality.preprocessor is not None
-    return values if taken else _stacked(values, modality.name), position
-
-
-def _stacked(values, name: str):
-    """A column of arrays as one array, whose rows they are."""
-    if isinstance(values, Source | list) or sparse.issparse(values):
-        return values
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.dtype != object or array.ndim != 1 or not len(array):
-        return values
-    if not isinstance(array[0], np.ndarray | list):
-        return values
-    try:
-        return np.stack([np.asarray(row) for row in array])
-    except ValueError as error:
-        raise ValueError(f"The rows of the modality {name!r} differ in shape: {error}.") from error
+    return values, position
 
 
 def _some_of(source: Source, rows: np.ndarray) -> Source:
@@ -514,8 +498,7 @@ def _some_of(source: Source, rows: np.ndarray) -> Source:
 
 def _as_array(values):
     """Lists of numbers as an array; lists of text and of what else there is as they are."""
-    if isinstance(values, tuple):
-        values = list(values)
+    values = list(values) if isinstance(values, tuple) else tensor_to_array(values)
     if hasattr(values, "to_pylist") and not hasattr(values, "column_names"):
         # Of Arrow, whose texts and lists are scalars of its own.
         array = np.asarray(values)
@@ -563,10 +546,8 @@ def _numbers(values, name: str):
     if isinstance(values, Source):
         _numbers(some_rows(values), name)
         return values
-    try:
-        array = values if sparse.issparse(values) else np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"The rows of the modality {name!r} differ in shape: {error}.") from error
+    values = stack_cells(values, f"the modality {name!r}")
+    array = values if sparse.issparse(values) else np.asarray(values)
     is_object = array.dtype == object and array.size
     if array.dtype.kind in "US" or (is_object and isinstance(array.flat[0], str)):
         raise ValueError(

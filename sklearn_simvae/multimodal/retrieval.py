@@ -7,6 +7,8 @@ import torch
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array
 
+from sklearn_simvae.views.rows import tensor_to_array
+
 # Similarities that are held at once: 64 MiB of float32.
 _MAX_VALUES = 2**24
 # Cosines of float32 vectors that differ by less are equal, up to rounding.
@@ -124,7 +126,7 @@ def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
 def _embeddings(queries, targets) -> tuple[np.ndarray, np.ndarray]:
     """Both as float32 of unit length."""
     queries, targets = (
-        normalize(check_array(z, dtype=np.float32, input_name=name))
+        normalize(check_array(tensor_to_array(z), dtype=np.float32, input_name=name))
         for z, name in ((queries, "queries"), (targets, "targets"))
     )
     if queries.shape[1] != targets.shape[1]:

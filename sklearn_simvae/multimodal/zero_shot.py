@@ -7,6 +7,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from sklearn_simvae._html import LinkMixin
+from sklearn_simvae.views.rows import tensor_to_array
 
 
 class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
@@ -69,7 +70,7 @@ class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If their numbers differ.
         """
-        y = column_or_1d(y)
+        y = column_or_1d(tensor_to_array(y))
         embeddings = normalize(self.clip.project(X, self.target))
         check_consistent_length(embeddings, y)
         self.classes_, which = np.unique(y, return_inverse=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -18,6 +19,7 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 from sklearn_simvae.training.distributed import rank
+from sklearn_simvae.views.rows import tensor_to_array
 from sklearn_simvae.views.sources import named
 
 # What changes the steps that are taken, and so has to be in every process.
@@ -110,6 +112,9 @@ class KNNScore(Callback):
     It becomes an entry of `history_`, and of the progress bar where `verbose` is set. Training
     never sees the labels, and comes to the same weights, bit for bit, as without.
 
+    Pickles of a fitted estimator do not hold X and y. What was unpickled fits without the score,
+    and warns of it; to have one, give it a new KNNScore by `set_params(callbacks=...)`.
+
     Parameters
     ----------
     X : array-like of shape (n, ...)
@@ -166,8 +171,27 @@ class KNNScore(Callback):
         self.every_n_epochs = every_n_epochs
         self.name = name
 
+    def without_data(self) -> "KNNScore":
+        """Make a copy that holds no rows and no labels, and scores nothing.
+
+        Returns
+        -------
+        callback : KNNScore
+            Small enough to be pickled with what was fitted.
+        """
+        other = copy.copy(self)
+        other.X = other.y = None
+        return other
+
     def on_train_begin(self, net, **kwargs):
         """Raise if there is something that cannot be scored."""
+        if self.X is None and self.y is None:
+            warnings.warn(
+                f"KNNScore {self.name!r} has no data, which pickles of fitted estimators do not "
+                "hold, and scores nothing. Give a new one by set_params(callbacks=...).",
+                UserWarning,
+            )
+            return
         for name in ("n_neighbors", "every_n_epochs"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
@@ -185,7 +209,7 @@ class KNNScore(Callback):
                 f"X of KNNScore has the columns {_few(given)}, and that of fit {_few(fitted)}. "
                 "Give the same in the same order."
             )
-        y = column_or_1d(self.y, dtype=None)
+        y = column_or_1d(tensor_to_array(self.y), dtype=None)
         check_classification_targets(y)
         n = len(estimator._read(X))
         if len(y) != n:
@@ -201,11 +225,15 @@ class KNNScore(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Score, if it is due."""
         done = net.epochs_done()
+        if self.X is None:
+            return
         if done % self.every_n_epochs == 0 or done == net.n_epochs_:
             self._score(net)
 
     def on_train_end(self, net, **kwargs):
         """Score the last epoch where training stopped early."""
+        if self.X is None:
+            return
         if net.history and self.name not in net.history[-1] and not net.interrupted_:
             # What was trained is kept, should the user not wait for this.
             with contextlib.suppress(KeyboardInterrupt):
@@ -214,9 +242,9 @@ class KNNScore(Callback):
     def _score(self, net):
         estimator, X = _as_fitted(net, self.X)
         Z = estimator.transform(X)
-        knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(self.y))
+        knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(tensor_to_array(self.y)))
         # Of no rows in particular: of those of fit, each without itself.
-        net.history.record(self.name, float(knn.score(None, np.ravel(self.y))))
+        net.history.record(self.name, float(knn.score(None, np.ravel(tensor_to_array(self.y)))))
 
 
 def _few(names) -> str:
@@ -280,6 +308,24 @@ def callbacks_of_process(callbacks: list) -> list:
         for item in callbacks
         if rank() == 0 or issubclass(callback_type(item), _OF_ALL_PROCESSES)
     ]
+
+
+def without_data(callbacks):
+    """Take from callbacks the data that they hold.
+
+    Parameters
+    ----------
+    callbacks : object
+        A callback, or a list or tuple of callbacks and of `(name, callback)`.
+
+    Returns
+    -------
+    callbacks : object
+        The same, with copies in place of those that hold data.
+    """
+    if isinstance(callbacks, list | tuple):
+        return type(callbacks)(map(without_data, callbacks))
+    return callbacks.without_data() if isinstance(callbacks, KNNScore) else callbacks
 
 
 def callback_type(item) -> type:

@@ -7,11 +7,13 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
+from skorch.history import History
 from torch import Tensor, nn
 
+from sklearn_simvae._files import pack_history, unpack_history
 from sklearn_simvae.networks.copies import picklable
 from sklearn_simvae.training.batching import BatchLoader
-from sklearn_simvae.training.callbacks import FitProgress, KNNScore
+from sklearn_simvae.training.callbacks import FitProgress, KNNScore, without_data
 from sklearn_simvae.training.checkpoint import Checkpoint, resume
 from sklearn_simvae.training.distributed import agreement, any_process, n_processes
 from sklearn_simvae.training.exchange import (
@@ -299,12 +301,19 @@ class SSLNet(NeuralNet):
         vars(net).update(picklable(self.__dict__))
         state = NeuralNet.__getstate__(net)
         state["_compiled"] = None
+        for name in state.keys() & {"callbacks", "callbacks_"}:
+            state[name] = without_data(state[name])
+        if "history_" in state:
+            state["history_"] = pack_history(self.history)
         return state
 
     # Weights that are read in a caller's inference mode could not be trained.
     @own_modes()
     def __setstate__(self, state):
         super().__setstate__(state)
+        # Nets that were pickled before have it as it is.
+        if isinstance(self.__dict__.get("history_"), dict):
+            self.history_ = History(unpack_history(self.history_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         try:

@@ -10,6 +10,8 @@ import torch
 from scipy import sparse
 from torch.utils.data import Dataset, IterableDataset
 
+from sklearn_simvae.views.rows import holds_arrays, tensor_to_array
+
 # What is looked at of a source where an array is looked at whole.
 _SAMPLE_ROWS, _SAMPLE_VALUES = 512, 4_000_000
 # Part of the path of what joblib hands to its processes.
@@ -243,12 +245,13 @@ def named(X):
     Returns
     -------
     header : object
-        X itself, or an empty table of its columns. None where a row is one column of lists, whose
-        name is that of no feature.
+        X itself, or an empty table of its columns. None where a row is one column of lists or
+        arrays, whose name is that of no feature.
     """
-    schema = getattr(X, "schema", None)
-    if "pyarrow" not in sys.modules or not isinstance(schema, sys.modules["pyarrow"].Schema):
-        return X
+    # The schema of lazy tables of others is costly.
+    schema = X.schema if type(X).__module__.startswith("pyarrow") and hasattr(X, "schema") else None
+    if not isinstance(schema, getattr(sys.modules.get("pyarrow"), "Schema", ())):
+        return None if holds_arrays(X) else X
     return None if _is_one_list(schema) else schema.empty_table()
 
 
@@ -366,7 +369,8 @@ def _torch_dataset(dataset: Dataset) -> Source:
         rows = rows.tolist()
         fetch = getattr(dataset, "__getitems__", None)
         rows = fetch(rows) if fetch else [dataset[row] for row in rows]
-        items = [_as_array(row[0] if isinstance(row, tuple | list) else row) for row in rows]
+        items = [row[0] if isinstance(row, tuple | list) else row for row in rows]
+        items = [np.asarray(tensor_to_array(item)) for item in items]
         shapes = {item.shape for item in items}
         if len(shapes) > 1:
             raise ValueError(f"The items of {type(dataset).__name__} differ in shape: {shapes}.")
@@ -376,14 +380,6 @@ def _torch_dataset(dataset: Dataset) -> Source:
         return Source(read, (0, 1), np.dtype(np.float32))
     first = read(np.arange(1))
     return Source(read, (len(dataset), *first.shape[1:]), first.dtype)
-
-
-def _as_array(item) -> np.ndarray:
-    """An item of a Dataset, wherever it is and of whatever type."""
-    if isinstance(item, torch.Tensor):
-        item = item.detach().cpu()
-        item = item.float() if item.dtype == torch.bfloat16 else item
-    return np.asarray(item)
 
 
 # ---------------------------------------------------------------- pyarrow

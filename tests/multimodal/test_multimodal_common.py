@@ -5,6 +5,8 @@ import functools
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from conftest import Spy, n_outputs
@@ -13,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
@@ -313,3 +315,24 @@ def test_modalities_are_augmented_where_they_are_there(make_multimodal):
 def test_augmentations_of_nothing_are_refused(make_multimodal, digits, augmentations, match):
     with pytest.raises(ValueError, match=match):
         make_multimodal(augmentations=augmentations).fit(digits[0])
+
+
+@pytest.mark.parametrize("to_table", [pd.DataFrame, pl.DataFrame])
+def test_searches_take_a_table_with_a_column_of_arrays_for_each_modality(make_multimodal, to_table):
+    rng = np.random.default_rng(0)
+    images, vectors = rng.random((24, 1, 8, 8)), rng.random((24, 5))
+    table = to_table({"image": images.tolist(), "vector": vectors.tolist()})
+    modalities = [("image", "mlp", ["image"]), ("vector", "mlp", ["vector"])]
+    estimator = make_multimodal(modalities=modalities)
+    search = GridSearchCV(estimator, {"lr": [1e-3, 1e-2]}, cv=2, error_score="raise").fit(table)
+    made = search.best_estimator_.transform(table)
+    best = make_multimodal(**search.best_params_).fit({"image": images, "vector": vectors})
+    assert_array_equal(made, best.transform({"image": images, "vector": vectors}))
+
+
+@pytest.mark.parametrize("of", [list, np.stack])
+def test_arrays_of_more_axes_are_told_from_tables(make_multimodal, of):
+    # What searches make of a dict whose keys are numbers is a list of whole arrays.
+    X = of([np.zeros((24, 8, 8))])
+    with pytest.raises(ValueError, match=r"dict of arrays.*searches.*pandas\.DataFrame"):
+        make_multimodal().fit(X)

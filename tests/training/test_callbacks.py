@@ -113,9 +113,10 @@ def test_score_neither_draws_nor_leaves_a_trace_in_the_global_random_states(digi
 
 def test_estimator_with_a_score_pickles_clones_and_goes_on(digits, labelled):
     X = digits[0]
-    make = tiny("SimVAE", callbacks=[KNNScore(*labelled, n_neighbors=3)], warm_start=True)
+    score = KNNScore(*labelled, n_neighbors=3)
+    make = tiny("SimVAE", callbacks=[score], warm_start=True)
     scored = clone(make).fit(X)
-    copy = pickle.loads(pickle.dumps(scored)).fit(X)
+    copy = pickle.loads(pickle.dumps(scored)).set_params(callbacks=[score]).fit(X)
     scored.fit(X)
     assert len(copy.history_) == 4
     for row, same in zip(copy.history_, scored.history_, strict=True):
@@ -333,3 +334,35 @@ def test_every_method_refuses_to_watch_what_it_does_not_set_aside(make, digits):
 def test_a_validation_part_is_there_for_callbacks(make, digits):
     estimator = make(callbacks=EarlyStopping(), early_stopping=True).fit(digits[0])
     assert estimator.n_iter_ == 2
+
+
+def test_pickles_of_what_was_fitted_hold_no_data_of_scores(make, digits):
+    X = digits[0]
+    score = KNNScore(np.tile(X, (20, 1)), np.arange(20 * len(X)) % 2, n_neighbors=3)
+    callbacks = [("knn", score), KNNScore(X, digits[1], n_neighbors=3, name="other")]
+    estimator = make(callbacks=callbacks)
+    n_bytes = score.X.nbytes
+    # A process that is to fit it needs them.
+    assert len(pickle.dumps(estimator)) > n_bytes
+    estimator.fit(X)
+    without = make().fit(X)
+    for whole, other in ((estimator, without), (estimator.net_, without.net_)):
+        assert len(pickle.dumps(whole)) < len(pickle.dumps(other)) + 3000
+    assert len(pickle.dumps(clone(estimator))) > n_bytes
+    assert estimator.callbacks is callbacks
+    assert score.X is not None
+    assert clone(estimator).fit(X).history_[-1].keys() >= {"knn_accuracy", "other"}
+
+
+def test_what_was_unpickled_fits_without_the_score_and_says_so(make, labelled):
+    X, y = labelled
+    estimator = make(callbacks=KNNScore(X, y, n_neighbors=3)).fit(X)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    assert loaded.history_ == estimator.history_
+    with pytest.warns(UserWarning, match="KNNScore 'knn_accuracy' has no data.*set_params"):
+        loaded.partial_fit(X)
+    assert "knn_accuracy" not in loaded.history_[-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        loaded.set_params(callbacks=KNNScore(X, y, n_neighbors=3)).partial_fit(X)
+    assert "knn_accuracy" in loaded.history_[-1]
