@@ -91,6 +91,7 @@ SEEDED = {
         "augmentation": lambda x: x + 0.1 * torch.randn_like(x)
     },
     "augmentation by numpy": lambda e: {"augmentation": lambda x: x * np.random.rand()},  # noqa: NPY002
+    "augmentation by Python": lambda e: {"augmentation": lambda x: x * random.random()},
     "bf16": lambda e: {"precision": "bf16"},
     "fewest views": lambda e: {"n_views": e._min_views},
     "modalities with dropout": lambda e: {
@@ -106,7 +107,7 @@ SEEDED = {
 def test_refit_with_one_random_state_is_equal_to_the_bit(make, digits, params):
     X = few(digits)
     first = make(**params).fit(X)
-    torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
     assert_same_fit(first, make(**params).fit(X), X)
     assert_same_fit(first, copy.deepcopy(first).fit(X), X)
     other = make(**params, random_state=1).fit(X)

@@ -1,5 +1,7 @@
 """What the evaluation makes of transformers, data and augmentations."""
 
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,13 +97,13 @@ def test_augmented_rows_of_a_frame_are_a_frame():
 
 def test_augmentations_from_elsewhere_are_fixed_and_leave_the_global_state_alone(digits):
     def noise(x):
-        return x + torch.randn(x.shape)
+        return x + random.random() + torch.randn(x.shape)
 
-    state = torch.get_rng_state()
+    state, of_python = torch.get_rng_state(), random.getstate()
     first, factors = augmented_rows(digits[0], noise, random_state=3)
     assert_array_equal(first, augmented_rows(digits[0], noise, random_state=3)[0])
     assert not np.array_equal(first, augmented_rows(digits[0], noise, random_state=4)[0])
-    assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(state, torch.get_rng_state()) and of_python == random.getstate()
     assert factors == {}
 
 
