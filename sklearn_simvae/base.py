@@ -74,6 +74,7 @@ from sklearn_simvae.views import (
     default_augmentation,
     make_views,
 )
+from sklearn_simvae.views.samples import one_hot_columns
 from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -593,9 +594,12 @@ class SSLTransformer(
         check_augmentation(augmentation, "augmentation")
         if self._first_view_is_row and not samples.views_given:
             augmentation = PerView([None, augmentation])
-        n_views = None if samples.views_given else self.n_views
         return functools.partial(
-            make_views, layout=layout, n_views=n_views, augmentation=augmentation
+            make_views,
+            layout=layout,
+            n_views=None if samples.views_given else self.n_views,
+            augmentation=augmentation,
+            one_hot=None if augmentation is None else one_hot_columns(samples.X, layout),
         )
 
     def _batch_size(self, samples: Samples) -> int:
