@@ -28,7 +28,7 @@ from sklearn_simvae.evaluation.representations import (
     representations,
     view_representations,
 )
-from sklearn_simvae.views import FeatureMasking, RandomResizedCrop, SeriesCrop
+from sklearn_simvae.views import Compose, FeatureMasking, RandomResizedCrop, SeriesCrop
 
 
 @pytest.fixture
@@ -105,6 +105,21 @@ def test_augmentations_from_elsewhere_are_fixed_and_leave_the_global_state_alone
     assert not np.array_equal(first, augmented_rows(digits[0], noise, random_state=4)[0])
     assert torch.equal(state, torch.get_rng_state()) and of_python == random.getstate()
     assert factors == {}
+
+
+def test_pixels_that_an_augmentation_returns_are_pixels_again(sprites):
+    def as_pixels(x):
+        return (x * 255).round().to(torch.uint8)
+
+    for augmentation in (as_pixels, Compose([as_pixels])):
+        assert_array_equal(augmented_rows(sprites[:, 0], augmentation)[0], sprites[:, 0])
+
+
+@pytest.mark.parametrize("step", [lambda x: x / 0, lambda x: x.log()])
+def test_values_of_an_augmentation_that_are_not_finite_are_told(step, sprites):
+    for augmentation in (step, Compose([step])):
+        with pytest.raises(ValueError, match="augmentation returned values that are NaN"):
+            augmented_rows(sprites[:, 0], augmentation)
 
 
 def test_rows_with_views_are_refused(sprites):
