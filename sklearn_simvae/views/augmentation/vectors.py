@@ -127,7 +127,7 @@ class FeatureCorruption(_ByBlock):
         replaced = rand(x.shape, x, generator) < self.p
         first = self._first_columns(x)
         if first is not None:
-            source, replaced = source[:, first], replaced[:, first]
+            source, replaced = source.index_select(1, first), replaced.index_select(1, first)
             if isinstance(self.blocks, str):
                 whole = _is_whole(x, first)
                 replaced &= whole & whole.gather(0, source)
@@ -179,7 +179,7 @@ class FeatureMasking(_ByBlock):
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         masked = rand(x.shape, x, generator) < self.p
         first = self._first_columns(x)
-        masked = masked if first is None else masked[:, first]
+        masked = masked if first is None else masked.index_select(1, first)
         self._note(share=masked)
         return x.masked_fill(masked, float(self.value))
 
@@ -263,7 +263,7 @@ def _is_whole(x: Tensor, first: Tensor) -> Tensor:
     """Return for each value whether its block is one-hot in its row; True where it has no block."""
     ones = torch.zeros_like(x).index_add_(1, first, torch.where((x == 0) | (x == 1), x, torch.nan))
     size = torch.zeros_like(first).index_add_(0, first, torch.ones_like(first))
-    return ((ones == 1) | (size == 1))[:, first]
+    return ((ones == 1) | (size == 1)).index_select(1, first)
 
 
 def _is_block(block: Any) -> bool:
