@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._html import HTMLMixin
+from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import SHARED_CONSTRAINTS, SHARED_STRUCTURE, share_parameters
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._validation import (
@@ -164,6 +165,27 @@ class SSLTransformer(
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters, or those of a parameter as `name__parameter`.
+
+        Parameters
+        ----------
+        **params : object
+            By name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it holds what has no parameters.
+        """
+        check_nested(self, params)
+        return super().set_params(**params)
 
     # ---------------------------------------------------------------- fit
 

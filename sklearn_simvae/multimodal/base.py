@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names, check_array, check_is
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
+from sklearn_simvae._nested import check_nested
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -124,6 +125,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         if isinstance(self.preprocessing, tuple) and self.preprocessing:
             # scikit-learn replaces items of lists alone.
             self.preprocessing = list(self.preprocessing)
+        check_nested(self, params)
         return self._set_params("preprocessing", **params)
 
     # ---------------------------------------------------------------- fit

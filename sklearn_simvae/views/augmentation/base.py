@@ -16,6 +16,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from sklearn_simvae._nested import check_nested
+
 __all__ = ["Augmentation", "Compose", "FoldableAugmentation"]
 
 _LAYOUTS = {
@@ -368,7 +370,7 @@ class Compose(Augmentation):
         Raises
         ------
         ValueError
-            If there is no such parameter.
+            If there is no such parameter, or a step has none.
         """
         if "steps" in params:
             self.steps = params.pop("steps")
@@ -378,6 +380,7 @@ class Compose(Augmentation):
             # All keep their names, which would else be counted anew: the same search, or the rest
             # of these parameters, can set them again.
             self.steps = [(name, replaced.get(name, step)) for name, step in named]
+        check_nested(self, params)
         super().set_params(**params)
         return self
 
