@@ -116,7 +116,7 @@ def test_steps_before_must_be_fitted():
         (SimVAE(), np.zeros((5, 3)), {"n_samples": "all"}, "n_samples must be a positive int"),
         (SimVAE(augmentation=3), np.zeros((5, 3)), {}, "'augmentation' parameter"),
         (SimVAE(input_shape=(8, 8)), np.zeros((5, 3)), {}, "does not fit input_shape"),
-        (SimVAE(augmentation=lambda x: x[:, :2]), np.zeros((5, 3)), {}, "batch of the shape"),
+        (SimVAE(augmentation=lambda x: x[:, :2]), np.zeros((5, 3)), {}, "for a batch of shape"),
     ],
 )
 def test_bad_input_is_told(estimator, X, params, message):
