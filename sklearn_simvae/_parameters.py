@@ -112,10 +112,11 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         views axis.
     augmentation : "auto", callable or None, default="auto"
         What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
-        to another of the same shape, see :mod:`sklearn_simvae.views`. "auto" is none where views
-        are given; for images a random resized crop (with colour jitter if there are three or four
-        channels), for vectors feature corruption, for series jitter, scaling and cropping. None
-        takes rows as they are.
+        to another of the same shape, see :mod:`sklearn_simvae.views`. What it returns as uint8 is
+        scaled as uint8 images are, and refused of other data. "auto" is none where views are given;
+        for images a random resized crop (with colour jitter if there are three or four channels),
+        for vectors feature corruption, for series jitter, scaling and cropping. None takes rows as
+        they are.
     input_shape : tuple of int, default=None
         The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
         `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape. Two

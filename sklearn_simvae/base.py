@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._html import HTMLMixin
+from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import (
     SHARED_CONSTRAINTS,
     SHARED_STRUCTURE,
@@ -85,6 +86,7 @@ from sklearn_simvae.views import (
     make_views,
 )
 from sklearn_simvae.views.columns import take_column
+from sklearn_simvae.views.samples import one_hot_columns
 from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -181,6 +183,27 @@ class SSLTransformer(
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters, or those of a parameter as `name__parameter`.
+
+        Parameters
+        ----------
+        **params : object
+            By name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it holds what has no parameters.
+        """
+        check_nested(self, params)
+        return super().set_params(**params)
 
     # ---------------------------------------------------------------- fit
 
@@ -646,9 +669,12 @@ class SSLTransformer(
         check_augmentation(augmentation, "augmentation")
         if self._first_view_is_row and not samples.views_given:
             augmentation = PerView([None, augmentation])
-        n_views = None if samples.views_given else self.n_views
         return functools.partial(
-            make_views, layout=layout, n_views=n_views, augmentation=augmentation
+            make_views,
+            layout=layout,
+            n_views=None if samples.views_given else self.n_views,
+            augmentation=augmentation,
+            one_hot=None if augmentation is None else one_hot_columns(samples.X, layout),
         )
 
     def _batch_size(self, samples: Samples) -> int:

@@ -91,6 +91,7 @@ SEEDED = {
         "augmentation": lambda x: x + 0.1 * torch.randn_like(x)
     },
     "augmentation by numpy": lambda e: {"augmentation": lambda x: x * np.random.rand()},  # noqa: NPY002
+    "augmentation by Python": lambda e: {"augmentation": lambda x: x * random.random()},
     "bf16": lambda e: {"precision": "bf16"},
     "fewest views": lambda e: {"n_views": e._min_views},
     "modalities with dropout": lambda e: {
@@ -106,7 +107,7 @@ SEEDED = {
 def test_refit_with_one_random_state_is_equal_to_the_bit(make, digits, params):
     X = few(digits)
     first = make(**params).fit(X)
-    torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
     assert_same_fit(first, make(**params).fit(X), X)
     assert_same_fit(first, copy.deepcopy(first).fit(X), X)
     other = make(**params, random_state=1).fit(X)
@@ -717,9 +718,66 @@ def test_fitted_estimator_survives_divergence(make, digits, how, params):
     estimator = make().fit(X)
     before = copy.deepcopy(estimator)
     epoch = 1 if how == "fit" else 3
-    with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*[Ll]ower lr"):
+    why = (
+        "The augmentation returned values that are NaN" if "augmentation" in params else "Lower lr"
+    )
+    with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*{why}"):
         go(estimator.set_params(**params), how, X)
     assert_unchanged(estimator.set_params(lr=1e-3), before, X)
+
+
+@one_kind
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_of_an_augmentation_that_are_not_finite_are_not_blamed_on_the_rate(
+    make, digits, value
+):
+    def spoil(x):
+        return x.index_fill_(0, torch.tensor([len(x) - 1]), value)
+
+    augmentation = Views(spoil, after=13)
+    with pytest.raises(ValueError, match="augmentation returned values that are NaN") as error:
+        make(augmentation=augmentation, max_epochs=8).fit(few(digits))
+    assert "lr" not in str(error.value)
+
+
+def test_whether_views_are_finite_is_not_read_in_a_step(digits, no_waiting):
+    tiny("SimVAE").fit(few(digits))
+
+
+def test_a_scored_augmentation_that_returns_nan_is_told(digits):
+    X = few(digits)
+    for name in ("SimCLR", "SwAV", "BYOL"):
+        estimator = tiny(name).fit(X).set_params(augmentation=Views(gives_nan))
+        with pytest.raises(ValueError, match="augmentation returned values that are NaN"):
+            estimator.score(X)
+
+
+def test_a_modality_whose_augmentation_returns_nan_is_named(make_multimodal, digits):
+    with pytest.raises(ValueError, match=r"augmentations\['first'\] returned values that are NaN"):
+        make_multimodal(augmentations={"first": gives_nan}).fit(few(digits))
+
+
+def as_pixels(x):
+    return (x * 255).round().to(torch.uint8)
+
+
+@one_kind
+def test_an_augmentation_that_returns_pixels_trains_on_the_scale_of_transform(make, sprites):
+    X = sprites[:, 0]
+    first = make(augmentation=as_pixels).fit(X)
+    assert_same_fit(first, make(augmentation=lambda x: as_pixels(x).float() / 255).fit(X), X)
+    if hasattr(first, "score"):
+        assert np.isfinite(first.score(X))
+
+
+def test_a_modality_may_be_augmented_by_what_returns_pixels(make_multimodal, sprites):
+    X = {"image": sprites[:, 0], "vector": sprites[:, 1, :, 0, 0] / 255}
+    params = {"modalities": [("image", "mlp"), ("vector", "mlp")]}
+    first = make_multimodal(**params, augmentations={"image": as_pixels}).fit(X)
+    floats = {"image": lambda x: as_pixels(x).float() / 255}
+    assert_same_fit(first, make_multimodal(**params, augmentations=floats).fit(X), X)
+    with pytest.raises(ValueError, match=r"returned torch.uint8"):
+        make_multimodal(**params, augmentations={"vector": as_pixels}).fit(X)
 
 
 # ---------------------------------------------------------------- going on

@@ -31,6 +31,7 @@ from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch, gather_rows, own_part
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Batch, Samples
+from sklearn_simvae.views.samples import not_finite
 
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
 _COLLAPSED_SPREAD = 1e-2
@@ -254,14 +255,18 @@ class DiscriminativeTransformer(SSLTransformer):
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
         total = weights = 0.0
+        finite = True
         with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 weight = float(self._weigh(self.module_, batch))
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
+                finite = finite and bool(batch.views.isfinite().all())
                 terms = self._objective(self.module_, batch, generator)
                 total -= float(terms["loss"]) * weight
                 weights += weight
         if not np.isfinite(total):
+            if not finite and self.augmentation is not None:
+                raise ValueError(not_finite("The augmentation"))
             raise ValueError(
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "
                 "overflow float32. Scale the data to that of fit, e.g. by StandardScaler."

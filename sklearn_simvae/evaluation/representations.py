@@ -15,6 +15,7 @@ from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
+from sklearn_simvae.views.samples import known_data, not_finite, one_hot_columns
 
 _ROWS = 1024
 
@@ -337,8 +338,8 @@ def augmented_rows(
     Raises
     ------
     ValueError
-        If X has views already, varies by less than float32 tells, or the augmentation is none or
-        does not fit it.
+        If X has views already, varies by less than float32 tells, or the augmentation is none,
+        does not fit it or makes of it what is not finite.
     """
     if not callable(augmentation) and augmentation != "auto":
         raise ValueError(
@@ -371,14 +372,17 @@ def augmented_rows(
     whole = X.dtype == np.uint8 and not layout.pixels
     out, noted = np.empty_like(X, dtype=np.float32 if whole else None), []
     # Augmentations from elsewhere draw from the global states.
-    with isolated_random_state(seed, generator.device):
+    one_hot = one_hot_columns(X, layout)
+    with isolated_random_state(seed, generator.device), known_data(layout, one_hot):
         for start in range(0, len(X), _ROWS):
             rows = torch.from_numpy(np.array(X[start : start + _ROWS]))
             if isinstance(augmentation, Augmentation):
                 x, factors = augmentation.augment_with_factors(layout.to_network(rows), generator)
                 noted.append({name: value.numpy() for name, value in factors.items()})
             else:
-                x = make_views(rows, layout, 1, augmentation, generator).flatten(0, 1)
+                x = make_views(rows, layout, 1, augmentation, generator, one_hot).flatten(0, 1)
+            if not x.isfinite().all():
+                raise ValueError(not_finite("The augmentation"))
             # A transformer that was fitted on pixels of 0 to 255 has to see such pixels again.
             x = x.mul(255).round().clamp(0, 255) if layout.pixels else x
             out[start : start + _ROWS] = layout.from_network(x).numpy()

@@ -8,7 +8,6 @@ other estimators.
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
+from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import unknown_parameter
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
@@ -57,6 +57,7 @@ from sklearn_simvae.views import (
     make_views,
 )
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells
+from sklearn_simvae.views.samples import not_finite, one_hot_columns
 from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
 
 # Parameters of rows of one kind.
@@ -143,6 +144,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         if isinstance(self.preprocessing, tuple) and self.preprocessing:
             # scikit-learn replaces items of lists alone.
             self.preprocessing = list(self.preprocessing)
+        check_nested(self, params)
         return self._set_params("preprocessing", **params)
 
     # ---------------------------------------------------------------- fit
@@ -267,7 +269,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                     f"batch, got {augmentation!r}."
                 )
             check_augmentation(augmentation, f"augmentations[{name!r}]")
-            augmentations[name] = augmentation
+            one_hot = one_hot_columns(samples.X.blocks[j].values, own)
+            augmentations[name] = augmentation, one_hot
         if not augmentations:
             return make
         return functools.partial(_augment, make=make, layout=layout, augmentations=augmentations)
@@ -529,15 +532,17 @@ def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:
     """Make views of rows, with some modalities of those that have them augmented."""
     views = make(rows, generator=generator)
     x = views[:, 0].clone()
-    for name, augmentation in augmentations.items():
+    for name, (augmentation, one_hot) in augmentations.items():
         modality = layout.modalities[layout.index(name)]
         there = ~x[:, modality.start].isnan()
         # Rows of one modality are rows of its own layout, of which one view is made.
-        own = replace(modality.layout, pixels=False)
+        own = modality.layout
         part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
         if not len(part):
             continue
-        made = make_views(part, own, 1, augmentation, generator)[:, 0]
+        made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
+        if not made.isfinite().all():
+            raise ValueError(not_finite(f"augmentations[{name!r}]"))
         x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
     return x.unsqueeze(1)
 

@@ -30,6 +30,7 @@ from sklearn_simvae.training.memory import ran_out_of_memory
 from sklearn_simvae.training.modes import bf16_autocast, own_modes
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.schedules import lr_factor
+from sklearn_simvae.views.samples import not_finite
 
 # An interruption while one of these works is not its own.
 _NEVER_STOP = (Checkpoint, EpochTimer, FitProgress, KNNScore)
@@ -131,8 +132,8 @@ class SSLNet(NeuralNet):
         As for :class:`skorch.NeuralNet`.
     """
 
-    # Of nets that were pickled before there was one.
-    weigh = None
+    # Of nets that were pickled before there were any.
+    weigh = _views_trace = None
 
     def __init__(
         self,
@@ -237,6 +238,7 @@ class SSLNet(NeuralNet):
         """
         self.interrupted_ = self._in_epoch = self._stopped_by_user = False
         self._good_weights, self._good_moments, self._valid = None, {}, valid
+        self._views_trace = None
         self._good_epochs = start = len(self.history)
         self._start, self.n_epochs_ = start, epochs
         self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
@@ -272,7 +274,8 @@ class SSLNet(NeuralNet):
                 if isinstance(callback, FitProgress):
                     callback.close()
             self.module_.eval()
-            self._good_weights = self._good_moments = self._valid = self.saved = None
+            self._good_weights = self._good_moments = self._valid = None
+            self.saved = self._views_trace = None
         if self.interrupted_:
             before, _Interruptions.last = _Interruptions.last, time.monotonic()
             if from_first(_Interruptions.last - before < _MEANT_FOR_ALL):
@@ -393,6 +396,8 @@ class SSLNet(NeuralNet):
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
         totals, n_samples = 0, 0
+        if training:
+            self._views_trace = None
         with isolated_random_state(own, torch.device(self.device)):
             for batch in iterator:
                 # Callbacks of skorch take a batch apart into X and y.
@@ -487,6 +492,8 @@ class SSLNet(NeuralNet):
 
     def _forward(self, batch, generator, view_generator):
         batch = batch._replace(views=self.make_views(batch.views, generator=view_generator))
+        if self.module_.training and self._augments():
+            self._trace_views(batch.views)
         objective = self.objective
         if self.compile:
             if self._compiled is None:
@@ -579,6 +586,16 @@ class SSLNet(NeuralNet):
             checks = [p.isfinite().all() for p in self.module_.parameters()]
             return not checks or bool(torch.stack(checks).all())
 
+    def _augments(self) -> bool:
+        """Whether views may hold what the data do not."""
+        return getattr(self.make_views, "keywords", {}).get("augmentation") is not None
+
+    def _trace_views(self, views: Tensor):
+        """Note whether views are finite, on the device: it is read only once training diverged."""
+        # NaN and infinity times zero are NaN, and stay so in a sum.
+        trace = sum(extreme * 0 for extreme in torch.aminmax(views.detach()))
+        self._views_trace = trace if self._views_trace is None else self._views_trace + trace
+
     def _too_large(self, train) -> MemoryError:
         size = min(self.batch_size, len(train))
         return MemoryError(
@@ -588,6 +605,12 @@ class SSLNet(NeuralNet):
         )
 
     def _diverged(self) -> DivergenceError:
+        trace = self._views_trace
+        if any_process(trace is not None and not bool(trace.isfinite())):
+            return DivergenceError(
+                f"Training diverged in epoch {len(self.history)}, where the loss became NaN or "
+                f"infinite. {not_finite('The augmentation')} The last good weights are kept."
+            )
         return DivergenceError(
             f"Training diverged in epoch {len(self.history)}: the loss or the weights became NaN "
             "or infinite. The last good weights are kept. Lower lr, raise the variances, or scale "

@@ -1,7 +1,8 @@
-"""The global state of torch and numpy, fixed for a while and put back."""
+"""The global random states of torch, numpy and Python, fixed for a while and put back."""
 
 import contextlib
 import os
+import random
 import threading
 from collections.abc import Iterator
 
@@ -30,7 +31,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global random states of torch and numpy inside, and put them back after.
+    """Seed the random states of torch, numpy and Python inside, and put them back after.
 
     Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
     they too are fixed by `seed`. What else the caller has set in torch is set aside, as by
@@ -56,13 +57,16 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     on_cuda = device.type == "cuda"
     with _RANDOM_STATE_LOCK, own_modes(), torch.random.fork_rng([device] if on_cuda else []):
         numpy_state = np.random.get_state()  # noqa: NPY002
+        python_state = random.getstate()
         # torch.manual_seed would also reseed devices that are not ours.
         torch.default_generator.manual_seed(seed)
         if on_cuda:  # pragma: no cover
             index = torch.cuda.current_device() if device.index is None else device.index
             torch.cuda.default_generators[index].manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
         try:
             yield
         finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)

@@ -1,14 +1,22 @@
 """From an array to batches of views: the three sources of views, behind one door."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
 from sklearn_simvae.views.augmentation import Augmentation
+from sklearn_simvae.views.augmentation.base import DATA, Data, as_batch_like
+from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.layout import Layout
+from sklearn_simvae.views.sources import some_rows
+
+# What is looked at of sparse rows, which would be too many values if they were dense.
+_SOME_ROWS = 512
 
 
 class Batch(NamedTuple):
@@ -201,6 +209,7 @@ def make_views(
     n_views: int | None,
     augmentation: Callable[[Tensor], Tensor] | None = None,
     generator: torch.Generator | None = None,
+    one_hot: tuple[tuple[int, int], ...] | None = None,
 ) -> Tensor:
     """Turn a batch as read into views as the networks take them.
 
@@ -213,9 +222,13 @@ def make_views(
     n_views : int or None
         Views to make of each row; None where `rows` has a views axis.
     augmentation : callable, default=None
-        From a batch of views to a batch of views, `(N, *layout.network_shape)`.
+        From a batch of views to a batch of views, `(N, *layout.network_shape)`. What it returns
+        as uint8 is scaled as pixels are, where the data are such.
     generator : torch.Generator, default=None
         Randomness of the package's own augmentations.
+    one_hot : tuple of (int, int), default=None
+        First column, and the one after the last, of each block of columns that the data have
+        one-hot encoded. With None, augmentations that ask for them look at the batch.
 
     Returns
     -------
@@ -225,7 +238,8 @@ def make_views(
     Raises
     ------
     ValueError
-        If the augmentation changes the shape.
+        If the augmentation changes the shape, or returns a type of numbers that may be meant on
+        another scale.
 
     Examples
     --------
@@ -244,14 +258,71 @@ def make_views(
         if n_views > 1:
             x = x.repeat_interleave(n_views, dim=0)
     if augmentation is not None:
-        own = isinstance(augmentation, Augmentation)
-        # A foreign callable may work in place.
-        shape = x.shape
-        x = augmentation.augment_views(x, n_views, generator) if own else augmentation(x.clone())
-        if not isinstance(x, Tensor) or x.shape != shape:
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise ValueError(
-                f"augmentation must give a batch of the shape that it takes, {tuple(shape)}; "
-                f"got {got}."
-            )
-    return x.float().reshape(batch, n_views, *layout.network_shape)
+        with known_data(layout, one_hot):
+            if isinstance(augmentation, Augmentation):
+                x = augmentation.augment_views(x, n_views, generator)
+            else:
+                # A foreign callable may work in place.
+                x = as_batch_like(augmentation(x.clone()), x, "The augmentation")
+    return x.reshape(batch, n_views, *layout.network_shape)
+
+
+@contextlib.contextmanager
+def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> Iterator[None]:
+    """Let augmentations know what the batches that they are called on inside are of.
+
+    Parameters
+    ----------
+    layout : Layout
+        How a row is read.
+    one_hot : tuple of (int, int) or None
+        As :func:`one_hot_columns` finds it.
+    """
+    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot))
+    try:
+        yield
+    finally:
+        DATA.reset(data)
+
+
+def not_finite(who: str) -> str:
+    """What is said of an augmentation that makes NaN or infinity of finite data.
+
+    Parameters
+    ----------
+    who : str
+        Its name.
+
+    Returns
+    -------
+    message : str
+        With what to do.
+    """
+    return (
+        f"{who} returned values that are NaN or infinite, of data that are finite. Look in it for "
+        "a division by zero, a root or logarithm of what is not positive, or an overflow."
+    )
+
+
+def one_hot_columns(X, layout: Layout) -> tuple[tuple[int, int], ...] | None:
+    """Look for one-hot encoded columns in the data, once before batches of them are augmented.
+
+    Parameters
+    ----------
+    X : array, sparse matrix or Source of shape (n, ...)
+        The data, with or without views. Of what is not in memory, or sparse, some rows are looked
+        at.
+    layout : Layout
+        How a row is read.
+
+    Returns
+    -------
+    one_hot : tuple of (int, int) or None
+        First column, and the one after the last, of each block; None where rows are no vectors.
+    """
+    if layout.kind != "vector":
+        return None
+    if issparse(X):
+        some = np.linspace(0, X.shape[0] - 1, min(X.shape[0], _SOME_ROWS)).astype(int)
+        X = X.tocsr()[some].toarray()
+    return one_hot_blocks(np.asarray(some_rows(X)).reshape(-1, layout.n_features))

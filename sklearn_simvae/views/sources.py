@@ -135,9 +135,10 @@ def as_source(X) -> Any:
     ----------
     X : object
         A :class:`numpy.memmap`; a :class:`torch.utils.data.Dataset` of map style, whose items are
-        rows or tuples that begin with one; a table, record batch or dataset of pyarrow, of numeric
-        columns or of one column of lists of fixed size; or another array with `shape`, `dtype` and
-        slices, such as those of zarr and h5py.
+        rows, or tuples that begin with one and go on with labels (views of a sample are stacked, or
+        a tuple within that, as in `((view1, view2), label)`); a table, record batch or dataset of
+        pyarrow, of numeric columns or of one column of lists of fixed size; or another array with
+        `shape`, `dtype` and slices, such as those of zarr and h5py.
 
     Returns
     -------
@@ -147,7 +148,8 @@ def as_source(X) -> Any:
     Raises
     ------
     ValueError
-        If X can be read only in order, or holds no numbers.
+        If X can be read only in order, or holds no numbers, or the items of a Dataset are tuples
+        of arrays of one shape, which may be views or a row and its target.
 
     Examples
     --------
@@ -369,8 +371,7 @@ def _torch_dataset(dataset: Dataset) -> Source:
         rows = rows.tolist()
         fetch = getattr(dataset, "__getitems__", None)
         rows = fetch(rows) if fetch else [dataset[row] for row in rows]
-        items = [row[0] if isinstance(row, tuple | list) else row for row in rows]
-        items = [np.asarray(tensor_to_array(item)) for item in items]
+        items = [_as_array(_row_of(dataset, item)) for item in rows]
         shapes = {item.shape for item in items}
         if len(shapes) > 1:
             raise ValueError(f"The items of {type(dataset).__name__} differ in shape: {shapes}.")
@@ -380,6 +381,42 @@ def _torch_dataset(dataset: Dataset) -> Source:
         return Source(read, (0, 1), np.dtype(np.float32))
     first = read(np.arange(1))
     return Source(read, (len(dataset), *first.shape[1:]), first.dtype)
+
+
+def _row_of(dataset: Dataset, item) -> Any:
+    """What an item of a Dataset begins with, if what follows is clearly no other view of it."""
+    if not isinstance(item, tuple | list):
+        return item
+    shape = _shape_of(item[0])
+    if shape and shape in map(_shape_of, item[1:]):
+        name = type(dataset).__name__
+        raise ValueError(
+            f"The items of {name} are tuples that hold more than one array of shape {shape}: "
+            "views of one sample, or a row and its target. Let __getitem__ return "
+            "torch.stack([view1, view2]), or ((view1, view2), label), where they are views; the "
+            "row alone where they are not."
+        )
+    return item[0]
+
+
+def _shape_of(part) -> tuple[int, ...]:
+    """The shape of an array or of views in a list; () of labels and of all else."""
+    if hasattr(part, "shape"):
+        return tuple(part.shape)
+    if hasattr(part, "__array_interface__"):
+        # Images of PIL.
+        return np.asarray(part).shape
+    if not isinstance(part, tuple | list):
+        return ()
+    shapes = {_shape_of(inner) for inner in part}
+    return (len(part), *shapes.pop()) if len(shapes) == 1 else ()
+
+
+def _as_array(item) -> np.ndarray:
+    """An item of a Dataset, wherever it is and of whatever type."""
+    if isinstance(item, tuple | list):
+        return np.stack([_as_array(part) for part in item])
+    return np.asarray(tensor_to_array(item))
 
 
 # ---------------------------------------------------------------- pyarrow

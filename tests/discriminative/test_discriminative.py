@@ -1,5 +1,6 @@
 """What the discriminative methods share: head, score, collapse, and that they learn content."""
 
+import random
 import warnings
 
 import numpy as np
@@ -148,6 +149,16 @@ def test_score_of_a_collapsed_net_is_the_best_of_all(method, digits):
 
 def teachers(module):
     return [module.teacher.module] if hasattr(module, "teacher") else []
+
+
+def test_score_is_deterministic_under_an_augmentation_by_python(digits):
+    X, _ = digits
+    scored = tiny("SimCLR", augmentation=lambda x: x * (0.5 + random.random())).fit(X)
+    state = random.getstate()
+    first = scored.score(X)
+    assert random.getstate() == state
+    random.random()
+    assert scored.score(X) == first
 
 
 @every_method

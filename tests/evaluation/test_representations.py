@@ -1,5 +1,7 @@
 """What the evaluation makes of transformers, data and augmentations."""
 
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ from sklearn_simvae.evaluation.representations import (
     representations,
     view_representations,
 )
-from sklearn_simvae.views import FeatureMasking, RandomResizedCrop, SeriesCrop
+from sklearn_simvae.views import Compose, FeatureMasking, RandomResizedCrop, SeriesCrop
 
 
 @pytest.fixture
@@ -95,14 +97,29 @@ def test_augmented_rows_of_a_frame_are_a_frame():
 
 def test_augmentations_from_elsewhere_are_fixed_and_leave_the_global_state_alone(digits):
     def noise(x):
-        return x + torch.randn(x.shape)
+        return x + random.random() + torch.randn(x.shape)
 
-    state = torch.get_rng_state()
+    state, of_python = torch.get_rng_state(), random.getstate()
     first, factors = augmented_rows(digits[0], noise, random_state=3)
     assert_array_equal(first, augmented_rows(digits[0], noise, random_state=3)[0])
     assert not np.array_equal(first, augmented_rows(digits[0], noise, random_state=4)[0])
-    assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(state, torch.get_rng_state()) and of_python == random.getstate()
     assert factors == {}
+
+
+def test_pixels_that_an_augmentation_returns_are_pixels_again(sprites):
+    def as_pixels(x):
+        return (x * 255).round().to(torch.uint8)
+
+    for augmentation in (as_pixels, Compose([as_pixels])):
+        assert_array_equal(augmented_rows(sprites[:, 0], augmentation)[0], sprites[:, 0])
+
+
+@pytest.mark.parametrize("step", [lambda x: x / 0, lambda x: x.log()])
+def test_values_of_an_augmentation_that_are_not_finite_are_told(step, sprites):
+    for augmentation in (step, Compose([step])):
+        with pytest.raises(ValueError, match="augmentation returned values that are NaN"):
+            augmented_rows(sprites[:, 0], augmentation)
 
 
 def test_rows_with_views_are_refused(sprites):

@@ -1,5 +1,7 @@
 """Rows beside what the augmentation makes of them."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,8 @@ def test_features_come_from_other_rows_than_those_that_are_shown():
 
 
 def test_random_state_fixes_the_views_also_of_foreign_augmentations():
-    for augmentation in ("auto", lambda x: x + torch.randn_like(x)):
+    by_python = lambda x: x + random.random()  # noqa: E731
+    for augmentation in ("auto", lambda x: x + torch.randn_like(x), by_python):
         estimator = SimVAE(augmentation=augmentation)
         first, again, other = (
             ViewsDisplay.from_estimator(estimator, data("vector"), 2, 1, random_state=seed).views
@@ -113,7 +116,7 @@ def test_steps_before_must_be_fitted():
         (SimVAE(), np.zeros((5, 3)), {"n_samples": "all"}, "n_samples must be a positive int"),
         (SimVAE(augmentation=3), np.zeros((5, 3)), {}, "'augmentation' parameter"),
         (SimVAE(input_shape=(8, 8)), np.zeros((5, 3)), {}, "does not fit input_shape"),
-        (SimVAE(augmentation=lambda x: x[:, :2]), np.zeros((5, 3)), {}, "batch of the shape"),
+        (SimVAE(augmentation=lambda x: x[:, :2]), np.zeros((5, 3)), {}, "for a batch of shape"),
     ],
 )
 def test_bad_input_is_told(estimator, X, params, message):

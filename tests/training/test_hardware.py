@@ -1,5 +1,7 @@
 """Devices, precision, and random states that are put back."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +14,12 @@ CPU, CUDA, MPS = map(torch.device, ("cpu", "cuda", "mps"))
 
 
 def draws():
-    return torch.rand(3).tolist(), np.random.random(3).tolist()  # noqa: NPY002
+    own = [random.random(), random.gauss(0, 1)]
+    return torch.rand(3).tolist(), np.random.random(3).tolist(), own  # noqa: NPY002
 
 
 def states():
-    return torch.get_rng_state().tolist(), np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state().tolist(), np.random.get_state(), random.getstate()  # noqa: NPY002
 
 
 @pytest.fixture
@@ -115,6 +118,7 @@ def test_inside_everything_random_is_fixed_by_the_seed():
     assert first == again
     assert first[0] != other[0]
     assert first[1] != other[1]
+    assert first[2] != other[2]
 
 
 def test_outside_nothing_is_touched():

@@ -272,6 +272,31 @@ def test_what_a_foreign_step_returns_gets_the_type_of_the_batch_before_the_next_
     assert seen == [torch.float32] * 2
 
 
+def test_an_augmentation_of_ones_own_that_returns_no_batch_is_told():
+    class Halved(aug.Augmentation):
+        def _transform(self, x, generator):
+            return x[:2]
+
+    class AsArray(aug.Augmentation):
+        def _transform(self, x, generator):
+            return x.numpy()
+
+    x = torch.zeros(4, 3)
+    for augment in (Halved(), aug.Compose([Halved()])):
+        with pytest.raises(ValueError, match=r"Halved returned \(2, 3\) .*the same shape"):
+            augment(x)
+    with pytest.raises(ValueError, match=r"AsArray returned ndarray for a batch of shape \(4, 3\)"):
+        AsArray()(x)
+
+
+def test_images_are_pixels_where_nothing_is_known_of_the_data():
+    x = torch.rand(4, 1, 5, 5, generator=seeded()).mul(255).round().div(255)
+    out = aug.Compose([lambda x: (x * 255).round().to(torch.uint8)])(x)
+    torch.testing.assert_close(out, x)
+    with pytest.raises(ValueError, match=r"returned torch.uint8.* scale of the data"):
+        aug.Compose([torch.Tensor.byte])(x.flatten(1))
+
+
 @pytest.mark.parametrize("kind", [aug.Compose, aug.PerView])
 def test_steps_of_one_kind_keep_their_names_when_one_is_replaced(kind):
     steps = kind([aug.RandomRotation(degrees) for degrees in (1.0, 2.0, 3.0)])

@@ -10,6 +10,7 @@ from sklearn_simvae.views import (
     GaussianNoise,
     Groups,
     Layout,
+    PerView,
     RandomResizedCrop,
     Samples,
     make_views,
@@ -280,8 +281,75 @@ def test_modules_and_other_dtypes_are_taken_from_foreign_callables():
 @pytest.mark.parametrize("n_views", [1, 2])
 def test_augmentation_that_changes_the_shape_is_refused(augmentation, n_views):
     samples = samples_of(values(6, 5).astype(np.float32))
-    with pytest.raises(ValueError, match="augmentation must give a batch of the shape"):
+    with pytest.raises(ValueError, match=r"augmentation returned .* of the same shape"):
         views_of(samples, WHICH, n_views, augmentation)
+
+
+class AsPixels(Augmentation):
+    """Return uint8, as steps of other packages do."""
+
+    def _transform(self, x, generator):
+        return as_pixels(x)
+
+
+def as_pixels(x):
+    return (x * 255).round().to(torch.uint8)
+
+
+RETURNED = {
+    "callable": lambda give: give,
+    "step": lambda give: Compose([give, torch.Tensor.double]),
+    "view": lambda give: PerView([None, give]),
+    "nested": lambda give: PerView([Compose([("own", give)])]),
+    "in a callable": lambda give: lambda x: Compose([give])(x),
+}
+every_way = pytest.mark.parametrize("wrap", RETURNED.values(), ids=RETURNED)
+
+
+@every_way
+@pytest.mark.parametrize("give", [as_pixels, AsPixels()], ids=["foreign", "own"])
+def test_pixels_that_an_augmentation_returns_are_scaled_as_those_it_was_given(wrap, give):
+    samples = samples_of(values(6, 9, 8).astype(np.uint8), (9, 8))
+    views = views_of(samples, WHICH, 2, wrap(give))
+    assert views.dtype == torch.float32
+    torch.testing.assert_close(views, views_of(samples, WHICH, 2), rtol=0, atol=1e-7)
+
+
+@every_way
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.bool])
+@pytest.mark.parametrize("pixels", [True, False])
+def test_numbers_of_any_width_that_an_augmentation_returns_become_float32(wrap, dtype, pixels):
+    X = 255 * (values(6, 9, 8) % 2).astype(np.uint8)
+    samples = samples_of(X if pixels else X / 255.0, (9, 8))
+    views = views_of(samples, WHICH, 2, wrap(lambda x: x.to(dtype)))
+    assert views.dtype == torch.float32
+    assert torch.equal(views, views_of(samples, WHICH, 2))
+
+
+@every_way
+def test_whole_numbers_that_an_augmentation_returns_are_taken_as_they_are(wrap):
+    samples = samples_of(values(6, 5).astype(np.float32))
+    views = views_of(samples, WHICH, 2, wrap(torch.Tensor.long))
+    assert torch.equal(views, views_of(samples, WHICH, 2))
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("shape", "dtype", "returned"),
+    [
+        ((6, 5), "f4", torch.uint8),
+        ((6, 9, 8), "f4", torch.uint8),
+        ((6, 20, 2), "f4", torch.uint8),
+        ((6, 9, 8), "u1", torch.int64),
+        ((6, 5), "f4", torch.complex64),
+        ((6, 9, 8), "u1", torch.complex64),
+    ],
+)
+def test_numbers_whose_scale_is_not_clear_are_refused(wrap, shape, dtype, returned):
+    samples = samples_of(values(*shape).astype(dtype), shape[1:])
+    match = f"returned {returned}.* expected floats on .*Convert what it returns"
+    with pytest.raises(ValueError, match=match):
+        views_of(samples, WHICH, 2, wrap(lambda x: x.to(returned)))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
@@ -365,14 +433,14 @@ def test_some_views_of_pixels_are_as_the_networks_take_them():
     [
         (lambda x: x[:, :2], r"\({n}, 2\)"),
         (lambda x: x.numpy(), "ndarray"),
-        (lambda x: None, "None"),
+        (lambda x: None, "NoneType"),
     ],
 )
 def test_what_an_augmentation_gives_wrongly_is_said_beside_what_is_expected(
     augmentation, got, n_views
 ):
     layout, n = Layout("vector", (3,), (3,)), 4 * n_views
-    match = rf"shape that it takes, \({n}, 3\); got {got.format(n=n)}"
+    match = rf"returned {got.format(n=n)} for a batch of shape \({n}, 3\); it must return"
     with pytest.raises(ValueError, match=match):
         make_views(torch.zeros(4, 3), layout, n_views, augmentation)
 

@@ -517,6 +517,100 @@ def test_a_dataset_without_items_is_a_source_without_rows():
     assert source[np.array([], int)].shape == (0, 1)
 
 
+class Tuples(Dataset):
+    """Items are what a function makes of the row at their place."""
+
+    def __init__(self, X, make):
+        self.X, self.make = X, make
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.make(self.X[i])
+
+
+def as_image(x):
+    from PIL import Image
+
+    return Image.fromarray(x.numpy().astype(np.uint8).reshape(2, 3))
+
+
+MORE_THAN_A_ROW = {
+    "tensors": lambda x: (x, x + 1),
+    "arrays": lambda x: (x.numpy(), x.numpy() + 1),
+    "a list": lambda x: [x, x + 1],
+    "one of each": lambda x: (x, x.numpy()),
+    "with a label": lambda x: (x, x + 1, 3),
+    "after a label": lambda x: (x, 3, x + 1),
+    "three": lambda x: (x, x, x),
+    "images": lambda x: (x.reshape(1, 2, 3), x.reshape(1, 2, 3)),
+    "images of PIL": lambda x: (as_image(x), as_image(x)),
+    "one number": lambda x: (x[:1], x[1:2]),
+    "views and views": lambda x: ((x, x), (x, x)),
+}
+
+
+@pytest.mark.parametrize("make", MORE_THAN_A_ROW.values(), ids=MORE_THAN_A_ROW)
+def test_a_second_view_is_not_lost_without_a_word(make):
+    dataset = Tuples(torch.arange(24.0).reshape(4, 6), make)
+    with pytest.raises(
+        ValueError, match=r"Tuples are tuples that hold more than one .*torch\.stack"
+    ):
+        as_source(dataset)
+    with pytest.raises(ValueError, match="row and its target"):
+        as_source(Subset(dataset, [0, 1]))
+
+
+def test_two_tensors_of_one_shape_are_not_one():
+    X = torch.rand(20, 6)
+    with pytest.raises(ValueError, match="TensorDataset are tuples that hold more than one"):
+        tiny("SimVAE").fit(TensorDataset(X, X))
+
+
+def test_a_second_view_of_a_later_item_is_seen():
+    X = torch.arange(24.0).reshape(4, 6)
+    source = as_source(Tuples(X, lambda x: (x, x) if x[0] else (x, 0)))
+    with pytest.raises(ValueError, match="more than one array"):
+        source[np.array([2])]
+
+
+A_ROW = {
+    "a number": lambda x: (x, 3),
+    "a tensor of no axes": lambda x: (x, torch.tensor(3)),
+    "a number of numpy": lambda x: (x, np.int64(3)),
+    "a string": lambda x: (x, "abcdef"),
+    "nothing": lambda x: (x,),
+    "None": lambda x: (x, None),
+    "one-hot": lambda x: (x, torch.eye(3)[0]),
+    "boxes": lambda x: (x, {"boxes": x}),
+}
+
+
+@pytest.mark.parametrize("make", A_ROW.values(), ids=A_ROW)
+def test_labels_after_a_row_are_left_out(make):
+    X = torch.arange(24.0).reshape(4, 6)
+    assert_array_equal(as_source(Tuples(X, make))[np.arange(4)], X)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: torch.stack([x, x + 1]),
+        lambda x: (torch.stack([x, x + 1]), 3),
+        lambda x: ((x, x + 1), 3),
+        lambda x: ([x.bfloat16(), (x + 1).requires_grad_()], 3),
+        lambda x: [(x.numpy(), x.numpy() + 1), "label"],
+    ],
+    ids=["stacked", "stacked and a label", "a tuple", "a list", "arrays"],
+)
+def test_views_in_one_item_are_views(make):
+    X = torch.arange(24.0).reshape(4, 6)
+    source = as_source(Tuples(X, make))
+    assert source.shape == (4, 2, 6)
+    assert_array_equal(source[np.arange(4)], torch.stack([X, X + 1], 1))
+
+
 def test_a_dataset_may_have_items_that_are_no_tuples():
     class Rows(Pairs):
         def __getitem__(self, row):

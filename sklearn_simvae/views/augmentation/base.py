@@ -5,15 +5,18 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from copy import copy
 from itertools import groupby
 from math import inf, isfinite
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
+
+from sklearn_simvae._nested import check_nested
 
 __all__ = ["Augmentation", "Compose", "FoldableAugmentation"]
 
@@ -22,6 +25,29 @@ _LAYOUTS = {
     3: "series of shape (N, channels, length)",
     4: "images of shape (N, C, H, W)",
 }
+
+
+class Data(NamedTuple):
+    """What is known of the data that a batch is of.
+
+    Parameters
+    ----------
+    pixels : bool
+        Whether they are uint8 pixels, which batches hold scaled to [0, 1].
+    n_features : int
+        Values in a row.
+    one_hot : tuple of (int, int) or None
+        First column, and the one after the last, of each block of columns of which one is 1 and
+        the others are 0. None where nobody looked for them.
+    """
+
+    pixels: bool
+    n_features: int
+    one_hot: tuple[tuple[int, int], ...] | None
+
+
+# An augmentation may be in use for several data at a time, and within callables from elsewhere.
+DATA: ContextVar[Data | None] = ContextVar("DATA", default=None)
 
 
 class Augmentation(BaseEstimator, metaclass=ABCMeta):
@@ -111,7 +137,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         work = torch.promote_types(x.dtype, torch.float32)
         # Autocast would round the products of resampling to half precision.
         with torch.autocast(x.device.type, enabled=False):
-            return self._transform_views(x.to(work), n_views, generator).to(x.dtype)
+            made = self._transform_views(x.to(work), n_views, generator)
+        return as_batch_like(made, x, type(self).__name__)
 
     def augment_with_factors(
         self, x: Tensor, generator: torch.Generator | None = None
@@ -343,7 +370,7 @@ class Compose(Augmentation):
         Raises
         ------
         ValueError
-            If there is no such parameter.
+            If there is no such parameter, or a step has none.
         """
         if "steps" in params:
             self.steps = params.pop("steps")
@@ -353,6 +380,7 @@ class Compose(Augmentation):
             # All keep their names, which would else be counted anew: the same search, or the rest
             # of these parameters, can set them again.
             self.steps = [(name, replaced.get(name, step)) for name, step in named]
+        check_nested(self, params)
         super().set_params(**params)
         return self
 
@@ -453,14 +481,53 @@ def apply_one(
     if isinstance(step, Augmentation):
         return step.augment_views(x, n_views, generator)
     # A foreign callable may work in place, and the caller's batch must stay as it is.
-    out = step(x.clone())
-    if not isinstance(out, Tensor) or out.shape != x.shape:
-        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+    return as_batch_like(step(x.clone()), x, f"The step {step!r}")
+
+
+def as_batch_like(made: Any, x: Tensor, who: str) -> Tensor:
+    """Return what was made of a batch of floats, as floats of the same scale, dtype and device.
+
+    Parameters
+    ----------
+    made : object
+        What an augmentation returned: a tensor of the shape of `x`, if it is right. uint8 is pixels
+        of 0 to 255 where the data are such (where nothing is known of them: where they are images);
+        True is 1; all other numbers are taken as they are.
+    x : Tensor of floats, shape (N, ...)
+        What it was given.
+    who : str
+        What made it, for the message.
+
+    Returns
+    -------
+    batch : Tensor of the shape, dtype and device of `x`
+        The same values.
+
+    Raises
+    ------
+    ValueError
+        If it is no tensor of that shape, or its type of numbers leaves open on which scale it is.
+    """
+    if not isinstance(made, Tensor) or made.shape != x.shape:
+        got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         raise ValueError(
-            f"The step {step!r} returned {got} for a batch of shape {tuple(x.shape)}; a step "
-            "must return a tensor of the same shape."
+            f"{who} returned {got} for a batch of shape {tuple(x.shape)}; it must return a tensor "
+            "of the same shape."
         )
-    return out.to(x)
+    if made.is_floating_point() or made.dtype == torch.bool:
+        return made.to(x)
+    data = DATA.get()
+    pixels = x.ndim == 4 if data is None else data.pixels
+    if made.dtype == torch.uint8 and pixels:
+        return made.to(x).div_(255)
+    if made.is_complex() or made.dtype == torch.uint8 or pixels:
+        scale = "[0, 1]" if pixels else "the scale of the data, which are no uint8 pixels"
+        raise ValueError(
+            f"{who} was given {x.dtype} and returned {made.dtype}, of which it is not clear how to "
+            f"read it: expected floats on {scale}{', or uint8 pixels' if pixels else ''}. Convert "
+            f"what it returns, e.g. by .float(){' / 255' if pixels else ''}."
+        )
+    return made.to(x)
 
 
 def _family_of(step: Any) -> type | None:

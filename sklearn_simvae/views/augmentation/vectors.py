@@ -2,25 +2,88 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from .base import Augmentation, rand
+from .base import DATA, Augmentation, rand
 
 __all__ = ["FeatureCorruption", "FeatureMasking"]
 
+# Rows that tell most columns that are not one-hot encoded, and values that are looked at at a time.
+_SOME_ROWS, _SOME_VALUES = 512, 4_000_000
 
-class FeatureCorruption(Augmentation):
+
+class _ByBlock(Augmentation):
+    """Base class of the augmentations that take some columns as one."""
+
+    _ndims = (2,)
+    # Of objects that were pickled before there was one.
+    blocks: Any = None
+
+    def validate(self) -> None:
+        """Check the parameters; raise ValueError if one is out of range."""
+        self._check_real("p", high=1.0)
+        blocks = self.blocks
+        if blocks is None or (isinstance(blocks, str) and blocks == "auto"):
+            return
+        if not (isinstance(blocks, (list, tuple)) and all(map(_is_block, blocks))):
+            self._fail(
+                "blocks",
+                "'auto', None or a list of blocks, each a slice or a list of columns by number",
+                "write [[0, 1, 2]] or [slice(0, 3)] for one block of three columns",
+            )
+
+    def _first_columns(self, x: Tensor) -> Tensor | None:
+        """Return for each column the first of its block, or None where there are no blocks."""
+        d = x.shape[1]
+        if self.blocks is None:
+            return None
+        if isinstance(self.blocks, str):
+            data = DATA.get()
+            known = data is not None and data.one_hot is not None and data.n_features == d
+            ends = data.one_hot if known else one_hot_blocks(x.detach().cpu().numpy())
+            first = _first_of(ends, d) if ends else None
+        else:
+            first = self._first_of_given(d)
+        return None if first is None else _to_device(first, x.device)
+
+    def _first_of_given(self, d: int) -> np.ndarray:
+        columns, first, taken = np.arange(d), np.arange(d), np.zeros(d, dtype=int)
+        for block in self.blocks:
+            try:
+                own = columns[block if isinstance(block, slice) else np.asarray(block, dtype=int)]
+            except IndexError:
+                self._fail("blocks", f"columns from 0 to {d - 1}", "leave out those beyond")
+            taken[own] += 1
+            first[own] = own.min(initial=d)
+            if len(np.unique(own)) < len(own) or (taken > 1).any():
+                self._fail("blocks", "each column in one block at most", "name it once")
+        return first
+
+
+class FeatureCorruption(_ByBlock):
     """Replace random features by the same feature of another row of the batch.
 
     Each feature of each row is replaced with probability p, independently, and each replacement
     comes from a row of its own, drawn uniformly among the others; of a batch of views, among those
-    of other samples. A batch of one row or sample is returned as it is.
+    of other samples. A block of columns is replaced as one feature, so that a category that is
+    one-hot encoded stays a category. A batch of one row or sample is returned as it is.
 
     Parameters
     ----------
     p : float in [0, 1], default=0.3
         Probability that a feature is replaced.
+    blocks : "auto", None or list of (slice or list of int), default="auto"
+        Columns that are replaced together. "auto" finds those that are one-hot encoded: adjacent
+        columns of which one is 1 and the others are 0, in each row of the data that an estimator
+        is fitted on or scores (in some rows, where they are not in memory), in a plain call of the
+        batch. A row that is not of that form keeps such a block as it is, and gives it to no
+        other. Of columns that were scaled nothing can be found. None replaces each column by
+        itself.
 
     Notes
     -----
@@ -42,14 +105,9 @@ class FeatureCorruption(Augmentation):
             [1., 2.]])
     """
 
-    _ndims = (2,)
-
-    def __init__(self, p: float = 0.3) -> None:
+    def __init__(self, p: float = 0.3, blocks: Any = "auto") -> None:
         self.p = p
-
-    def validate(self) -> None:
-        """Check the parameters; raise ValueError if one is out of range."""
-        self._check_real("p", high=1.0)
+        self.blocks = blocks
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return self._transform_views(x, 1, generator)
@@ -65,14 +123,24 @@ class FeatureCorruption(Augmentation):
         step = torch.randint(n - n_views, x.shape, generator=generator, device=x.device)
         own = torch.arange(n, device=x.device).div_(n_views, rounding_mode="floor")
         following = (own + 1)[:, None] * n_views
-        other = x.gather(0, (following + step).remainder_(n))
+        source = (following + step).remainder_(n)
         replaced = rand(x.shape, x, generator) < self.p
+        first = self._first_columns(x)
+        if first is not None:
+            source, replaced = source.index_select(1, first), replaced.index_select(1, first)
+            if isinstance(self.blocks, str):
+                whole = _is_whole(x, first)
+                replaced &= whole & whole.gather(0, source)
+        other = x.gather(0, source)
         self._note(share=replaced)
         return torch.where(replaced, other, x)
 
 
-class FeatureMasking(Augmentation):
+class FeatureMasking(_ByBlock):
     """Set random features to a constant.
+
+    A block of columns is masked as one feature: a category that is one-hot encoded is then missing
+    (with the value 0, which is all zeros), and never halfway there.
 
     Parameters
     ----------
@@ -80,7 +148,10 @@ class FeatureMasking(Augmentation):
         Probability that a feature is masked, independently for each feature of each row.
     value : float, default=0.0
         What a masked feature becomes, in the units of the features; for standardised ones, 0 is
-        their mean.
+        their mean. All columns of a masked block become it.
+    blocks : "auto", None or list of (slice or list of int), default="auto"
+        Columns that are masked together. "auto" finds those that are one-hot encoded, as in
+        :class:`FeatureCorruption`; None masks each column by itself.
 
     Notes
     -----
@@ -95,18 +166,113 @@ class FeatureMasking(Augmentation):
     tensor([[-1., -1., -1.]])
     """
 
-    _ndims = (2,)
-
-    def __init__(self, p: float = 0.2, value: float = 0.0) -> None:
+    def __init__(self, p: float = 0.2, value: float = 0.0, blocks: Any = "auto") -> None:
         self.p = p
         self.value = value
+        self.blocks = blocks
 
     def validate(self) -> None:
         """Check the parameters; raise ValueError if one is out of range."""
-        self._check_real("p", high=1.0)
+        super().validate()
         self._check_real("value", low=-float("inf"))
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         masked = rand(x.shape, x, generator) < self.p
+        first = self._first_columns(x)
+        masked = masked if first is None else masked.index_select(1, first)
         self._note(share=masked)
         return x.masked_fill(masked, float(self.value))
+
+
+def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """Find adjacent columns of which, in each row, one is 1 and the others are 0.
+
+    Of neighbours that would do in two ways, the block that begins first is taken, and ends as soon
+    as it is one. A column that is 1 in all rows, with zeros beside it or not, is no block.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+        Numbers.
+
+    Returns
+    -------
+    blocks : tuple of (int, int)
+        First column, and the one after the last, of each block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
+    >>> one_hot_blocks(np.array([[0.5, 1, 0, 0, 1, 0], [2.0, 0, 1, 1, 0, 0], [1, 0, 1, 0, 0, 1]]))
+    ((1, 3), (3, 6))
+    """
+    n, d = rows.shape
+    if n < 2:
+        return ()
+    some = rows[np.linspace(0, n - 1, min(n, _SOME_ROWS)).astype(int)]
+    binary = ((some == 0) | (some == 1)).all(0)
+    columns = np.flatnonzero(binary)
+    if len(columns) < 2:
+        return ()
+    counts = np.zeros(d, dtype=np.int64)
+    step = max(1, _SOME_VALUES // len(columns))
+    for start in range(0, n, step):
+        part = rows[start : start + step, columns]
+        counts[columns] += np.count_nonzero(part, axis=0)
+        binary[columns] &= ((part == 0) | (part == 1)).all(0)
+    # Up to each column, so that a block can end only where there is a one more for each row.
+    total = np.concatenate([[0], np.cumsum(np.where(binary, counts, 0))])
+    stops = np.searchsorted(total, total[:-1] + n)
+    blocks, start = [], 0
+    while start < d:
+        stop = int(stops[start])
+        block = slice(start, stop)
+        if (
+            stop <= d
+            and total[stop] - total[start] == n
+            and binary[block].all()
+            and all((np.count_nonzero(X[:, block], axis=1) == 1).all() for X in (some, rows))
+        ):
+            if np.count_nonzero(counts[block]) > 1:
+                blocks.append((start, stop))
+            start = stop
+        else:
+            start += 1
+    return tuple(blocks)
+
+
+@lru_cache(maxsize=64)
+def _first_of(blocks: tuple[tuple[int, int], ...], d: int) -> np.ndarray:
+    """Return for each of d columns the first of its block."""
+    first = np.arange(d)
+    for start, stop in blocks:
+        first[start:stop] = start
+    return first
+
+
+def _to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """Return an array as a tensor, on a GPU without waiting for it."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":  # pragma: no cover
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def _is_whole(x: Tensor, first: Tensor) -> Tensor:
+    """Return for each value whether its block is one-hot in its row; True where it has no block."""
+    ones = torch.zeros_like(x).index_add_(1, first, torch.where((x == 0) | (x == 1), x, torch.nan))
+    size = torch.zeros_like(first).index_add_(0, first, torch.ones_like(first))
+    return ((ones == 1) | (size == 1)).index_select(1, first)
+
+
+def _is_block(block: Any) -> bool:
+    if isinstance(block, slice):
+        return True
+    if isinstance(block, str):
+        return False
+    try:
+        columns = np.asarray(block)
+    except ValueError:
+        return False
+    return columns.ndim == 1 and (columns.dtype.kind in "iu" or not len(columns))
