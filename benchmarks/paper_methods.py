@@ -110,9 +110,18 @@ DEFAULTS = {
 # Samples of a batch, less on small sets so that an epoch has 20 steps; negatives come of the batch.
 LARGEST_BATCH = {"SimCLR": 512}
 STEPS_PER_EPOCH = 20
-# Parameters that no result depends on, those that a run has by itself, and the column that names
-# the groups of a table, which none of the data is.
-NO_SETTING = ("callbacks", "device", "group_column", "random_state", "verbose", "warm_start")
+# Parameters that no result depends on, those that a run has by itself, and those that say how a
+# table is read, which none of the data is.
+NO_SETTING = (
+    "callbacks",
+    "channels",
+    "device",
+    "group_column",
+    "kind",
+    "random_state",
+    "verbose",
+    "warm_start",
+)
 
 # As many candidates for every method; the first are the defaults. A likelihood's noise and the
 # weights of the VAEs are searched as much as SimVAE's style.

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklearn_simvae.training import SCHEDULES
+from sklearn_simvae.views.layout import KINDS
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -18,6 +19,8 @@ COUNT = Interval(Integral, 1, None, closed="left")
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
     "hidden_layer_sizes": ["array-like", COUNT],
+    "kind": [StrOptions({"auto", *KINDS})],
+    "channels": [StrOptions({"auto", "first", "last"})],
     "group_column": [str, Integral, None],
     # Names are checked where the networks are made, which knows what goes with what data.
     "encoder": [str, callable],
@@ -48,6 +51,8 @@ SHARED_STRUCTURE = (
     "n_components",
     "hidden_layer_sizes",
     "encoder",
+    "kind",
+    "channels",
     "input_shape",
     "optimizer",
     "weight_decay",
@@ -94,6 +99,15 @@ DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64
 
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, which decides how X and `input_shape` are read. "auto" decides where there
+        is one sensible reading: by the number of axes of X, by `input_shape`, of which `(H, W)`
+        is an image where both are equal and a series where the second is below 8, or by an
+        `encoder` that takes one kind alone. Where there are two it is an error.
+    channels : {"auto", "first", "last"}, default="auto"
+        Where rows of images or series have their channels. "auto" is last for series with an
+        `input_shape` and, for images, the end where there are 1, 3 or 4; without an `input_shape`
+        it is known of series of one channel alone.
     group_column : str or int, default=None
         The column of X that holds the groups, by its name in a DataFrame or its place in an array,
         for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
@@ -119,9 +133,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         they are.
     input_shape : tuple of int, default=None
         The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
-        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape. Two
-        numbers are a series where the second is below 8 or the one is over 4 times the other, and
-        with `encoder="conv1d"` in any case.
+        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.
     max_epochs : int, default=100
         Passes over the samples.
     batch_size : int or "auto", default="auto"

@@ -86,6 +86,7 @@ from sklearn_simvae.views import (
     make_views,
 )
 from sklearn_simvae.views.columns import take_column
+from sklearn_simvae.views.layout import kind_of_rows
 from sklearn_simvae.views.samples import one_hot_columns
 from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
 
@@ -121,8 +122,8 @@ class SSLTransformer(
     _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
     _first_view_is_row = False
-    # Of estimators that were pickled before there was one.
-    group_column = None
+    # Of estimators that were pickled before there were any.
+    group_column, kind, channels = None, "auto", "auto"
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls, super(cls, cls).__init__)
@@ -133,6 +134,8 @@ class SSLTransformer(
         n_components=10,
         *,
         hidden_layer_sizes=(2000, 500, 500),
+        kind="auto",
+        channels="auto",
         group_column=None,
         encoder="auto",
         representation="latent",
@@ -161,6 +164,8 @@ class SSLTransformer(
             raise unknown_parameter(type(self), name)
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.kind = kind
+        self.channels = channels
         self.group_column = group_column
         self.encoder = encoder
         self.representation = representation
@@ -548,7 +553,9 @@ class SSLTransformer(
         names = _get_feature_names(named(X)) if reset else None
         X = check_rows(self, X)
         if reset:
-            layout, has_views = Layout.infer(X, self.input_shape, self.encoder == "conv1d")
+            has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
+            kind = kind_of_rows(self.kind, self.encoder, has_shape)
+            layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
             warn_of_channels(layout, X, has_views)
             if rank() == 0:
                 warn_of_scales(layout, X, names)

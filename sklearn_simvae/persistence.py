@@ -319,7 +319,10 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
                 f"it into a {metadata['class']}."
             )
         own = _structure(estimator)
-        theirs = {name: one_or_many(name, value) for name, value in metadata["structure"].items()}
+        # Parameters that came later were at their defaults.
+        known = inspect.signature(type(estimator)).parameters
+        given = {name: known[name].default for name in own} | metadata["structure"]
+        theirs = {name: one_or_many(name, value) for name, value in given.items()}
         different = [
             f"{parameter}={theirs.get(parameter)!r} there and {own[parameter]!r} here"
             for parameter in own

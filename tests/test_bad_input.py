@@ -279,7 +279,8 @@ def test_fewer_views_than_the_method_needs(make):
         return
     singles = np.r_[np.arange(38) // 2, 50, 51]
     for data, n_views, groups in ((X, 1, None), (X[:, None], 2, None), (X, 2, singles)):
-        message = refused(make(n_views=n_views), data, "at least 2 views", groups=groups)
+        estimator = make(n_views=n_views, kind="vector")
+        message = refused(estimator, data, "at least 2 views", groups=groups)
         assert f"{type(estimator).__name__} with" in message
     assert "got 2 group(s) with 1" in message
 

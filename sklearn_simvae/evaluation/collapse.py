@@ -192,6 +192,7 @@ def collapse_report(
     *,
     augmentation: str | Callable | None = None,
     input_shape: tuple[int, ...] | None = None,
+    kind: str = "auto",
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
     """All signs of collapse of a transformer, on data of its kind.
@@ -208,6 +209,8 @@ def collapse_report(
         X, where it has one.
     input_shape : tuple of int, default=None
         The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, where neither its shape nor `estimator` tells.
     random_state : int, RandomState or None, default=None
         Fixes the augmentation, and the 5,000 samples that count for `uniformity` where there are
         more.
@@ -257,7 +260,7 @@ def collapse_report(
     if n < 2:
         raise ValueError(f"X has {n} samples; give at least 2, better hundreds.")
     if augmentation is not None or (not several and has_views(estimator, X.shape)):
-        Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
+        Z = view_representations(estimator, X, augmentation, input_shape, kind, random_state=seed)
     else:
         Z = representations(estimator, X)[:, None]
     Z = Z.astype(np.float64)

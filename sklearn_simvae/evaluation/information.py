@@ -46,6 +46,7 @@ def mutual_information(
     *,
     augmentation: str | Callable | None = None,
     input_shape: tuple[int, ...] | None = None,
+    kind: str = "auto",
     methods: Sequence[str] = ("infonce", "knn"),
     n_samples: int = 10_000,
     random_state: int | np.random.RandomState | None = None,
@@ -90,6 +91,8 @@ def mutual_information(
         Makes the views, as for the estimators. None takes them from the second axis of X.
     input_shape : tuple of int, default=None
         The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, where neither its shape nor `estimator` tells.
     methods : sequence of {"infonce", "knn"}, default=("infonce", "knn")
         What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbours in
         the hundreds of dimensions of a hidden layer take minutes, and are best left out.
@@ -150,7 +153,7 @@ def mutual_information(
     X = _take(X, rows)
     if augmentation is None and has_views(estimator, X.shape):
         X = as_array(X)[:, :2]
-    Z = view_representations(estimator, X, augmentation, input_shape, random_state=seed)
+    Z = view_representations(estimator, X, augmentation, input_shape, kind, random_state=seed)
     Z = Z.astype(np.float64)
     found = Bunch()
     for method in methods:

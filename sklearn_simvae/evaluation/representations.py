@@ -262,7 +262,7 @@ def is_passthrough(estimator) -> bool:
 
 
 def view_representations(
-    estimator, X, augmentation=None, input_shape=None, n_views=2, random_state=0
+    estimator, X, augmentation=None, input_shape=None, kind="auto", n_views=2, random_state=0
 ) -> np.ndarray:
     """Representations of several views of each sample.
 
@@ -277,6 +277,8 @@ def view_representations(
     input_shape : tuple of int, default=None
         The shape of one row, where `augmentation` needs to know it. None is as `estimator` reads
         rows, where it tells.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, where neither its shape nor `estimator` tells.
     n_views : int, default=2
         Views to make.
     random_state : int, default=0
@@ -303,14 +305,13 @@ def view_representations(
     else:
         seeds = [[random_state, view] for view in range(n_views)]
         views = (
-            augmented_rows(X, augmentation, input_shape, random_state=seed, estimator=estimator)[0]
-            for seed in seeds
+            augmented_rows(X, augmentation, input_shape, kind, seed, estimator)[0] for seed in seeds
         )
     return np.stack([representations(estimator, view) for view in views], axis=1)
 
 
 def augmented_rows(
-    X, augmentation="auto", input_shape=None, random_state=0, estimator=None
+    X, augmentation="auto", input_shape=None, kind="auto", random_state=0, estimator=None
 ) -> tuple[ArrayLike, dict[str, np.ndarray]]:
     """An augmented copy of each row, and what was done to it.
 
@@ -322,6 +323,8 @@ def augmented_rows(
         From a batch of tensors to a batch of tensors.
     input_shape : tuple of int, default=None
         The shape of one row, where neither X nor `estimator` tells.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, where its shape does not tell and `estimator` does not either.
     random_state : int or sequence of int, default=0
         Seed.
     estimator : fitted transformer, None or "passthrough", default=None
@@ -355,9 +358,12 @@ def augmented_rows(
     elif X.dtype == np.float64:
         _check_differ(X)
     fitted = getattr(reader_of(estimator, X.shape), "layout_", None)
-    if input_shape is None:
-        input_shape = getattr(fitted, "input_shape", None)
-    layout, has_views = Layout.infer(X, input_shape, getattr(fitted, "kind", None) == "series")
+    channels = "auto"
+    if fitted is not None:
+        kind = fitted.kind if kind == "auto" else kind
+        if input_shape is None:
+            input_shape, channels = fitted.input_shape, fitted.channels
+    layout, has_views = Layout.infer(X, input_shape, kind, channels)
     if has_views:
         raise ValueError(
             f"X of shape {X.shape} has a views axis already. Give rows as they are, or "

@@ -32,6 +32,7 @@ def style_probe(
     *,
     augmentation=None,
     input_shape: tuple[int, ...] | None = None,
+    kind: str = "auto",
     X_test=None,
     factors_test=None,
     groups=None,
@@ -74,6 +75,8 @@ def style_probe(
         the estimators, where there are no factors.
     input_shape : tuple of int, default=None
         The shape of one row, where the augmentation needs to know it and `estimator` does not tell.
+    kind : {"auto", "vector", "image", "series"}, default="auto"
+        What a row is, where neither its shape nor `estimator` tells.
     X_test : array-like of shape (n_test, ...), default=None
         Test rows that stand for all repeats. None splits them off X.
     factors_test : as `factors`, default=None
@@ -145,6 +148,7 @@ def style_probe(
         augmenting = {
             "augmentation": "auto" if augmentation is None else augmentation,
             "input_shape": input_shape,
+            "kind": kind,
             "estimator": estimator,
         }
         X, factors = augmented_rows(X, random_state=[seeds[0], 0], **augmenting)

@@ -62,6 +62,8 @@ from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, name
 
 # Parameters of rows of one kind.
 _NOT_SHARED = (
+    "kind",
+    "channels",
     "group_column",
     "encoder",
     "representation",
@@ -90,7 +92,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     }
     _not_shared = _NOT_SHARED
     _structure = (
-        *(name for name in SSLTransformer._structure if name not in ("encoder", "input_shape")),
+        *(name for name in SSLTransformer._structure if name not in _NOT_SHARED),
         *("modalities", "preprocessing", "input_shapes"),
     )
 

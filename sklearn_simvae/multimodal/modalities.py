@@ -14,6 +14,7 @@ from sklearn.utils.validation import _get_feature_names, _num_samples, check_arr
 
 from sklearn_simvae._validation import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
+from sklearn_simvae.views.layout import kind_of_rows
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
 from sklearn_simvae.views.sources import named, some_rows
 
@@ -376,10 +377,13 @@ def _layout(modality: Modality, values, input_shape) -> Layout:
     if input_shape is None and sparse.issparse(values):
         input_shape = values.shape[1:]
     try:
-        layout, has_views = Layout.infer(values, input_shape, modality.encoder == "conv1d")
+        has_shape = values.ndim > 2 or np.size(input_shape) > 1
+        kind = kind_of_rows("auto", modality.encoder, has_shape)
+        layout, has_views = Layout.infer(values, input_shape, kind)
     except ValueError as error:
         raise ValueError(
-            f"The modality {name!r}: {error} Here, pass input_shapes={{{name!r}: ...}}."
+            f"The modality {name!r}: {error} Here, pass input_shapes={{{name!r}: ...}}, or name an "
+            "encoder that tells: 'conv' for images, 'conv1d' for series."
         ) from error
     if has_views:
         raise ValueError(

@@ -1,6 +1,7 @@
 """How the rows of X are laid out, and how they become what the networks read."""
 
 import math
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +12,14 @@ from torch import Tensor
 from sklearn_simvae.networks.checks import check_sizes
 from sklearn_simvae.views.sources import some_rows
 
+KINDS = ("vector", "image", "series")
+_ENDS = ("first", "last")
 _CHANNELS = (1, 3, 4)
+# No picture has a side as short; a series may have as few channels.
+_SHORTEST_SIDE = 8
+_MANY_VIEWS = 16
+# What encoders say of the rows that they take.
+_KIND_OF_ENCODER = {"conv": "image", "resnet18": "image", "conv1d": "series"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class Layout:
         The shape that rows had in `fit`: `input_shape` or flat. `inverse_transform` returns it.
     pixels : bool
         Whether rows are uint8 pixels, to be scaled to [0, 1].
+    channels : {"auto", "first", "last"}, default="auto"
+        Where `input_shape` has the channels. "auto" is last for series, and for images where there
+        are 1, 3 or 4.
 
     Examples
     --------
@@ -42,13 +53,15 @@ class Layout:
     input_shape: tuple[int, ...]
     row_shape: tuple[int, ...]
     pixels: bool = False
+    channels: str = "auto"
 
     @classmethod
     def infer(
         cls,
         X: np.ndarray,
         input_shape: tuple[int, ...] | None = None,
-        series: bool = False,
+        kind: str = "auto",
+        channels: str = "auto",
     ) -> tuple["Layout", bool]:
         """Read the layout off an array, or hold it against a given `input_shape`.
 
@@ -58,8 +71,10 @@ class Layout:
             Rows or samples of views.
         input_shape : tuple of int, default=None
             The shape of one row, where X alone does not tell.
-        series : bool, default=False
-            Read an `input_shape` of two numbers as `(length, channels)` in any case.
+        kind : {"auto", "vector", "image", "series"}, default="auto"
+            What a row is. "auto" decides where there is one sensible reading.
+        channels : {"auto", "first", "last"}, default="auto"
+            Whether rows, and `input_shape`, have their channels first or last.
 
         Returns
         -------
@@ -71,10 +86,21 @@ class Layout:
         Raises
         ------
         ValueError
-            If the shape of X does not tell, or does not fit `input_shape`.
+            If the shape of X does not tell, or does not fit `input_shape` or `kind`.
+
+        Warns
+        -----
+        UserWarning
+            If what is read as views is more likely a series.
         """
+        for name, value, known in (("kind", kind, KINDS), ("channels", channels, _ENDS)):
+            if value not in ("auto", *known):
+                expected = ", ".join(map(repr, ("auto", *known)))
+                raise ValueError(f"{name} must be one of {expected}; got {value!r}.")
         if input_shape is None:
-            input_shape, has_views = _shape_from_array(X)
+            input_shape, has_views = _shape_from_array(X, kind, channels)
+            if kind == "series" and channels == "auto":
+                channels = "first" if input_shape[0] == 1 and input_shape[1] > 1 else "last"
         else:
             input_shape = check_sizes(input_shape, "input_shape")
             has_views = _match(X.shape[1:], input_shape)
@@ -83,10 +109,13 @@ class Layout:
                     f"X of shape {X.shape} does not fit input_shape={input_shape}. Expected one "
                     f"of {_accepted(input_shape)}."
                 )
-        kind = _kind(input_shape, series)
+        kind = _kind(input_shape, kind, channels)
         row_shape = X.shape[2:] if has_views else X.shape[1:]
         pixels = kind == "image" and X.dtype == np.uint8
-        return cls(kind, input_shape, row_shape, pixels), has_views
+        layout = cls(kind, input_shape, row_shape, pixels)
+        if channels != "auto" and layout.channels_last != (channels == "last"):
+            layout = cls(kind, input_shape, row_shape, pixels, channels)
+        return layout, has_views
 
     @property
     def n_features(self) -> int:
@@ -96,9 +125,11 @@ class Layout:
     @property
     def channels_last(self) -> bool:
         """Whether a row has its channels last, where the networks have them first."""
-        return self.kind == "series" or (
-            len(self.input_shape) == 3 and self.input_shape[0] not in _CHANNELS
-        )
+        if self.kind == "vector" or (self.kind == "image" and len(self.input_shape) == 2):
+            return False
+        if self.channels != "auto":
+            return self.channels == "last"
+        return self.kind == "series" or self.input_shape[0] not in _CHANNELS
 
     @property
     def network_shape(self) -> tuple[int, ...]:
@@ -178,7 +209,9 @@ class Layout:
             As it was.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        return cls(fields["kind"], **shapes, pixels=fields["pixels"])
+        # Files that were written before there was one do not have it.
+        channels = fields.get("channels", "auto")
+        return cls(fields["kind"], **shapes, pixels=fields["pixels"], channels=channels)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Turn a batch of rows into float32 of shape `(N, *network_shape)`.
@@ -218,36 +251,120 @@ class Layout:
         return x.reshape(-1, *self.row_shape)
 
 
-def _shape_from_array(X: np.ndarray) -> tuple[tuple[int, ...], bool]:
+def kind_of_rows(kind: str, encoder: Any, has_shape: bool) -> str:
+    """What a row is, where it is said: by `kind`, or by an encoder that takes one kind alone.
+
+    Parameters
+    ----------
+    kind : {"auto", "vector", "image", "series"}
+        As given.
+    encoder : object
+        As given; only names tell.
+    has_shape : bool
+        Whether X or an `input_shape` give rows more than one axis. Without, an encoder does not
+        fit them, whatever it says.
+
+    Returns
+    -------
+    kind : {"auto", "vector", "image", "series"}
+        "auto" where neither says it.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.views.layout import kind_of_rows
+    >>> kind_of_rows("auto", "conv1d", True), kind_of_rows("auto", "mlp", True)
+    ('series', 'auto')
+    """
+    if kind != "auto" or not isinstance(encoder, str) or not has_shape:
+        return kind
+    return _KIND_OF_ENCODER.get(encoder, "auto")
+
+
+def _shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, ...], bool]:
     """The shape of a row where no `input_shape` is given, and whether X has a views axis."""
+    if kind != "auto":
+        return _shape_of_kind(X, kind, channels)
     shape = X.shape
     if X.ndim == 2:
         image = _square_image(shape[1])
         if X.dtype == np.uint8 and image and some_rows(X).max(initial=0) > 1:
             raise ValueError(
                 f"uint8 rows of {shape[1]} values may be flattened images or plain vectors: pass "
-                f"input_shape={image} for images, input_shape=({shape[1]},) for vectors."
+                f"input_shape={image} for images, kind='vector' for vectors."
             )
         return shape[1:], False
     if X.ndim == 3:
-        if X.dtype.kind != "f" or (shape[1] == shape[2] >= 8):
+        square = shape[1] == shape[2] >= _SHORTEST_SIDE
+        if X.dtype.kind != "f" or square or shape[1] == 1 or channels != "auto":
             raise ValueError(
-                f"X of shape {shape} and dtype {X.dtype} may be images or views of vectors: pass "
-                f"input_shape={shape[1:]} for images, input_shape=({shape[2]},) for "
-                f"{shape[1]} views of {shape[2]} features."
+                f"X of shape {shape} and dtype {X.dtype} may be images, series or views of "
+                f"vectors: pass kind='image' or input_shape={shape[1:]} for images of one channel, "
+                "kind='series' with channels='last' or 'first' for series, kind='vector' or "
+                f"input_shape=({shape[2]},) for samples of {_views(*shape[1:])}."
+            )
+        if shape[1] > _MANY_VIEWS or shape[1] > shape[2]:
+            warnings.warn(
+                f"X of shape {shape} is read as samples of {_views(*shape[1:])}. Pass kind='series' with channels='last' or 'first' if these are "
+                "series, kind='image' if they are images of one channel, kind='vector' to mean "
+                "views without this warning.",
+                UserWarning,
             )
         return shape[2:], True
     if X.ndim in (4, 5):
-        row = shape[-3:]
-        if row[0] in _CHANNELS and row[2] not in _CHANNELS:
-            return row, X.ndim == 5
-        raise ValueError(
-            f"X of shape {shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, "
-            f"3 or 4. Pass input_shape, the shape of one image: (H, W), (C, H, W) or (H, W, C)."
-        )
+        return _image_from_array(shape, channels), X.ndim == 5
     raise ValueError(
         f"X has {X.ndim} dimensions, shape {shape}; expected 2 to 5. Pass input_shape, the shape "
         "of one row, where a row has another layout."
+    )
+
+
+def _views(n_views: int, n_features: int) -> str:
+    views = "1 view" if n_views == 1 else f"{n_views} views"
+    return f"{views} of {n_features} features each"
+
+
+def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, ...], bool]:
+    """The shape of a row of a kind that was said, and whether X has a views axis."""
+    shape = X.shape
+    if kind == "vector" and X.ndim in (2, 3):
+        return shape[X.ndim - 1 :], X.ndim == 3
+    if kind == "series" and X.ndim == 2:
+        return ((1, shape[1]) if channels == "first" else (shape[1], 1)), False
+    if kind == "series" and X.ndim in (3, 4):
+        row = shape[-2:]
+        if channels == "auto" and 1 not in row:
+            raise ValueError(
+                f"Series of shape {row} may have their channels first or last: pass channels="
+                f"'last' for {row[1]} channels over {row[0]} steps, channels='first' for {row[0]} "
+                f"channels over {row[1]} steps."
+            )
+        return row, X.ndim == 4
+    if kind == "image" and X.ndim == 3:
+        return shape[1:], False
+    if kind == "image" and X.ndim in (4, 5):
+        return _image_from_array(shape, channels), X.ndim == 5
+    expected = {
+        "vector": "(n, d) or (n, n_views, d)",
+        "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colours",
+        "series": "(n, length), (n, length, channels) or (n, channels, length), or with n_views "
+        "after n",
+    }[kind]
+    raise ValueError(
+        f"X of shape {shape} does not hold rows of kind={kind!r}: expected {expected}. Pass "
+        "input_shape, the shape of one row, where rows are flat or have another layout."
+    )
+
+
+def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
+    """The shape of an image with an axis of channels."""
+    row = shape[-3:]
+    first, last = row[0] in _CHANNELS, row[2] in _CHANNELS
+    if channels != "auto" or (first and not last):
+        return row
+    raise ValueError(
+        f"X of shape {shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, 3 "
+        "or 4. Pass channels='first' or channels='last', or input_shape, the shape of one image: "
+        "(H, W), (C, H, W) or (H, W, C)."
     )
 
 
@@ -280,22 +397,41 @@ def _accepted(input_shape: tuple[int, ...]) -> str:
     return ", ".join(shapes)
 
 
-def _kind(input_shape: tuple[int, ...], series: bool) -> str:
+def _kind(input_shape: tuple[int, ...], kind: str, channels: str) -> str:
     """What a row of this shape is."""
-    if len(input_shape) == 1:
+    n_axes = len(input_shape)
+    if kind != "auto" and n_axes not in {"vector": (1,), "image": (2, 3), "series": (2,)}[kind]:
+        expected = {
+            "vector": "(d,)",
+            "image": "(H, W), (C, H, W) or (H, W, C)",
+            "series": "(length, channels), or (channels, length) with channels='first'",
+        }[kind]
+        raise ValueError(
+            f"input_shape={input_shape} does not fit kind={kind!r}: expected {expected}."
+        )
+    if n_axes == 1:
         return "vector"
-    if len(input_shape) == 2:
-        channels = input_shape[1]
-        # No picture is this narrow; a table of channels over time is.
-        narrow = channels < 8 or max(input_shape) > 4 * min(input_shape)
-        return "series" if series or narrow else "image"
-    if len(input_shape) == 3:
+    if n_axes == 2:
+        if kind != "auto":
+            return kind
+        if input_shape[1] < _SHORTEST_SIDE:
+            return "series"
+        if input_shape[0] == input_shape[1]:
+            return "image"
+        raise ValueError(
+            f"input_shape={input_shape} may be that of images (H, W) or of series (length, "
+            "channels): pass kind='image' or kind='series' (with channels='first' for (channels, "
+            "length)), or (1, H, W) for images."
+        )
+    if n_axes == 3:
         first, last = input_shape[0] in _CHANNELS, input_shape[2] in _CHANNELS
         # Of (4, 4, 3), either end may be the channels.
         either = first and last and input_shape[0] == input_shape[1] != input_shape[2]
-        if first != last or (first and input_shape[1] in _CHANNELS and not either):
+        clear = first != last or (first and input_shape[1] in _CHANNELS and not either)
+        if clear or channels != "auto":
             return "image"
     raise ValueError(
         f"input_shape={input_shape} is not understood: expected (d,) for vectors, (H, W), "
-        "(C, H, W) or (H, W, C) with C of 1, 3 or 4 for images, (length, channels) for series."
+        "(C, H, W) or (H, W, C) for images, with channels='first' or channels='last' where C is "
+        "not 1, 3 or 4, (length, channels) for series."
     )

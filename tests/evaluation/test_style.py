@@ -292,7 +292,7 @@ def test_a_representation_that_the_augmentation_does_not_reach_holds_none_of_it(
 def test_augmentation_is_that_of_the_estimators_where_there_are_no_factors(monkeypatch):
     seen = []
 
-    def augmented(X, augmentation, input_shape, random_state, estimator):
+    def augmented(X, augmentation, input_shape, kind, random_state, estimator):
         seen.append((augmentation, input_shape))
         return X, {"x": np.linspace(0, 1, len(X))}
 
