@@ -304,9 +304,10 @@ def _shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[in
             )
         if shape[1] > _MANY_VIEWS or shape[1] > shape[2]:
             warnings.warn(
-                f"X of shape {shape} is read as samples of {_views(*shape[1:])}. Pass kind='series' with channels='last' or 'first' if these are "
-                "series, kind='image' if they are images of one channel, kind='vector' to mean "
-                "views without this warning.",
+                f"X of shape {shape} is read as samples of {_views(*shape[1:])}. Pass "
+                "kind='series' with channels='last' or 'first' if these are series, kind='image' "
+                "if they are images of one channel, kind='vector' to mean views without this "
+                "warning.",
                 UserWarning,
             )
         return shape[2:], True
