@@ -319,7 +319,7 @@ def test_callbacks_that_need_a_validation_part_are_refused_without(
         PassthroughScoring("train_loss", on_train=True),
         skorch_callbacks.ProgressBar(),
     ],
-    ids=str,
+    ids=["stopping", "pair", "plateau", "step", "score", "pass through", "progress bar"],
 )
 def test_callbacks_that_look_at_the_training_part_work_without(digits, callback):
     estimator = tiny("SimVAE", lr_schedule="constant", callbacks=[callback]).fit(digits[0])
