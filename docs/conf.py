@@ -55,8 +55,8 @@ html_show_sourcelink = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    # All 60,000 images of Fashion-MNIST take too long, and are not everywhere.
-    "filename_pattern": "/plot_(?!fashion_mnist)",
+    # The images of Fashion-MNIST and the glyphs are not everywhere, and the former take too long.
+    "filename_pattern": "/plot_(?!fashion_mnist|glyphs)",
     "within_subsection_order": "ExampleTitleSortKey",
     "show_memory": False,
     "download_all_examples": False,
