@@ -111,7 +111,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     group_column : str or int, default=None
         The column of X that holds the groups, by its name in a DataFrame or its place in an array,
         for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
-        take it out of X, which after `fit` may also come without it.
+        take it out of X. Where groups count for nothing, as in `transform`, X may come without it.
     encoder : str, callable or torch.nn.Module, default="auto"
         "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory

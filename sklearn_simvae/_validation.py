@@ -27,7 +27,9 @@ from sklearn_simvae.views.sources import Source, as_source, held_between, some_r
 _DOMINANT = 10
 # Few features, of this share of the variance and this many times the spread of the usual other.
 _MAX_DOMINANT, _DOMINANT_SHARE, _SCALE_RATIO = 10, 0.99, 30
-_SCALE_ROWS = 512
+_FEWEST_SCALE_ROWS, _SCALE_ROWS = 20, 512
+# Farther than noise takes pixels out of [0, 1], and less far than usual standardizations do.
+_BEYOND_PIXELS = 0.75
 
 
 def check_rows(estimator: BaseEstimator, X) -> np.ndarray | Source:
@@ -214,7 +216,7 @@ def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
 def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
     """Warn where a few features of vectors carry all the variance, by their scale alone."""
     X = some_rows(X)
-    if layout.kind != "vector" or not len(X):
+    if layout.kind != "vector" or len(X) < _FEWEST_SCALE_ROWS:
         return
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _SCALE_ROWS)).astype(int)]
     rows = rows.reshape(-1, layout.n_features).astype(np.float64)
@@ -237,6 +239,20 @@ def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
         "the features, e.g. by StandardScaler() before this estimator in a pipeline.",
         UserWarning,
     )
+
+
+def warn_of_range(layout: Layout, views_range: tuple[float, float] | None) -> None:
+    """Warn where augmented views of pixels are on another scale than the rows of `transform`."""
+    if views_range is None or not layout.pixels:
+        return
+    low, high = views_range
+    if low < -_BEYOND_PIXELS or high > 1 + _BEYOND_PIXELS:
+        warnings.warn(
+            f"The augmentation gives values from {low:.3g} to {high:.3g} for pixels, which are "
+            "scaled to [0, 1] before it and have that scale in transform. Leave the scale as it "
+            "is, and put what standardizes pixels into the encoder.",
+            UserWarning,
+        )
 
 
 def has_batch_norm(module: nn.Module) -> bool:

@@ -40,6 +40,7 @@ from sklearn_simvae._validation import (
     split,
     warn_of_channels,
     warn_of_groups,
+    warn_of_range,
     warn_of_scales,
 )
 from sklearn_simvae.evaluation import effective_rank
@@ -56,6 +57,7 @@ from sklearn_simvae.training import (
     inference,
     optimizer_parameters,
     own_modes,
+    random_turn,
     reads,
     resolve_device,
     resolve_precision,
@@ -291,14 +293,19 @@ class SSLTransformer(
         turns = turns_of(self)
         with turns.training:
             goes_on = (partial or self.warm_start) and hasattr(self, "net_")
-            in_turn = turns.changing() if goes_on else contextlib.nullcontext()
-            with in_turn, own_modes(), train_together():
+            with contextlib.ExitStack() as stack:
+                if goes_on:
+                    # In this order, as in an augmentation of a fit that reads another estimator.
+                    stack.enter_context(random_turn())
+                    stack.enter_context(turns.changing())
+                stack.enter_context(own_modes())
+                stack.enter_context(train_together())
                 return self._train(X, groups, partial, reset=not goes_on)
 
     def _train(self, X, groups, partial, reset):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
-        X, groups = self._take_groups(X, groups, fitting=True)
+        X, groups = self._take_groups(X, groups, needed=True, anew=reset)
         feature_names = _get_feature_names(named(X))
         if not reset:
             _check_feature_names(self, named(X), reset=False)
@@ -371,6 +378,8 @@ class SSLTransformer(
                 "seconds to stop that, too.",
                 ConvergenceWarning,
             )
+        if self.augmentation is not None:
+            warn_of_range(layout, net.views_range)
         if not partial:
             self._warn_if_collapsed(train)
         return self
@@ -445,6 +454,22 @@ class SSLTransformer(
     def _latent(self, module: nn.Module, x: Tensor) -> Tensor:
         return module.encoder(x)
 
+    @reads
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Names of the columns that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str
+            The class in lower case and a number, e.g. "simvae0".
+        """
+        return super().get_feature_names_out(input_features)
+
     @property
     def _n_features_out(self) -> int:
         with inference(self.module_):
@@ -460,7 +485,8 @@ class SSLTransformer(
     @property
     def history_(self) -> list[dict]:
         """A row for each epoch, from the history of the net."""
-        return [_public_row(row) for row in self._fitted("net_").history]
+        with turns_of(self).reading():
+            return [_public_row(row) for row in self._fitted("net_").history]
 
     @property
     def encoder_(self) -> nn.Module:
@@ -529,8 +555,11 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- data
 
-    def _take_groups(self, X, groups=None, fitting: bool = False) -> tuple:
-        """X without the column of groups, where `group_column` names one, and the groups."""
+    def _take_groups(self, X, groups=None, needed=False, anew=False) -> tuple:
+        """X without the column of groups, where `group_column` names one, and the groups.
+
+        It may be absent where it is not needed. `anew` is for a fit to other columns than before.
+        """
         if self.group_column is None:
             return X, groups
         if groups is not None:
@@ -538,10 +567,10 @@ class SSLTransformer(
                 f"groups are given twice, as an argument and by group_column={self.group_column!r}."
                 " Leave out the argument, or set group_column=None."
             )
-        if fitting:
-            return take_column(X, self.group_column)
-        check_is_fitted(self, "net_")
-        return take_column(X, self.group_column, self.layout_.n_features)
+        if not anew:
+            check_is_fitted(self, "net_")
+        n_features = None if anew else self.layout_.n_features
+        return take_column(X, self.group_column, n_features, needed)
 
     def _check_shape(self, X) -> None:
         """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
@@ -557,7 +586,8 @@ class SSLTransformer(
             kind = kind_of_rows(self.kind, self.encoder, has_shape)
             layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
             warn_of_channels(layout, X, has_views)
-            if rank() == 0:
+            # Counts and probabilities have the scale that they have.
+            if rank() == 0 and getattr(self, "likelihood", "auto") in ("auto", "gaussian"):
                 warn_of_scales(layout, X, names)
             return X, layout, has_views
         has_views = self.layout_.has_views(X.shape, type(self).__name__)

@@ -492,6 +492,55 @@ def test_rows_beyond_what_means_can_reach_are_refused_wherever_they_are_read(
             estimator.fit(rows(bad))
 
 
+# ---------------------------------------------------------------- what is on another scale
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
+ANOTHER_SCALE = {
+    "0 to 255": lambda x: x * 255,
+    "-1 to 1": lambda x: 2 * x - 1,
+    "standardized": lambda x: (x - 0.13) / 0.3,
+}
+
+
+@one_kind
+@pytest.mark.parametrize("augmentation", ANOTHER_SCALE.values(), ids=ANOTHER_SCALE)
+def test_views_of_pixels_on_another_scale_are_warned_of(make, augmentation):
+    with pytest.warns(UserWarning, match=r"gives values from .* for pixels, which are scaled"):
+        make(augmentation=augmentation, max_epochs=1).fit(IMAGES)
+
+
+@one_kind
+def test_views_of_pixels_on_their_scale_are_not_warned_of(make):
+    def noise(x):
+        return x + 0.1 * torch.randn(x.shape)
+
+    for augmentation in ("auto", None, noise, lambda x: x.flip(-1)):
+        assert warned(lambda: make(augmentation=augmentation, max_epochs=1).fit(IMAGES)) == []  # noqa: B023
+    # Data that are no pixels may be changed to any scale.
+    rows = IMAGES.astype(np.float32) / 100
+    assert warned(lambda: make(augmentation=lambda x: 9 * x, max_epochs=1).fit(rows)) == []
+
+
+def test_counts_are_not_told_to_be_scaled():
+    counts = np.random.default_rng(0).poisson([1, 1, 1, 1, 1, 5000], (60, 6))
+    assert warned(lambda: tiny("SimVAE", likelihood="multinomial").fit(counts)) == []
+    assert "StandardScaler" in warned(lambda: tiny("SimVAE").fit(counts))[0]
+    # So few rows do not tell a scale.
+    assert warned(lambda: tiny("SimVAE").partial_fit(counts[:6])) == []
+
+
+@one_kind
+@pytest.mark.parametrize("encoder", [nn.Linear, nn.Sequential])
+def test_a_class_of_torch_is_no_factory(make, encoder):
+    assert "the class" in refused(make(encoder=encoder), X, "encoder must be")
+
+
+@pytest.mark.parametrize("column", [True, False])
+def test_a_group_column_is_no_truth_value(column):
+    refused(tiny("SimVAE", group_column=column), X, "neither the name nor the place")
+
+
 # ---------------------------------------------------------------- groups and scales to warn of
 
 

@@ -61,7 +61,10 @@ def test_fits_of_threads_are_those_of_one(digits):
         assert_array_equal(fit.transform(X), alone.transform(X))
 
 
-READS = ["transform", "score", "encode", "score_samples", "project", "content", "sample"]
+READS = [
+    *("get_feature_names_out", "transform", "score", "encode", "score_samples", "project"),
+    *("content", "sample"),
+]
 
 
 def reads_of(estimator):
@@ -69,7 +72,8 @@ def reads_of(estimator):
 
 
 def read_by(name, estimator, X):
-    return np.asarray(getattr(estimator, name)(*([] if name == "sample" else [X])))
+    without = name in ("sample", "get_feature_names_out")
+    return np.asarray(getattr(estimator, name)(*([] if without else [X])))
 
 
 def outcome(estimator, X):
@@ -102,6 +106,48 @@ def test_readers_and_a_training_in_place_take_turns(make, digits):
     for made, last in zip(outcome(shared, X), expected[-1], strict=True):
         assert_array_equal(made, last)
     assert not any(part.training for part in shared.module_.modules())
+
+
+@pytest.mark.parametrize("name", ["SimVAE", "SimCLR"])
+def test_readers_have_their_turn_between_trainings_without_a_pause(name, digits):
+    X, over = digits[0][:40], threading.Event()
+    estimator = tiny(name).fit(X)
+
+    def train():
+        while not over.is_set():
+            estimator.partial_fit(X)
+
+    with threads_of_one(2) as threads:
+        training = threads.submit(train)
+        before = estimator.n_iter_
+        for _ in range(20):
+            threads.submit(estimator.transform, X).result(20)
+            assert len(estimator.history_) >= before
+        over.set()
+        training.result(20)
+    # Each waits for one training or two, not for all of them.
+    assert estimator.n_iter_ - before < 200
+
+
+def test_fits_that_read_an_estimator_and_trainings_of_it_do_not_wait_for_each_other(digits):
+    X, over = digits[0][:40], threading.Event()
+    read = tiny("SimCLR").fit(X)
+
+    def augment(x):
+        read.transform(x.numpy())
+        read.score(x.numpy())
+        return x + 0.1
+
+    def train():
+        while not over.is_set():
+            read.partial_fit(X)
+
+    with threads_of_one(2) as threads:
+        training = threads.submit(train)
+        fit = threads.submit(lambda: tiny("SimVAE", augmentation=augment, max_epochs=5).fit(X))
+        fit.result(60)
+        over.set()
+        training.result(20)
 
 
 def test_threads_that_fit_one_estimator_get_each_their_own_result(make, digits):

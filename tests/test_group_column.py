@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
+from sklearn_simvae.evaluation import collapse_report, mutual_information, reconstruction_error
 from sklearn_simvae.persistence import trusted_types
 from sklearn_simvae.plotting import ReconstructionDisplay, ViewsDisplay
 from sklearn_simvae.training import Checkpoint, KNNScore
@@ -108,7 +109,9 @@ def test_a_fit_by_the_column_is_that_by_groups(form, tmp_path):
     assert_array_equal(by_column.transform(X), expected)
     assert_array_equal(by_column.transform(without(X)), expected)
     assert by_column.score(X) == by_groups.score(ROWS.astype(float), groups=groups)
-    assert by_column.score(without(X)) == by_groups.score(ROWS.astype(float))
+    # Where groups count, there is no going without.
+    with pytest.raises(ValueError, match="group_column"):
+        by_column.score(without(X))
 
 
 @one_kind
@@ -121,6 +124,8 @@ def test_every_method_takes_the_column_out_wherever_it_reads_X(make, tmp_path):
         if hasattr(other, name):
             expected = getattr(other, name)(FRAME, groups=GROUPS)
             assert_array_equal(getattr(one, name)(TABLE), expected)
+            with pytest.raises(ValueError, match="group_column='patient' must be one of"):
+                getattr(one, name)(FRAME)
     for name in ("encode", "project", "transform"):
         if hasattr(other, name):
             for X in (TABLE, FRAME):
@@ -293,3 +298,15 @@ def test_the_column_makes_no_feature_names_warning():
         warnings.simplefilter("error")
         estimator.transform(TABLE)
         estimator.transform(FRAME)
+
+
+def test_evaluation_takes_the_column_out():
+    vae, other = tiny("SimVAE", group_column="patient").fit(TABLE), tiny("SimVAE")
+    other.fit(FRAME, groups=GROUPS)
+    noise = {"augmentation": "auto", "random_state": 0}
+    for function, params in (
+        (reconstruction_error, {}),
+        (collapse_report, noise),
+        (mutual_information, {**noise, "methods": "knn"}),
+    ):
+        assert repr(function(vae, TABLE, **params)) == repr(function(other, FRAME, **params))

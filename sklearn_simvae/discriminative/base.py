@@ -25,6 +25,7 @@ from sklearn_simvae.training import (
     encode_in_chunks,
     inference,
     isolated_random_state,
+    random_turn,
     reads,
 )
 from sklearn_simvae.training.distributed import n_processes
@@ -223,7 +224,6 @@ class DiscriminativeTransformer(SSLTransformer):
                 "folds."
             )
 
-    @reads
     def score(self, X, y=None, groups=None) -> float:
         """Mean objective of a sample, the negative loss; higher is better.
 
@@ -245,7 +245,12 @@ class DiscriminativeTransformer(SSLTransformer):
         score : float
             The objective.
         """
-        X, groups = self._take_groups(X, groups)
+        with random_turn():
+            return self._score(X, groups)
+
+    @reads
+    def _score(self, X, groups):
+        X, groups = self._take_groups(X, groups, needed=True)
         samples = self._read(X, groups)
         samples.n_views = self.n_views
         check_views(self, samples, self._min_views)

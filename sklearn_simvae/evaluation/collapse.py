@@ -16,6 +16,7 @@ from sklearn_simvae.evaluation.representations import (
     has_views,
     representations,
     view_representations,
+    without_groups,
 )
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells
 
@@ -255,7 +256,7 @@ def collapse_report(
     seed = seed_of(random_state)
     # An estimator of several modalities takes a dict of them, which has no views axis.
     several = isinstance(X, Mapping) and augmentation is None
-    X = X if several else as_rows(X)
+    X = X if several else without_groups(estimator, as_rows(X))
     n = _num_samples(first_part(X))
     if n < 2:
         raise ValueError(f"X has {n} samples; give at least 2, better hundreds.")

@@ -11,7 +11,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_simvae.evaluation.representations import as_array, as_rows, check_size, steps_of
+from sklearn_simvae.evaluation.representations import (
+    as_array,
+    as_rows,
+    check_size,
+    steps_of,
+    without_groups,
+)
 from sklearn_simvae.views.rows import tensor_to_array
 
 # A probability of exactly 0 has no logarithm.
@@ -67,7 +73,7 @@ def reconstruction_error(
     >>> reconstruction_error(PCA(1).fit(X), X, multioutput="raw_values").round(3)
     array([0.   , 0.125])
     """
-    X = as_rows(X)
+    X = without_groups(estimator, as_rows(X))
     for method in ("transform", "inverse_transform"):
         if not hasattr(estimator, method):
             raise ValueError(

@@ -22,6 +22,7 @@ from sklearn_simvae.evaluation.representations import (
     has_views,
     standard_scaler,
     view_representations,
+    without_groups,
 )
 from sklearn_simvae.networks.mlp import dense_layers
 from sklearn_simvae.training import isolated_random_state, own_modes
@@ -142,7 +143,7 @@ def mutual_information(
     unknown = [method for method in methods if method not in list(_METHODS)]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
-    X = as_rows(X)
+    X = without_groups(estimator, as_rows(X))
     if X.shape[0] < _MIN_SAMPLES:
         raise ValueError(
             f"X has {X.shape[0]} samples, too few to tell dependence from chance: give at least "

@@ -111,6 +111,12 @@ def steps_of(estimator) -> list:
     return [part for _, step in estimator.steps for part in steps_of(step)]
 
 
+def without_groups(estimator, X) -> ArrayLike:
+    """X without the column of groups, where it goes to an estimator that takes one out."""
+    take = getattr(next(iter(steps_of(estimator)), None), "_take_groups", None)
+    return X if take is None else take(X)[0]
+
+
 def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
     """The first step of this package, if rows of this shape are what it reads; None of all others.
 

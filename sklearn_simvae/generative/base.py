@@ -354,7 +354,7 @@ class GenerativeTransformer(SSLTransformer):
         score : float
             The mean of :meth:`score_samples` over samples.
         """
-        X, groups = self._take_groups(X, groups)
+        X, groups = self._take_groups(X, groups, needed=True)
         # Of a Dask array, whose length need not be known.
         scores = np.asarray(self._score_samples(X, groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
@@ -390,7 +390,7 @@ class GenerativeTransformer(SSLTransformer):
         """
         check_is_fitted(self, "net_")
         check_count(n_importance_samples, "n_importance_samples")
-        X, groups = self._take_groups(X, groups)
+        X, groups = self._take_groups(X, groups, needed=True)
         return self._score_samples(X, groups, n_importance_samples)
 
     def _score_samples(self, X, groups, n_importance_samples=1):

@@ -187,7 +187,7 @@ class ContentTransformer(GenerativeTransformer):
 
     def _content_of_rows(self, X, groups):
         """Content of each sample, its deviation, latents of each row, the sample of each row."""
-        X, groups = self._take_groups(X, groups)
+        X, groups = self._take_groups(X, groups, needed=True)
         samples = self._read(X, groups)
         means, variances = self._encode(samples)
         if means.ndim == 3:

@@ -248,6 +248,7 @@ class ContentStyleVAE(ContentTransformer):
             return self._content(self.module_, z)
         return z[..., self.n_content_components_ :] if self.representation == "style" else z
 
+    @reads
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Names of the columns that `transform` gives: content first, then style.
 

@@ -173,6 +173,12 @@ def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
         return as_float32(copy_module(option))
     if not callable(option):
         raise ValueError(f"{what} must be a name, an nn.Module or a factory, got {option!r}.")
+    # A class of one's own may well be a factory.
+    if isinstance(option, type) and option.__module__.startswith("torch."):
+        raise ValueError(
+            f"{what} must be a name, an nn.Module or a factory, got the class {option.__name__}. "
+            "Give a module of it, or a function of the shapes that makes one."
+        )
     made = option(*arguments)
     if isinstance(made, nn.Module):
         check_no_torchscript(made, what)

@@ -103,7 +103,7 @@ class ViewsDisplay:
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
         unfitted = "net_" not in vars(estimator)
-        X, _ = estimator._take_groups(X, fitting=unfitted)
+        X, _ = estimator._take_groups(X, needed=unfitted, anew=unfitted)
         X, layout, has_views = estimator._check_X(X, reset=unfitted)
         if has_views:
             raise ValueError(

@@ -9,7 +9,7 @@ from sklearn_simvae.training.hardware import resolve_device, resolve_precision
 from sklearn_simvae.training.modes import bf16_autocast, inference, own_modes
 from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
-from sklearn_simvae.training.random_state import isolated_random_state
+from sklearn_simvae.training.random_state import isolated_random_state, random_turn
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 from sklearn_simvae.training.turns import reads, turns_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "lr_factor",
     "optimizer_parameters",
     "own_modes",
+    "random_turn",
     "reads",
     "resolve_device",
     "resolve_precision",

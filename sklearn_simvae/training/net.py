@@ -133,7 +133,7 @@ class SSLNet(NeuralNet):
     """
 
     # Of nets that were pickled before there were any.
-    weigh = _views_trace = None
+    weigh = _views_trace = views_range = None
 
     def __init__(
         self,
@@ -238,7 +238,7 @@ class SSLNet(NeuralNet):
         """
         self.interrupted_ = self._in_epoch = self._stopped_by_user = False
         self._good_weights, self._good_moments, self._valid = None, {}, valid
-        self._views_trace = None
+        self._views_trace = self.views_range = None
         self._good_epochs = start = len(self.history)
         self._start, self.n_epochs_ = start, epochs
         self._step, self.n_steps_ = 0, epochs * -(-len(train) // self.batch_size)
@@ -275,6 +275,9 @@ class SSLNet(NeuralNet):
                     callback.close()
             self.module_.eval()
             self._good_weights = self._good_moments = self._valid = None
+            if self._views_trace is not None:
+                # Of the views of the last epoch.
+                self.views_range = tuple(self._views_trace.tolist())
             self.saved = self._views_trace = None
         if self.interrupted_:
             before, _Interruptions.last = _Interruptions.last, time.monotonic()
@@ -591,10 +594,12 @@ class SSLNet(NeuralNet):
         return getattr(self.make_views, "keywords", {}).get("augmentation") is not None
 
     def _trace_views(self, views: Tensor):
-        """Note whether views are finite, on the device: it is read only once training diverged."""
-        # NaN and infinity times zero are NaN, and stay so in a sum.
-        trace = sum(extreme * 0 for extreme in torch.aminmax(views.detach()))
-        self._views_trace = trace if self._views_trace is None else self._views_trace + trace
+        """Note the range of views on the device, where nobody waits for it: NaN stays NaN."""
+        low, high = torch.aminmax(views.detach().float())
+        if self._views_trace is not None:
+            low = torch.minimum(low, self._views_trace[0])
+            high = torch.maximum(high, self._views_trace[1])
+        self._views_trace = torch.stack([low, high])
 
     def _too_large(self, train) -> MemoryError:
         size = min(self.batch_size, len(train))
@@ -606,7 +611,7 @@ class SSLNet(NeuralNet):
 
     def _diverged(self) -> DivergenceError:
         trace = self._views_trace
-        if any_process(trace is not None and not bool(trace.isfinite())):
+        if any_process(trace is not None and not bool(trace.isfinite().all())):
             return DivergenceError(
                 f"Training diverged in epoch {len(self.history)}, where the loss became NaN or "
                 f"infinite. {not_finite('The augmentation')} The last good weights are kept."

@@ -30,6 +30,24 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextlib.contextmanager
+def random_turn() -> Iterator[None]:
+    """Keep other threads from fixing the global random states.
+
+    Who needs them and the turn of an estimator takes this one first, or two threads could wait for
+    each other.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import random_turn
+    >>> with random_turn(), random_turn():
+    ...     print("A thread does not wait for itself.")
+    A thread does not wait for itself.
+    """
+    with _RANDOM_STATE_LOCK:
+        yield
+
+
+@contextlib.contextmanager
 def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the random states of torch, numpy and Python inside, and put them back after.
 

@@ -35,6 +35,9 @@ class Turns:
         self._readers: dict[int, int] = {}
         self._changer: int | None = None
         self._n_waiting = 0
+        self._n_readers_waiting = 0
+        # Of those that waited for the last change, how many may come in before the next one.
+        self._n_invited = 0
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -46,9 +49,17 @@ class Turns:
 
         with self._condition:
             if me not in self._readers and self._changer != me:
-                # Not for ever: who waits may itself wait for a reader that waits for this one.
-                self._condition.wait_for(lambda: may_read() and not self._n_waiting, _PATIENCE)
-            self._condition.wait_for(may_read)
+                self._n_readers_waiting += 1
+                try:
+                    # Not for ever: who waits may itself wait for a reader that waits for this one.
+                    self._condition.wait_for(
+                        lambda: may_read() and (self._n_invited or not self._n_waiting), _PATIENCE
+                    )
+                    self._condition.wait_for(may_read)
+                finally:
+                    self._n_readers_waiting -= 1
+                    self._n_invited = max(0, self._n_invited - 1)
+                    self._condition.notify_all()
             self._readers[me] = self._readers.get(me, 0) + 1
         try:
             yield
@@ -69,7 +80,9 @@ class Turns:
                 with self._condition:
                     self._n_waiting += 1
                     try:
-                        self._condition.wait_for(lambda: not self._readers.keys() - {me})
+                        self._condition.wait_for(
+                            lambda: not (self._readers.keys() - {me} or self._n_invited)
+                        )
                     finally:
                         self._n_waiting -= 1
                     self._changer = me
@@ -79,6 +92,7 @@ class Turns:
                 if outermost:
                     with self._condition:
                         self._changer = None
+                        self._n_invited = self._n_readers_waiting
                         self._condition.notify_all()
 
 

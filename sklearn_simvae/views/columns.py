@@ -11,7 +11,9 @@ from sklearn_simvae.views.sources import Source, as_source, as_table, is_dask_ar
 _CHUNK = 4096
 
 
-def take_column(X, column: str | int, n_features: int | None = None) -> tuple[Any, Any]:
+def take_column(
+    X, column: str | int, n_features: int | None = None, needed: bool = True
+) -> tuple[Any, Any]:
     """Take a column out of a table or of an array.
 
     Parameters
@@ -21,7 +23,9 @@ def take_column(X, column: str | int, n_features: int | None = None) -> tuple[An
     column : str or int
         A name, or a place from 0, or from -1 backwards.
     n_features : int, default=None
-        Columns that X may also have without that one. None is where it has to be there.
+        Columns beside that one, where they are known.
+    needed : bool, default=True
+        Whether the column has to be there.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def take_column(X, column: str | int, n_features: int | None = None) -> tuple[An
     Raises
     ------
     ValueError
-        If `n_features` is None and X does not have the column.
+        If the column is needed and X does not have it.
 
     Examples
     --------
@@ -43,6 +47,11 @@ def take_column(X, column: str | int, n_features: int | None = None) -> tuple[An
     >>> list(X.columns), patient.tolist()
     (['age'], [7, 8])
     """
+    if isinstance(column, bool):
+        raise ValueError(
+            f"group_column={column} is neither the name nor the place of a column. Give a str, an "
+            "int, or None where there are no groups."
+        )
     if sparse.issparse(X):
         # Refused for what it is, as without such a column.
         return X, None
@@ -54,7 +63,7 @@ def take_column(X, column: str | int, n_features: int | None = None) -> tuple[An
         X = as_source(X)
         if not isinstance(X, Source) and not hasattr(X, "ndim"):
             X = np.asarray(X, dtype=object) if _holds_text(X) else np.asarray(X)
-    place = _place(X, names, column, n_features)
+    place = _place(X, names, column, n_features, needed)
     if place is None:
         return X, None
     if is_arrow:
@@ -73,12 +82,14 @@ def take_column(X, column: str | int, n_features: int | None = None) -> tuple[An
     return X[:, others], X[:, place]
 
 
-def _place(X, names: list | None, column: str | int, n_features: int | None) -> int | None:
+def _place(
+    X, names: list | None, column: str | int, n_features: int | None, needed: bool
+) -> int | None:
     """Where a column is; None if it may be absent and is."""
     if isinstance(column, str):
         if names is not None and names.count(column) == 1:
             return names.index(column)
-        if n_features is not None:
+        if not needed:
             return None
         if names is None:
             raise ValueError(
@@ -92,8 +103,13 @@ def _place(X, names: list | None, column: str | int, n_features: int | None) -> 
             "verbose_feature_names_out=False."
         )
     shape = tuple(getattr(X, "shape", ())) if names is None else (None, len(names))
-    if n_features is not None and (len(shape) != 2 or shape[1] != n_features + 1):
+    if not needed and (len(shape) != 2 or shape[1] != n_features + 1):
         return None
+    if len(shape) == 2 and shape[1] == n_features:
+        raise ValueError(
+            f"group_column={column} is to hold the groups, which count here, but X has the "
+            f"{n_features} columns of the features alone. Give X with that column."
+        )
     if len(shape) != 2 or not -shape[1] <= column < shape[1]:
         raise ValueError(
             f"group_column={column} must be the place of a column of X; got X of shape {shape}, "

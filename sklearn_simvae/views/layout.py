@@ -163,6 +163,12 @@ class Layout:
         found = _match(shape[1:], self.input_shape)
         if found is None:
             n_features = math.prod(shape[1:])
+            if n_features == self.n_features:
+                raise ValueError(
+                    f"X has the shape {shape}, but the rows that {name} was fitted on have that of "
+                    f"{self.input_shape}: expected one of {_accepted(self.input_shape)}. Move its "
+                    "axes to where they were."
+                )
             raise ValueError(
                 f"X has {n_features} features, but {name} is expecting {self.n_features} features "
                 f"as input: got the shape {shape}, expected one of {_accepted(self.input_shape)}."
@@ -365,7 +371,7 @@ def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
     raise ValueError(
         f"X of shape {shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, 3 "
         "or 4. Pass channels='first' or channels='last', or input_shape, the shape of one image: "
-        "(H, W), (C, H, W) or (H, W, C)."
+        "(H, W), (C, H, W) or (H, W, C). Pass kind='series' for samples of views of series."
     )
 
 
@@ -413,12 +419,19 @@ def _kind(input_shape: tuple[int, ...], kind: str, channels: str) -> str:
     if n_axes == 1:
         return "vector"
     if n_axes == 2:
+        first, second = input_shape
+        if kind == "series" and channels == "auto" and first < second:
+            raise ValueError(
+                f"input_shape={input_shape} of series may be {first} steps of {second} channels or "
+                f"{first} channels over {second} steps: pass channels='last' for the one, "
+                "channels='first' for the other."
+            )
         if kind != "auto":
             return kind
-        if input_shape[1] < _SHORTEST_SIDE:
-            return "series"
-        if input_shape[0] == input_shape[1]:
+        if first == second >= _SHORTEST_SIDE:
             return "image"
+        if second < min(first, _SHORTEST_SIDE):
+            return "series"
         raise ValueError(
             f"input_shape={input_shape} may be that of images (H, W) or of series (length, "
             "channels): pass kind='image' or kind='series' (with channels='first' for (channels, "

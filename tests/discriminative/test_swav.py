@@ -232,7 +232,7 @@ def test_vectors_have_further_views_too(digits):
 def test_each_sample_needs_the_global_views_and_one_to_tell(digits, n_global_views):
     X, _ = digits
     needed = max(2, n_global_views)
-    method = SwAV(**SMALL, n_global_views=n_global_views)
+    method = SwAV(**SMALL, n_global_views=n_global_views, kind="vector")
     groups = np.arange(120) // needed
     lacking = np.where(np.arange(120) == 0, -1, groups)  # a group of one row
     for n_views, given, which in (

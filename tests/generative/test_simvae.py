@@ -389,7 +389,7 @@ SINGLES = np.r_[np.arange(30).repeat(2)[:39], 99]
         ({"decoder": lambda n, shape: nn.Linear(n + 1, 6)}, X, None, "decoder fails on"),
         ({"decoder": nn.Linear(3, 7)}, X, None, "decoder must map"),
         ({"prior_variance": None, "n_views": 1}, X, None, "at least 2 views.*n_views"),
-        ({"prior_variance": None}, X[:, None], None, "at least 2 views"),
+        ({"prior_variance": None, "kind": "vector"}, X[:, None], None, "at least 2 views"),
         ({"prior_variance": None}, X, SINGLES, r"at least 2 views.*group"),
         ({"prior_variance": None, "n_views": 1}, X, SINGLES // 2, "at least 2 views"),
     ],

@@ -78,12 +78,18 @@ def test_blocks_are_found_side_by_side_and_between_numbers():
         # Levels that no row has.
         (np.eye(5)[[0, 3, 3]], ((0, 4),)),
         (np.empty((0, 3)), ()),
-        (np.eye(3)[:1], ()),
         (np.empty((3, 0)), ()),
     ],
 )
 def test_blocks_are_what_is_one_in_each_row(rows, expected):
-    assert one_hot_blocks(rows) == expected
+    assert one_hot_blocks(np.tile(rows, (16, 1))) == expected
+
+
+def test_few_rows_tell_no_block():
+    # Of independent columns, some are each other's opposite in so few rows.
+    rows = np.eye(2)[np.arange(16) % 2]
+    assert one_hot_blocks(rows) == ((0, 2),)
+    assert one_hot_blocks(rows[:15]) == ()
 
 
 def test_one_row_among_many_is_seen():

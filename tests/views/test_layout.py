@@ -153,7 +153,7 @@ def test_input_shape_that_is_not_understood_is_refused(input_shape):
         ((28, 28), "auto", "image"),
         ((28, 28), "series", "series"),
         ((8, 8), "auto", "image"),
-        ((7, 7), "auto", "series"),
+        ((9, 7), "auto", "series"),
         ((100, 1), "auto", "series"),
         ((12, 7), "auto", "series"),
         ((100, 64), "image", "image"),
@@ -168,13 +168,29 @@ def test_two_numbers_are_a_square_image_or_a_narrow_series_unless_it_is_said(
     assert Layout.infer(np.zeros((2, *input_shape)), input_shape, kind)[0].kind == found
 
 
-@pytest.mark.parametrize("input_shape", [(29, 12), (128, 30), (62, 47), (3, 500), (9, 8), (8, 9)])
+@pytest.mark.parametrize("input_shape", [(29, 12), (128, 30), (62, 47), (3, 500), (9, 8), (7, 7)])
 def test_two_numbers_that_may_be_an_image_or_a_series_ask_for_kind(input_shape):
     for X in (np.zeros((2, *input_shape)), np.zeros((2, math.prod(input_shape)))):
         with pytest.raises(ValueError, match=r"kind='image' or kind='series'.*\(1, H, W\)"):
             Layout.infer(X, input_shape)
         for kind in ("image", "series"):
-            assert Layout.infer(X, input_shape, kind)[0].kind == kind
+            assert Layout.infer(X, input_shape, kind, "last")[0].kind == kind
+
+
+@pytest.mark.parametrize("input_shape", [(1, 100), (9, 128)])
+def test_series_of_more_channels_than_steps_ask_for_channels(input_shape):
+    X = np.zeros((2, *input_shape))
+    with pytest.raises(ValueError, match="channels='last' for the one, channels='first'"):
+        Layout.infer(X, input_shape, "series")
+    first, _ = Layout.infer(X, input_shape, "series", "first")
+    last, _ = Layout.infer(X, input_shape, "series", "last")
+    assert first.network_shape == input_shape and last.network_shape == input_shape[::-1]
+
+
+def test_axes_in_another_order_than_those_of_fit_are_told():
+    layout, _ = Layout.infer(np.zeros((5, 30, 12)), None, "series", "last")
+    with pytest.raises(ValueError, match=r"the shape \(5, 12, 30\).*Move its axes"):
+        layout.has_views((5, 12, 30), "SimVAE")
 
 
 # What X is, how it is read where it is said, and what the networks see.
@@ -280,7 +296,7 @@ def rows_and_input_shape(draw):
             size.filter(lambda side: side >= 8).map(lambda side: (side, side)),
             st.tuples(st.sampled_from([1, 3, 4]), size, size),
             st.tuples(size, size, st.sampled_from([1, 3, 4])),
-            st.tuples(st.integers(1, 40), st.integers(1, 7)),
+            st.tuples(st.integers(8, 40), st.integers(1, 7)),
         )
     )
     row_shape = (math.prod(input_shape),) if draw(st.booleans()) else input_shape
@@ -401,7 +417,7 @@ def test_shape_that_can_be_read_in_one_way_needs_no_input_shape(
     ("input_shape", "kind"),
     [
         ((8, 8), "image"),
-        ((7, 7), "series"),
+        ((8, 7), "series"),
         ((40, 7), "series"),
         ((3, 8, 2), "image"),
         ((8, 2, 4), "image"),

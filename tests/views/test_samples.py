@@ -61,11 +61,11 @@ class Recorder:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
 @pytest.mark.parametrize(
-    "shape", [(6, 5), (6, 9, 8), (6, 2, 9, 8)], ids=["vector", "grey", "views"]
+    "shape", [(6, 5), (6, 9, 9), (6, 2, 9, 9)], ids=["vector", "grey", "views"]
 )
 def test_every_dtype_and_byte_order_becomes_float32_views(dtype, order, shape):
     X = values(*shape).astype(np.dtype(dtype).newbyteorder(order))
-    input_shape = shape[1:2] if len(shape) == 2 else (9, 8)
+    input_shape = shape[1:2] if len(shape) == 2 else (9, 9)
     views = views_of(samples_of(X, input_shape), WHICH)
     scale = 255 if dtype == "u1" and len(shape) > 2 else 1
     expected = X[WHICH].astype(np.float32).reshape(views.shape) / np.float32(scale)
@@ -187,7 +187,7 @@ class Shift(Augmentation):
         return x + torch.rand(len(x), *[1] * (x.ndim - 1), generator=generator)
 
 
-@pytest.mark.parametrize("input_shape", [(3,), (9, 8), (1, 6, 5), (6, 5, 3), (20, 2)])
+@pytest.mark.parametrize("input_shape", [(3,), (9, 9), (1, 6, 5), (6, 5, 3), (20, 2)])
 @pytest.mark.parametrize("n_views", [1, 2, 3])
 def test_each_view_of_a_row_is_augmented_by_itself(input_shape, n_views):
     X = np.broadcast_to(10.0 * np.arange(6).reshape(6, *[1] * len(input_shape)), (6, *input_shape))
@@ -248,11 +248,11 @@ def test_foreign_callables_are_given_the_whole_batch_and_nothing_else(n_views):
         calls.append((args, kwargs))
         return args[0] + 1
 
-    samples = samples_of(values(6, 9, 8).astype(np.uint8), (9, 8))
+    samples = samples_of(values(6, 9, 9).astype(np.uint8), (9, 9))
     views = views_of(samples, WHICH, n_views, augmentation, seeded())
     (((x,), kwargs),) = calls
     assert kwargs == {}
-    assert x.shape == (3 * n_views, 1, 9, 8)
+    assert x.shape == (3 * n_views, 1, 9, 9)
     assert x.dtype == torch.float32
     torch.testing.assert_close(views.flatten(0, 1), x + 1)
 
@@ -309,7 +309,7 @@ every_way = pytest.mark.parametrize("wrap", RETURNED.values(), ids=RETURNED)
 @every_way
 @pytest.mark.parametrize("give", [as_pixels, AsPixels()], ids=["foreign", "own"])
 def test_pixels_that_an_augmentation_returns_are_scaled_as_those_it_was_given(wrap, give):
-    samples = samples_of(values(6, 9, 8).astype(np.uint8), (9, 8))
+    samples = samples_of(values(6, 9, 9).astype(np.uint8), (9, 9))
     views = views_of(samples, WHICH, 2, wrap(give))
     assert views.dtype == torch.float32
     torch.testing.assert_close(views, views_of(samples, WHICH, 2), rtol=0, atol=1e-7)
@@ -319,8 +319,8 @@ def test_pixels_that_an_augmentation_returns_are_scaled_as_those_it_was_given(wr
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.bool])
 @pytest.mark.parametrize("pixels", [True, False])
 def test_numbers_of_any_width_that_an_augmentation_returns_become_float32(wrap, dtype, pixels):
-    X = 255 * (values(6, 9, 8) % 2).astype(np.uint8)
-    samples = samples_of(X if pixels else X / 255.0, (9, 8))
+    X = 255 * (values(6, 9, 9) % 2).astype(np.uint8)
+    samples = samples_of(X if pixels else X / 255.0, (9, 9))
     views = views_of(samples, WHICH, 2, wrap(lambda x: x.to(dtype)))
     assert views.dtype == torch.float32
     assert torch.equal(views, views_of(samples, WHICH, 2))
@@ -338,11 +338,11 @@ def test_whole_numbers_that_an_augmentation_returns_are_taken_as_they_are(wrap):
     ("shape", "dtype", "returned"),
     [
         ((6, 5), "f4", torch.uint8),
-        ((6, 9, 8), "f4", torch.uint8),
+        ((6, 9, 9), "f4", torch.uint8),
         ((6, 20, 2), "f4", torch.uint8),
-        ((6, 9, 8), "u1", torch.int64),
+        ((6, 9, 9), "u1", torch.int64),
         ((6, 5), "f4", torch.complex64),
-        ((6, 9, 8), "u1", torch.complex64),
+        ((6, 9, 9), "u1", torch.complex64),
     ],
 )
 def test_numbers_whose_scale_is_not_clear_are_refused(wrap, shape, dtype, returned):
@@ -360,9 +360,9 @@ def test_numbers_whose_scale_is_not_clear_are_refused(wrap, shape, dtype, return
     ids=["no augmentation", "in place", "own"],
 )
 def test_neither_the_array_nor_the_batch_is_modified(augmentation, n_views, dtype):
-    shape = (6, 9, 8) if n_views else (6, 2, 9, 8)
+    shape = (6, 9, 9) if n_views else (6, 2, 9, 9)
     X = values(*shape).astype(dtype)
-    samples = samples_of(X, (9, 8))
+    samples = samples_of(X, (9, 9))
     rows = torch.from_numpy(samples.take(np.arange(6))[0])
     make_views(rows, samples.layout, n_views, augmentation, seeded())
     np.testing.assert_array_equal(X, values(*shape))
@@ -422,9 +422,9 @@ def test_some_views_are_spread_evenly_and_are_the_first_of_their_samples(n_sampl
 
 
 def test_some_views_of_pixels_are_as_the_networks_take_them():
-    X = np.full((4, 9, 8), 51, np.uint8)
-    x = samples_of(X, (9, 8)).some_views(2)
-    torch.testing.assert_close(x, torch.full((2, 1, 9, 8), 0.2))
+    X = np.full((4, 9, 9), 51, np.uint8)
+    x = samples_of(X, (9, 9)).some_views(2)
+    torch.testing.assert_close(x, torch.full((2, 1, 9, 9), 0.2))
 
 
 @pytest.mark.parametrize("n_views", [1, 3])

@@ -13,6 +13,8 @@ from .base import DATA, Augmentation, rand
 
 __all__ = ["FeatureCorruption", "FeatureMasking"]
 
+# Of fewer rows, columns that are independent look like a block too often.
+_LEAST_ROWS = 16
 # Rows that tell most columns that are not one-hot encoded, and values that are looked at at a time.
 _SOME_ROWS, _SOME_VALUES = 512, 4_000_000
 
@@ -82,8 +84,9 @@ class FeatureCorruption(_ByBlock):
         columns of which one is 1 and the others are 0, in each row of the data that an estimator
         is fitted on or scores (in some rows, where they are not in memory), in a plain call of the
         batch. A row that is not of that form keeps such a block as it is, and gives it to no
-        other. Of columns that were scaled nothing can be found. None replaces each column by
-        itself.
+        other. Nothing can be found of fewer than 16 rows, of columns that were scaled, or of an
+        encoding that drops a level or leaves unknown ones out: give the blocks there. None replaces
+        each column by itself.
 
     Notes
     -----
@@ -187,8 +190,9 @@ class FeatureMasking(_ByBlock):
 def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Find adjacent columns of which, in each row, one is 1 and the others are 0.
 
-    Of neighbours that would do in two ways, the block that begins first is taken, and ends as soon
-    as it is one. A column that is 1 in all rows, with zeros beside it or not, is no block.
+    Nothing is found in fewer than 16 rows. Of neighbours that would do in two ways, the block that
+    begins first is taken, and ends as soon as it is one. A column that is 1 in all rows, with zeros
+    beside it or not, is no block.
 
     Parameters
     ----------
@@ -204,11 +208,12 @@ def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
     --------
     >>> import numpy as np
     >>> from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
-    >>> one_hot_blocks(np.array([[0.5, 1, 0, 0, 1, 0], [2.0, 0, 1, 1, 0, 0], [1, 0, 1, 0, 0, 1]]))
+    >>> rows = np.array([[0.5, 1, 0, 0, 1, 0], [2.0, 0, 1, 1, 0, 0], [1, 0, 1, 0, 0, 1]])
+    >>> one_hot_blocks(np.tile(rows, (6, 1)))
     ((1, 3), (3, 6))
     """
     n, d = rows.shape
-    if n < 2:
+    if n < _LEAST_ROWS:
         return ()
     some = rows[np.linspace(0, n - 1, min(n, _SOME_ROWS)).astype(int)]
     binary = ((some == 0) | (some == 1)).all(0)
