@@ -495,7 +495,7 @@ def test_rows_beyond_what_means_can_reach_are_refused_wherever_they_are_read(
 # ---------------------------------------------------------------- what is on another scale
 
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
 ANOTHER_SCALE = {
     "0 to 255": lambda x: x * 255,
     "-1 to 1": lambda x: 2 * x - 1,
@@ -507,7 +507,7 @@ ANOTHER_SCALE = {
 @pytest.mark.parametrize("augmentation", ANOTHER_SCALE.values(), ids=ANOTHER_SCALE)
 def test_views_of_pixels_on_another_scale_are_warned_of(make, augmentation):
     with pytest.warns(UserWarning, match=r"gives values from .* for pixels, which are scaled"):
-        make(augmentation=augmentation, max_epochs=1).fit(IMAGES)
+        make(augmentation=augmentation, max_epochs=1).fit(PIXELS)
 
 
 @one_kind
@@ -516,9 +516,9 @@ def test_views_of_pixels_on_their_scale_are_not_warned_of(make):
         return x + 0.1 * torch.randn(x.shape)
 
     for augmentation in ("auto", None, noise, lambda x: x.flip(-1)):
-        assert warned(lambda: make(augmentation=augmentation, max_epochs=1).fit(IMAGES)) == []  # noqa: B023
+        assert warned(lambda: make(augmentation=augmentation, max_epochs=1).fit(PIXELS)) == []  # noqa: B023
     # Data that are no pixels may be changed to any scale.
-    rows = IMAGES.astype(np.float32) / 100
+    rows = PIXELS.astype(np.float32) / 100
     assert warned(lambda: make(augmentation=lambda x: 9 * x, max_epochs=1).fit(rows)) == []
 
 
