@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(
-    r'__version__ = "(.+)"', (HERE / "sklearn_simvae" / "__init__.py").read_text()
+    r'__version__ = "(.+)"', (HERE / "sklearn_simvae" / "_version.py").read_text()
 ).group(1)
 
 # No version is allowed of which a flaw is known that a later one mends: see "Security" in
@@ -32,6 +32,7 @@ TEST = [
     "pytest-xdist>=3.6.1",
     "hypothesis>=6.100",
     "ruff>=0.6",
+    "import-linter>=2.5",
 ]
 
 setup(

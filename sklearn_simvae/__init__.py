@@ -1,5 +1,6 @@
 """Self-supervised representations as scikit-learn transformers."""
 
+from sklearn_simvae._version import __version__ as __version__
 from sklearn_simvae.discriminative import (
     BYOL,
     BarlowTwins,
@@ -12,8 +13,6 @@ from sklearn_simvae.discriminative import (
 )
 from sklearn_simvae.generative import CRVAE, VAE, ContentStyleVAE, SimVAE
 from sklearn_simvae.multimodal import CLIP, MultimodalSimVAE
-
-__version__ = "0.1.dev0"
 
 __all__ = [
     "BYOL",

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklearn_simvae._version import __version__
+
 # Raised whenever files change so that this version cannot read them as they are. What was written
 # before is then brought up by a function of `MIGRATIONS`: from the format that is its key to the
 # next, `(tensors, metadata) -> (tensors, metadata)`.
@@ -119,8 +121,6 @@ def pack(tensors: Tensors, metadata: dict[str, Any]) -> bytes:
     data : bytes
         With the format, the version of the package and a checksum.
     """
-    from sklearn_simvae import __version__
-
     # Copies: safetensors refuses tensors that share their memory.
     tensors = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
     text = json.dumps({"format": FORMAT, "version": __version__, **metadata})

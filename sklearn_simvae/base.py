@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._nested import check_nested
+from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import (
     SHARED_CONSTRAINTS,
     SHARED_STRUCTURE,
@@ -23,6 +24,7 @@ from sklearn_simvae._parameters import (
     unknown_parameter,
 )
 from sklearn_simvae._plain import described, one_or_many
+from sklearn_simvae._trusted import trust
 from sklearn_simvae._validation import (
     check_augmentation,
     check_batch_norm,
@@ -43,7 +45,6 @@ from sklearn_simvae._validation import (
     warn_of_range,
     warn_of_scales,
 )
-from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
@@ -129,6 +130,7 @@ class SSLTransformer(
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls, super(cls, cls).__init__)
+        trust(cls)
         super().__init_subclass__(**kwargs)
 
     def __init__(
@@ -624,7 +626,7 @@ class SSLTransformer(
         with inference(module):
             z = self._check_latents(self._latent(module, x)).cpu().double()
         return {
-            "effective_rank": effective_rank(z.numpy()),
+            "effective_rank": smooth_rank(z.numpy()),
             "representation_variance": float(z.var(0, correction=0).mean()),
         }
 

@@ -30,6 +30,7 @@ from sklearn_simvae._files import (
     write_whole,
 )
 from sklearn_simvae._plain import one_or_many, plain
+from sklearn_simvae._trusted import trusted_names
 from sklearn_simvae.networks.copies import holds_parametrization, picklable
 from sklearn_simvae.training import own_modes, reads, resolve_device, turns_of
 from sklearn_simvae.training.callbacks import without_data
@@ -240,20 +241,7 @@ def trusted_types() -> list[str]:
     >>> "sklearn_simvae.generative.simvae.SimVAE" in trusted_types()
     True
     """
-    import sklearn_simvae
-    from sklearn_simvae import multimodal, views
-
-    kinds = [getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__]
-    kinds += [multimodal.ZeroShotClassifier]
-    made = (getattr(views, name) for name in views.__all__)
-    kinds += [
-        kind
-        for kind in made
-        if inspect.isclass(kind)
-        and issubclass(kind, views.Augmentation)
-        and not inspect.isabstract(kind)
-    ]
-    return sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
+    return trusted_names()
 
 
 # ---------------------------------------------------------------- weights

@@ -10,13 +10,13 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_simvae._checks import check_sizes
+from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import COUNT
 from sklearn_simvae._validation import check_batches, check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
-from sklearn_simvae.evaluation import effective_rank
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import make_encoder, projection_head
-from sklearn_simvae.networks.checks import check_sizes
 from sklearn_simvae.training import (
     BatchLoader,
     SSLNet,
@@ -177,7 +177,7 @@ class DiscriminativeTransformer(SSLTransformer):
         with inference(self.module_):
             z = self._latent(self.module_, x).cpu().double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
-        rank = effective_rank(z.numpy())
+        rank = smooth_rank(z.numpy())
         if spread < _COLLAPSED_SPREAD:
             seen = f"the representations of {len(z)} samples differ by {spread:.2%} of their size"
         elif z.shape[1] > 1 and rank < _COLLAPSED_RANK:

@@ -2,11 +2,11 @@
 
 from torch import nn
 
+from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import simsiam
 from sklearn_simvae.networks import projection_head
-from sklearn_simvae.networks.checks import check_sizes
 
 
 class SimSiam(DiscriminativeTransformer):

@@ -8,6 +8,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import Bunch, gen_batches
 from sklearn.utils.validation import _num_samples, check_array
 
+from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_rows,
@@ -59,19 +60,7 @@ def effective_rank(Z) -> float:
     >>> round(effective_rank([[1, 0], [-1, 0], [0, 1], [0, -1]]), 3)
     2.0
     """
-    Z = check_array(_as_numbers(Z), dtype=np.float64, input_name="Z")
-    # Its scale does not matter, and its squares must not overflow.
-    size = np.abs(Z).max(initial=0)
-    Z = Z / size if size > 0 else Z
-    Z = Z - Z.mean(0)
-    # The eigenvalues of a small matrix rather than the singular values of a long one.
-    gram = Z.T @ Z if Z.shape[0] >= Z.shape[1] else Z @ Z.T
-    singular = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None))
-    # What is left of equal rows by rounding is no spread.
-    if singular.max(initial=0) <= 1e-12 * np.sqrt(Z.size):
-        return 0.0
-    p = singular[singular > 0] / singular.sum()
-    return float(np.exp(-(p * np.log(p)).sum()))
+    return smooth_rank(check_array(_as_numbers(Z), dtype=np.float64, input_name="Z"))
 
 
 def alignment(Z) -> float:

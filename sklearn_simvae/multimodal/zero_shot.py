@@ -7,9 +7,11 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from sklearn_simvae._html import LinkMixin
+from sklearn_simvae._trusted import trust
 from sklearn_simvae.views.rows import tensor_to_array
 
 
+@trust
 class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
     """The class whose description is most similar, in the space of a fitted CLIP.
 

@@ -1,81 +1,15 @@
 """Checks of what the factories are given and of what they make."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import nn
 
+from sklearn_simvae._checks import check_sizes
+
 # The number of axes of one sample of each kind.
 KINDS = {"vector": 1, "image": 3, "series": 2}
-
-
-def check_positive_int(value: Any, name: str) -> int:
-    """Turn a positive integer of any type into an int.
-
-    Parameters
-    ----------
-    value : int or numpy integer
-        The value.
-    name : str
-        Its name in the message.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is not a positive integer.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> check_positive_int(np.int64(3), "n_outputs")
-    3
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
-    return int(value)
-
-
-def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
-    """Turn a positive integer or a sequence of them into a tuple.
-
-    Parameters
-    ----------
-    sizes : int or sequence of int
-        Possibly empty.
-    name : str
-        Name of the argument in the message.
-
-    Returns
-    -------
-    tuple of int
-        The sizes.
-
-    Raises
-    ------
-    ValueError
-        If they are anything else.
-
-    Examples
-    --------
-    >>> check_sizes(3, "sizes"), check_sizes([4, 2], "sizes")
-    ((3,), (4, 2))
-    """
-    try:
-        return tuple(
-            check_positive_int(size, name)
-            for size in ((sizes,) if isinstance(sizes, Integral) else sizes)
-        )
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must be a positive integer or a sequence of them, got {sizes!r}."
-        ) from None
 
 
 def check_sample_shape(shape: Sequence[int], kind: str, name: str) -> tuple[int, ...]:

@@ -5,13 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from .checks import (
-    check_module,
-    check_no_torchscript,
-    check_positive_int,
-    check_sample_shape,
-    check_sizes,
-)
+from sklearn_simvae._checks import check_positive_int, check_sizes
+
+from .checks import check_module, check_no_torchscript, check_sample_shape
 from .conv import conv_decoder, conv_encoder
 from .copies import as_float32, copy_module
 from .mlp import mlp_decoder, mlp_encoder

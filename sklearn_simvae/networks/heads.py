@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .checks import check_positive_int, check_sizes
+from sklearn_simvae._checks import check_positive_int, check_sizes
+
 from .mlp import dense_layers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_simvae.networks.checks import check_sizes
+from sklearn_simvae._checks import check_sizes
 from sklearn_simvae.views.sources import some_rows
 
 KINDS = ("vector", "image", "series")

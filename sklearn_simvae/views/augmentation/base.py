@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from sklearn_simvae._nested import check_nested
+from sklearn_simvae._trusted import trust
 
 __all__ = ["Augmentation", "Compose", "FoldableAugmentation"]
 
@@ -76,6 +77,10 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     _ndims: tuple[int, ...] | None = None
     # What was drawn, by name; None unless this is the copy that `augment_with_factors` calls.
     _factors: dict[str, Tensor] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        trust(cls)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a randomly changed copy of a batch.
