@@ -233,6 +233,8 @@ def cells_are_arrays(X) -> bool:
     cells_are_arrays : bool
         False where numpy makes no array of objects of it.
     """
+    if sparse.issparse(X):
+        return False
     try:
         cells = np.asarray(X)
     except (ValueError, TypeError):

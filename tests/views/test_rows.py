@@ -329,4 +329,6 @@ def test_tensors_give_the_same_arrays_where_scikit_learn_dispatches():
         capture_output=True,
         text=True,
     )
+    if "array_api_compat is required" in done.stderr:
+        pytest.skip("this scikit-learn dispatches by a package that is not there")
     assert done.returncode == 0, done.stderr
