@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     _check_feature_names,
@@ -43,6 +42,7 @@ from sklearn_simvae.multimodal.modalities import (
     declare,
     fit_modalities,
     read_modalities,
+    take_columns,
 )
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.distributed import rank
@@ -233,7 +233,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             own = layout.modalities[layout.index(only)]
             if own.as_series and _shape(X)[1:] == (1,):
                 one = isinstance(X, list)
-                X = [row[0] for row in X] if one else _safe_indexing(X, 0, axis=1)
+                X = [row[0] for row in X] if one else take_columns(X, 0)
             X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
         else:
             self._check_shape(X)

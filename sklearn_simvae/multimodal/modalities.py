@@ -67,13 +67,17 @@ class Modality:
         # Sparse arrays of one dimension are new to scipy.
         as_series = self.as_series and not sparse.issparse(X)
         columns = self.columns[0] if as_series else list(self.columns)
-        if hasattr(X, "to_pylist") and hasattr(X, "select"):
-            # Tables of Arrow, which scikit-learn before 1.7 does not index.
-            values = X.column(columns) if as_series else X.select(columns)
-        else:
-            values = _safe_indexing(X, columns, axis=1)
+        values = take_columns(X, columns)
         # Columns of Arrow hold scalars of its own.
         return values.to_pylist() if as_series and hasattr(values, "to_pylist") else values
+
+
+def take_columns(X, columns: int | list[int]):
+    """Take a column of a table as a series, or some of them as a table."""
+    if hasattr(X, "to_pylist") and hasattr(X, "select"):
+        # Tables of Arrow, which old versions of scikit-learn do not index.
+        return X.column(columns) if isinstance(columns, int) else X.select(columns)
+    return _safe_indexing(X, columns, axis=1)
 
 
 @dataclass(frozen=True)
