@@ -76,7 +76,7 @@ def take_columns(X, columns: int | list[int]):
     """Take a column of a table as a series, or some of them as a table."""
     if hasattr(X, "to_pylist") and hasattr(X, "select"):
         # Tables of Arrow, which old versions of scikit-learn do not index.
-        return X.column(columns) if isinstance(columns, int) else X.select(columns)
+        return X.select(columns) if isinstance(columns, list) else X.column(columns)
     return _safe_indexing(X, columns, axis=1)
 
 
