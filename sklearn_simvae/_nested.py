@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# What augmentation="auto" stands for.
+# The augmentations that "auto" stands for.
 _AUTO = (
     "'auto' stands for FeatureCorruption() of vectors, RandomResizedCrop() of images, with "
     "ColorJitter() before it where these have colours, and Compose([Jitter(), Scaling(), "

@@ -30,7 +30,7 @@ def smooth_rank(Z: np.ndarray) -> float:
     # The eigenvalues of a small matrix rather than the singular values of a long one.
     gram = Z.T @ Z if Z.shape[0] >= Z.shape[1] else Z @ Z.T
     singular = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None))
-    # What is left of equal rows by rounding is no spread.
+    # Equal rows differ by rounding, which is no spread.
     if singular.max(initial=0) <= 1e-12 * np.sqrt(Z.size):
         return 0.0
     p = singular[singular > 0] / singular.sum()

@@ -100,12 +100,12 @@ DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, which decides how X and `input_shape` are read. "auto" decides where there
+        The kind of a row, which decides how X and `input_shape` are read. "auto" decides where there
         is one sensible reading: by the number of axes of X, by `input_shape`, of which `(H, W)`
         is an image where both are equal and a series where the second is below 8, or by an
         `encoder` that takes one kind alone. Where there are two it is an error.
     channels : {"auto", "first", "last"}, default="auto"
-        Where rows of images or series have their channels. "auto" is last for series with an
+        The end where rows have their channels. "auto" is last for series with an
         `input_shape` and, for images, the end where there are 1, 3 or 4; without an `input_shape`
         it is known of series of one channel alone.
     group_column : str or int, default=None
@@ -206,7 +206,7 @@ EXAMPLE = """>>> from sklearn.datasets import load_digits
     (1797, 10)"""
 
 
-# What other libraries call these parameters.
+# Names of these parameters in other libraries.
 _SYNONYMS = {
     "augmentation": ("augment", "augmentations", "transform", "transforms"),
     "device": ("accelerator", "cuda", "gpu", "use_gpu"),

@@ -12,12 +12,12 @@ def trust(cls: type) -> type:
     Parameters
     ----------
     cls : type
-        Of this package; others, such as a subclass of a user's own, are not noted.
+        The type; those of other packages, such as a user's own subclass, are not noted.
 
     Returns
     -------
     cls : type
-        As it came.
+        The type itself.
     """
     if cls.__module__.partition(".")[0] == _PACKAGE and not cls.__name__.startswith("_"):
         _types.add(cls)

@@ -221,7 +221,7 @@ def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _SCALE_ROWS)).astype(int)]
     rows = rows.reshape(-1, layout.n_features).astype(np.float64)
     variance, size = rows.var(0), np.abs(rows).max(0, initial=0)
-    # What rounding leaves of a constant is no variance.
+    # A constant differs by rounding, which is no variance.
     varying = np.flatnonzero(np.sqrt(variance) > np.finfo(np.float32).eps * size)
     order = varying[np.argsort(-variance[varying], kind="stable")]
     shares = np.cumsum(variance[order]) / variance[order].sum()
@@ -353,7 +353,7 @@ def check_callbacks(callbacks, lr_schedule: str, stops: bool) -> list:
 
 
 def _needs_validation(callback: Callback | type[Callback]) -> str | None:
-    """What a callback, or one of this class with its defaults, looks at of a validation part."""
+    """Name the part of a validation that a callback, or one of its class, looks at."""
     if isinstance(callback, type):
         try:
             callback = callback()

@@ -145,7 +145,7 @@ def test_fits_that_read_an_estimator_and_trainings_of_it_do_not_wait_for_each_ot
     with threads_of_one(2) as threads:
         training = threads.submit(train)
         fit = threads.submit(lambda: tiny("SimVAE", augmentation=augment, max_epochs=5).fit(X))
-        fit.result(60)
+        assert fit.result(60).n_iter_ == 5
         over.set()
         training.result(20)
 
