@@ -100,8 +100,8 @@ DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64
 SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 500, 500)
         Widths of the hidden layers of "mlp" networks; decoders mirror them.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        The kind of a row, which decides how X and `input_shape` are read. "auto" decides where there
-        is one sensible reading: by the number of axes of X, by `input_shape`, of which `(H, W)`
+        The kind of a row, by which X and `input_shape` are read. "auto" decides where there is one
+        sensible reading: by the number of axes of X, by `input_shape`, of which `(H, W)`
         is an image where both are equal and a series where the second is below 8, or by an
         `encoder` that takes one kind alone. Where there are two it is an error.
     channels : {"auto", "first", "last"}, default="auto"
