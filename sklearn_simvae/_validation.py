@@ -384,13 +384,9 @@ def in_unit_interval(X: np.ndarray | Source) -> bool:
     return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
-def held_to_unit_interval(X: np.ndarray | Source) -> np.ndarray | Source:
-    """X, whose rows are refused when they are read if they lie beyond [0, 1].
-
-    Not of arrays, and of sources whose looked-at rows lie beyond already: these are warned of.
-    """
-    is_source = isinstance(X, Source)
-    return held_between(X, 0, 1) if is_source and in_unit_interval(X) else X
+def looks_unit_interval(X: np.ndarray | Source) -> bool:
+    """Whether those rows of a source that are looked at lie in [0, 1], and all others are to."""
+    return isinstance(X, Source) and in_unit_interval(X)
 
 
 def check_augmentation(augmentation, name: str) -> None:
@@ -404,23 +400,24 @@ def check_augmentation(augmentation, name: str) -> None:
         augmentation.validate()
 
 
-def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> np.ndarray | Source:
-    """X, if the colours that augmentation="auto" changes are from 0 to 1.
+def has_colors(layout: Layout) -> bool:
+    """Whether rows are images whose colors augmentation="auto" changes."""
+    return layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
 
-    The rows of a source that were not looked at are refused when they are read.
+
+def check_colors(X: np.ndarray | Source, name: str = "X") -> None:
+    """Raise where the colors that augmentation="auto" changes are not from 0 to 1.
+
+    The rows of a source that are not looked at are to be refused when they are read.
     """
-    coloured = layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
-    if not coloured:
-        return X
     if not in_unit_interval(X):
         some = some_rows(X)
         raise ValueError(
-            f"{name} holds colour images with values from {some.min():.3g} to {some.max():.3g}, "
-            "but augmentation='auto' changes their colours, and clips to 0 to 1. Give uint8 "
-            "pixels, scale to that range, or give an augmentation that leaves colours alone, such "
+            f"{name} holds color images with values from {some.min():.3g} to {some.max():.3g}, "
+            "but augmentation='auto' changes their colors, and clips to 0 to 1. Give uint8 "
+            "pixels, scale to that range, or give an augmentation that leaves colors alone, such "
             "as RandomResizedCrop()."
         )
-    return held_between(X, 0, 1)
 
 
 def seed_of(random_state) -> int:

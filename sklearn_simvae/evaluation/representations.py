@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array
 
-from sklearn_simvae._validation import check_colours
+from sklearn_simvae._validation import check_colors, has_colors
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
@@ -376,7 +376,8 @@ def augmented_rows(
             "input_shape, the shape of one row, if it was read wrongly."
         )
     if isinstance(augmentation, str):
-        check_colours(layout, X)
+        if has_colors(layout):
+            check_colors(X)
         augmentation = default_augmentation(layout.kind, layout.network_shape[0])
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)

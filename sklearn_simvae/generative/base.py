@@ -12,12 +12,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
+from sklearn_simvae._batch import Terms
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._validation import (
     check_count,
     check_finite,
-    held_to_unit_interval,
     in_unit_interval,
+    looks_unit_interval,
     seed_of,
 )
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
@@ -108,10 +110,10 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- training
 
-    @property
-    def _lr_multiples(self):
+    def _needs(self):
         # A single number, of which all of the data tell, can follow them faster than the networks.
-        return {"log_noise_variance": 10.0} if self.noise_variance == "learned" else {}
+        learned = self.noise_variance == "learned"
+        return Needs(lr_multipliers={"log_noise_variance": 10.0} if learned else {})
 
     def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
         return self._autoencoder(
@@ -147,19 +149,19 @@ class GenerativeTransformer(SSLTransformer):
             squash=likelihood == "auto" and unit_interval,
         )
 
-    def _prepare(self, module, samples):
+    def _initialize(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
     def _hold(self, module, samples):
-        if module.squash and not samples.layout.pixels:
-            samples.X = held_to_unit_interval(samples.X)
+        if module.squash and not samples.layout.pixels and looks_unit_interval(samples.X):
+            samples.hold_between(0, 1)
 
     def _check_goes_on(self, samples):
         if self.module_.squash and not self._unit_interval(samples):
             warn_of_bounds(self, some_rows(samples.X))
 
-    def _warn_if_collapsed(self, samples):
+    def _diagnose(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
         if r2 < _COLLAPSED_R2:
             warnings.warn(
@@ -177,7 +179,7 @@ class GenerativeTransformer(SSLTransformer):
         log_likelihood = module.log_likelihood(batch.views, z)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
-        return {"loss": -terms.pop("objective", elbo), **terms}
+        return Terms(-terms.pop("objective", elbo), terms)
 
     def _check_X(self, X, reset):
         X, layout, has_views = super()._check_X(X, reset)
@@ -238,7 +240,7 @@ class GenerativeTransformer(SSLTransformer):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         rows = Samples(samples.X, samples.layout, samples.has_views)
         with inference(self.module_):
-            for part, views, _ in self._batches(rows, self.net_.device):
+            for part, views, _ in rows.batches(self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
@@ -410,7 +412,7 @@ class GenerativeTransformer(SSLTransformer):
                 def bound_of(views):
                     return self._bound(views, None, n_importance_samples)
 
-                for part, views, _ in self._batches(samples, self.net_.device):
+                for part, views, _ in samples.batches(self.net_.device):
                     scores[part] = in_halves(bound_of, views).cpu().numpy()
             else:
                 for rows, given, views, mask in self._group_batches(samples):

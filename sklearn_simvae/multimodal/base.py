@@ -8,6 +8,7 @@ other estimators.
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,10 +28,11 @@ from sklearn_simvae._parameters import unknown_parameter
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._validation import (
     check_augmentation,
-    check_colours,
+    check_colors,
     check_finite,
     check_like_fitted,
     has_batch_norm,
+    has_colors,
     in_unit_interval,
     warn_of_scales,
 )
@@ -52,6 +54,7 @@ from sklearn_simvae.views import (
     Layout,
     Samples,
     Source,
+    ViewMaker,
     as_source,
     default_augmentation,
     make_views,
@@ -155,9 +158,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         self._check_no_groups(groups)
         return super()._fit(X, groups, partial)
 
-    def _read(self, X, groups=None):
+    def _read(self, X, groups=None, n_views=1):
         self._check_no_groups(groups)
-        return super()._read(X)
+        return super()._read(X, None, n_views)
 
     def _check_no_groups(self, groups):
         if groups is not None:
@@ -165,8 +168,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 f"{type(self).__name__} takes no groups: the views of a row are its modalities."
             )
 
-    def _keep(self, net, layout, feature_names):
-        super()._keep(net, layout, feature_names)
+    def _keep(self, net, layout, feature_names, batch_size):
+        super()._keep(net, layout, feature_names, batch_size)
         self.n_features_in_ = layout.n_columns
 
     def _check_X(self, X, reset):
@@ -263,7 +266,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             own = layout.modalities[j].layout
             if isinstance(augmentation, str) and augmentation == "auto":
                 block = samples.X.blocks[j]
-                block.values = check_colours(own, block.values, f"The modality {name!r}")
+                if has_colors(own):
+                    check_colors(block.values, f"The modality {name!r}")
+                    block.hold_between(0, 1)
                 augmentation = default_augmentation(own.kind, own.network_shape[0])
             if not callable(augmentation):
                 raise ValueError(
@@ -275,7 +280,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             augmentations[name] = augmentation, one_hot
         if not augmentations:
             return make
-        return functools.partial(_augment, make=make, layout=layout, augmentations=augmentations)
+        return ModalViewMaker(make, layout, augmentations)
 
     def _unit_interval(self, samples):
         """For each modality, whether all of it lies in [0, 1]."""
@@ -318,7 +323,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         samples = self._samples_of(X, modality)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
-            for part, views, _ in self._batches(samples, self.net_.device):
+            for part, views, _ in samples.batches(self.net_.device):
                 z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
                 Z[part] = z.cpu().numpy()
         return check_finite(self, Z)
@@ -530,23 +535,55 @@ def _type_name(value) -> str | None:
     return None if value is None else type(value).__name__
 
 
-def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:
-    """Make views of rows, with some modalities of those that have them augmented."""
-    views = make(rows, generator=generator)
-    x = views[:, 0].clone()
-    for name, (augmentation, one_hot) in augmentations.items():
-        modality = layout.modalities[layout.index(name)]
-        there = ~x[:, modality.start].isnan()
-        # Rows of one modality are rows of its own layout, of which one view is made.
-        own = modality.layout
-        part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
-        if not len(part):
-            continue
-        made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
-        if not made.isfinite().all():
-            raise ValueError(not_finite(f"augmentations[{name!r}]"))
-        x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
-    return x.unsqueeze(1)
+@dataclass(frozen=True)
+class ModalViewMaker:
+    """Make views of rows, with some modalities of those that have them augmented.
+
+    Parameters
+    ----------
+    make : ViewMaker
+        Reads rows.
+    layout : ModalLayout
+        Places of the modalities.
+    augmentations : dict of str to (callable, blocks)
+        Augmentation of a modality, and its blocks of one-hot encoded columns.
+    """
+
+    make: ViewMaker
+    layout: ModalLayout
+    augmentations: dict
+    # What an augmentation gives is looked at here, by modality.
+    augments = False
+
+    def __call__(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Make views.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (batch, n_values)
+            A batch as it is read.
+        generator : torch.Generator, default=None
+            Randomness of the package's own augmentations.
+
+        Returns
+        -------
+        views : Tensor of float32 of shape (batch, 1, n_values)
+            Rows as networks take them.
+        """
+        x = self.make(rows, generator=generator)[:, 0].clone()
+        for name, (augmentation, one_hot) in self.augmentations.items():
+            modality = self.layout.modalities[self.layout.index(name)]
+            there = ~x[:, modality.start].isnan()
+            # Rows of one modality are rows of its own layout, of which one view is made.
+            own = modality.layout
+            part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
+            if not len(part):
+                continue
+            made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
+            if not made.isfinite().all():
+                raise ValueError(not_finite(f"augmentations[{name!r}]"))
+            x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
+        return x.unsqueeze(1)
 
 
 def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:

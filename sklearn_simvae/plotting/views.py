@@ -114,7 +114,7 @@ class ViewsDisplay:
         batch = torch.from_numpy(samples.take(np.arange(len(X)))[0])
         make_views, seed = estimator._view_maker(samples), seed_of(random_state)
         generator = torch.Generator().manual_seed(seed)
-        own_row = estimator._first_view_is_row
+        own_row = estimator._needs().first_view_is_row
         # Augmentations from elsewhere draw from the global states.
         with isolated_random_state(seed, generator.device):
             views = make_views(batch, n_views=n_views + own_row, generator=generator)
