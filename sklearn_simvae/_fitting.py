@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from sklearn_simvae._checks import seed_of
 from sklearn_simvae._plain import described
-from sklearn_simvae._validation import (
-    check_augmentation,
-    check_callbacks,
-    check_colors,
-    has_colors,
-    seed_of,
-    smallest_batch,
-)
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
     Checkpoint,
@@ -38,9 +31,11 @@ from sklearn_simvae.training.checkpoint import (
     epochs_before,
     find_checkpoint,
 )
+from sklearn_simvae.training.checks import check_callbacks, smallest_batch
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, PerView, Samples, ViewMaker
+from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
 from sklearn_simvae.views.samples import one_hot_columns
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names, c
 from torch import Tensor, nn
 
 from sklearn_simvae._batch import Batch, Terms
+from sklearn_simvae._checks import check_finite
 from sklearn_simvae._fitting import (
     batch_size,
     check_same_in_processes,
@@ -34,21 +35,6 @@ from sklearn_simvae._parameters import (
 )
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._trusted import trust
-from sklearn_simvae._validation import (
-    check_batch_norm,
-    check_batches,
-    check_finite,
-    check_groups,
-    check_like_fitted,
-    check_rows,
-    check_samples,
-    in_unit_interval,
-    split,
-    warn_of_channels,
-    warn_of_groups,
-    warn_of_range,
-    warn_of_scales,
-)
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
@@ -63,12 +49,13 @@ from sklearn_simvae.training import (
     resolve_device,
     turns_of,
 )
+from sklearn_simvae.training.checks import check_batch_norm, check_batches, check_samples, split
 from sklearn_simvae.training.distributed import rank, train_together
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, default_augmentation
-from sklearn_simvae.views.columns import take_column
-from sklearn_simvae.views.layout import kind_of_rows
-from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.reader import ArrayReader
+from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
@@ -306,18 +293,19 @@ class SSLTransformer(
 
     def _read_to_fit(self, X, groups, reset: bool) -> tuple[Samples, np.ndarray | None]:
         """The samples of X, and the names of its columns."""
-        X, groups = self._take_groups(X, groups, needed=True, anew=reset)
+        reader = self._reader(anew=reset)
+        X, groups = reader.split_groups(X, groups, needed=True)
         feature_names = _get_feature_names(named(X))
-        if not reset:
+        if reset:
+            samples = reader.fit(X, groups, self.n_views, hints=rank() == 0)
+        else:
             _check_feature_names(self, named(X), reset=False)
             feature_names = getattr(self, "feature_names_in_", None)
             self._check_structure()
-        X, layout, has_views = self._check_X(X, reset)
-        groups = check_groups(groups, X, has_views)
-        samples = Samples(X, layout, has_views, groups, self.n_views)
-        check_samples(self, samples, self._needs().views)
-        if groups is not None and rank() == 0:
-            warn_of_groups(groups)
+            samples = reader.read(X, groups, self.n_views)
+        check_samples(type(self).__name__, samples, self._needs().views)
+        if samples.groups is not None and rank() == 0:
+            warn_of_groups(samples.groups)
         if reset:
             # Later ones may come in parts, of which some hold none.
             self._check_contributing(samples)
@@ -332,7 +320,7 @@ class SSLTransformer(
         """Raise where batches are too small, and have the network's bounds kept to."""
         size = batch_size(self, train)
         for part in (train,) if valid is None else (train, valid):
-            check_batches(self, part, size, self._needs().scored_samples)
+            check_batches(type(self).__name__, part, size, self._needs().scored_samples)
             self._hold(net.module_, part)
         check_batch_norm(net.module_, train, size)
 
@@ -406,8 +394,8 @@ class SSLTransformer(
             If X is not like what was fitted.
         """
         if is_dask_array(X):
-            X, _ = self._take_groups(X)
-            self._check_shape(X)
+            X, _ = self._reader().split_groups(X)
+            self._reader().check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
@@ -415,7 +403,7 @@ class SSLTransformer(
             for part, views, _ in samples.batches(self.net_.device):
                 z = in_halves(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
-        return check_finite(self, Z)
+        return check_finite(type(self).__name__, Z)
 
     def _represent(self, x: Tensor) -> Tensor:
         """The representation of a batch in network layout."""
@@ -516,62 +504,34 @@ class SSLTransformer(
 
     # ---------------------------------------------------------------- data
 
-    def _take_groups(self, X, groups=None, needed=False, anew=False) -> tuple:
-        """X without the column of groups, where `group_column` names one, and the groups.
-
-        It may be absent where it is not needed. `anew` is for a fit to other columns than before.
-        """
-        if self.group_column is None:
-            return X, groups
-        if groups is not None:
-            raise ValueError(
-                f"groups are given twice, as an argument and by group_column={self.group_column!r}."
-                " Leave out the argument, or set group_column=None."
-            )
+    def _reader(self, anew: bool = False) -> ArrayReader:
+        """The reader of X: of X like what was fitted, or anew."""
         if not anew:
             check_is_fitted(self, "net_")
-        n_features = None if anew else self.layout_.n_features
-        return take_column(X, self.group_column, n_features, needed)
-
-    def _check_shape(self, X) -> None:
-        """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
-        check_is_fitted(self, "net_")
-        self.layout_.has_views(X.shape, type(self).__name__)
-
-    def _check_X(self, X, reset: bool) -> tuple[np.ndarray | Source, Layout, bool]:
-        """X as an array that torch can read by batch, its layout, and whether it has views."""
-        names = _get_feature_names(named(X)) if reset else None
-        X = check_rows(self, X)
-        if reset:
-            has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
-            kind = kind_of_rows(self.kind, self.encoder, has_shape)
-            layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
-            warn_of_channels(layout, X, has_views)
-            # Counts and probabilities have the scale that they have.
-            if rank() == 0 and getattr(self, "likelihood", "auto") in ("auto", "gaussian"):
-                warn_of_scales(layout, X, names)
-            return X, layout, has_views
-        has_views = self.layout_.has_views(X.shape, type(self).__name__)
-        return check_like_fitted(self, X, self.layout_), self.layout_, has_views
+        return ArrayReader(
+            type(self).__name__,
+            None if anew else self.layout_,
+            kind=self.kind,
+            channels=self.channels,
+            encoder=self.encoder,
+            input_shape=self.input_shape,
+            group_column=self.group_column,
+        )
 
     def _read(self, X, groups=None, n_views=1) -> Samples:
         """The samples of an X that is like what was fitted."""
-        check_is_fitted(self, "net_")
+        reader = self._reader()
         # Where groups count, they were taken before.
-        X, _ = self._take_groups(X)
+        X, _ = reader.split_groups(X)
         _check_feature_names(self, named(X), reset=False)
-        X, layout, has_views = self._check_X(X, reset=False)
-        return Samples(X, layout, has_views, check_groups(groups, X, has_views), n_views)
-
-    def _unit_interval(self, samples: Samples) -> bool:
-        """Whether all of X lies in [0, 1], once pixels are scaled."""
-        return samples.layout.pixels or in_unit_interval(samples.X)
+        return reader.read(X, groups, n_views)
 
     # ---------------------------------------------------------------- net
 
     def _make_net(self, samples: Samples, seed: int) -> SSLNet:
         """A new net, its first weights fitted to the data."""
-        net = self._new_net(samples.layout, self._unit_interval(samples), seed)
+        unit_interval = self._reader(anew=True).unit_interval(samples)
+        net = self._new_net(samples.layout, unit_interval, seed)
         self._initialize(net.module_, samples)
         return net
 

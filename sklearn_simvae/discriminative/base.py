@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._batch import Batch, Terms
-from sklearn_simvae._checks import check_sizes
+from sklearn_simvae._checks import check_finite, check_sizes
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import COUNT
-from sklearn_simvae._validation import check_batches, check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
@@ -27,6 +26,7 @@ from sklearn_simvae.training import (
     random_turn,
     reads,
 )
+from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
 from sklearn_simvae.training.memory import in_halves
@@ -206,7 +206,7 @@ class DiscriminativeTransformer(SSLTransformer):
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
             parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
-        return check_finite(self, torch.cat(parts).cpu().numpy())
+        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise where there is too little to compare."""
@@ -244,11 +244,11 @@ class DiscriminativeTransformer(SSLTransformer):
 
     @reads
     def _score(self, X, groups):
-        X, groups = self._take_groups(X, groups, needed=True)
+        X, groups = self._reader().split_groups(X, groups, needed=True)
         samples, needs = self._read(X, groups, self.n_views), self._needs()
-        check_views(self, samples, needs.views)
+        check_views(type(self).__name__, samples, needs.views)
         self._check_scored(samples)
-        check_batches(self, samples, self._fitted_batch_size, needs.scored_samples)
+        check_batches(type(self).__name__, samples, self._fitted_batch_size, needs.scored_samples)
         make_views = self._view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)

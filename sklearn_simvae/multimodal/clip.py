@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._batch import Terms
+from sklearn_simvae._checks import check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import check_finite
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip_terms
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -303,7 +303,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
             parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
-        return check_finite(self, torch.cat(parts).cpu().numpy())
+        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:

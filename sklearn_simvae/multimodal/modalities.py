@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
-from sklearn_simvae._validation import is_missing
+from sklearn_simvae._checks import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
 from sklearn_simvae.views.layout import kind_of_rows
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array

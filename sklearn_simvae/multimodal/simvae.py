@@ -7,9 +7,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae._checks import check_count, check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._validation import check_count, check_finite, looks_unit_interval
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
@@ -22,10 +22,11 @@ from sklearn_simvae.multimodal.base import (
     present_modalities,
     split_modalities,
 )
-from sklearn_simvae.multimodal.modalities import Blocks
+from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
+from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.sources import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
@@ -239,18 +240,19 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         learned = "learned" in (noise.values() if isinstance(noise, dict) else [noise])
         return Needs(lr_multipliers={"*log_noise_variance": 10.0} if learned else {})
 
-    def _check_X(self, X, reset):
-        blocks, layout, has_views = super()._check_X(X, reset)
-        if reset:
-            likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
-            _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
-            _check_likelihoods(likelihoods.values(), blocks)
-        return blocks, layout, has_views
+    def _reader(self, anew=False):
+        reader = MultimodalTransformer._reader(self, anew)
+        reader.require(self._check_modalities if anew else self._check_like_fitted)
+        return reader
 
-    def _read_blocks(self, X, only=None):
-        blocks = super()._read_blocks(X, only)
+    def _check_modalities(self, blocks: Blocks, layout: ModalLayout) -> None:
+        """Raise where parameters by modality, or the values, are not fit for the modalities."""
+        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
+        _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        _check_likelihoods(likelihoods.values(), blocks)
+
+    def _check_like_fitted(self, blocks: Blocks, layout: ModalLayout) -> None:
         _check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
-        return blocks
 
     def _build_module(self, layout, unit_interval):
         likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -278,7 +280,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
                 block.hold_between(0, 1)
 
     def _check_goes_on(self, samples):
-        inside = self._unit_interval(samples)
+        inside = self._reader().unit_interval(samples)
         for j, name in enumerate(samples.layout.names):
             if self.module_.parts[j].squash and not inside[j]:
                 values = some_rows(samples.X.blocks[j].values)
@@ -326,7 +328,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         missing = ~samples.X.present()
         for made in (mean, variance):
             made[missing] = 0.0
-            check_finite(self, made)
+            check_finite(type(self).__name__, made)
             made[missing] = np.nan
         return mean, variance
 

@@ -251,7 +251,7 @@ def _as_fitted(net, X):
     """
     net.module_.eval()
     estimator = net.run.options.as_fitted(net)
-    X, _ = estimator._take_groups(X)
+    X, _ = estimator._reader().split_groups(X)
     _check_feature_names(estimator, named(X), reset=True)
     return estimator, X
 
