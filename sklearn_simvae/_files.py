@@ -415,7 +415,7 @@ def set_module(module: nn.Module, tensors: Tensors) -> None:
 
 
 def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str, Any]]:
-    """The state of an optimiser, as tensors and what JSON knows.
+    """The state of an optimizer, as tensors and what JSON knows.
 
     Parameters
     ----------
@@ -434,7 +434,7 @@ def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str
     for i, values in state["state"].items():
         numbers[str(i)] = {name: v for name, v in values.items() if not isinstance(v, Tensor)}
         tensors |= {f"optimizer.{i}.{n}": v for n, v in values.items() if isinstance(v, Tensor)}
-    # Some optimisers count in their groups.
+    # Some optimizers count in their groups.
     groups = [
         {name: v for name, v in group.items() if isinstance(v, bool | int | float)}
         for group in state["param_groups"]

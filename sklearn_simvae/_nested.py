@@ -5,7 +5,7 @@ from typing import Any
 # The augmentations that "auto" stands for.
 _AUTO = (
     "'auto' stands for FeatureCorruption() of vectors, RandomResizedCrop() of images, with "
-    "ColorJitter() before it where these have colours, and Compose([Jitter(), Scaling(), "
+    "ColorJitter() before it where these have colors, and Compose([Jitter(), Scaling(), "
     "SeriesCrop()]) of series. "
 )
 

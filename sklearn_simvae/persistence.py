@@ -60,7 +60,7 @@ class PersistenceMixin:
 
         The file is in the safetensors format: numbers and text, from any device for any other.
         Beside the weights it holds the history, the names of the features and the parameters as far
-        as they are not the user's own code, but not the optimiser's state.
+        as they are not the user's own code, but not the optimizer's state.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class PersistenceMixin:
         """Take the weights that :meth:`save_weights` wrote; nothing in the file is run.
 
         The estimator is then as fitted: `transform`, scores and the history are those of the one
-        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimiser's
+        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimizer's
         moments forgotten. Its parameters stay its own: those of the network must be those of the
         file. An `encoder` or `decoder` that is not a name is held against the shapes of the
         weights.
@@ -448,7 +448,7 @@ def plain_state(estimator) -> dict[str, Any]:
         )
     if "net_" in estimator.__dict__:
         tensors, metadata = _described(estimator)
-        estimator._check_structure("A file of skops keeps the optimiser of")
+        estimator._check_structure("A file of skops keeps the optimizer of")
         moments, metadata["optimizer"] = optimizer_parts(estimator.net_.optimizer_)
         state["_packed"] = pack({**tensors, **moments}, metadata)
         state["_fitted_preprocessors"] = estimator._preprocessors(estimator.layout_)

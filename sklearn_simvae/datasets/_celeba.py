@@ -29,8 +29,8 @@ CelebA
 ------
 
 Faces of celebrities, aligned at the eyes, with 40 attributes that are there or not. Here the
-{n_images} images of {subset}, as the square in the middle of 178 x 218 pixels, resized to colour
-images of 3 x {image_size} x {image_size}, channels (red, green, blue) first, 0 to 255. The colour
+{n_images} images of {subset}, as the square in the middle of 178 x 218 pixels, resized to color
+images of 3 x {image_size} x {image_size}, channels (red, green, blue) first, 0 to 255. The color
 of the hair is the content, and all other attributes are the style.
 
 Liu, Luo, Wang, Tang, "Deep learning face attributes in the wild", ICCV 2015.
@@ -52,7 +52,7 @@ def fetch_celeba(
     """Load CelebA, from the folder that its authors give out.
 
     ================   ======================
-    Classes            4 colours of hair
+    Classes            4 colors of hair
     Styles             36 attributes
     Samples            162,770 train, 19,867 validation, 19,962 test, before `hair_only`
     Dimensionality     12288 (3 x 64 x 64)
@@ -75,7 +75,7 @@ def fetch_celeba(
         by bilinear interpolation with antialiasing.
 
     hair_only : bool, default=True
-        Whether to leave out the images whose attributes name no colour of hair, or more than one.
+        Whether to leave out the images whose attributes name no color of hair, or more than one.
 
     n_samples : int, default=None
         Load only the first so many of these images. None is all.
@@ -101,12 +101,12 @@ def fetch_celeba(
         images : ndarray of shape (n_samples, 3, image_size, image_size), dtype uint8
             The images, channels first, in the order of the lists.
         target : ndarray of shape (n_samples,), dtype int64
-            The colour of the hair in each image, an index into `target_names`; -1 where
+            The color of the hair in each image, an index into `target_names`; -1 where
             `hair_only` would have left the image out.
         target_names : ndarray of shape (4,)
             "Black_Hair", "Blond_Hair", "Brown_Hair" and "Gray_Hair".
         style : dict of str to ndarray of shape (n_samples,), dtype bool
-            The 36 attributes that are no colours of hair, such as "Male", by name.
+            The 36 attributes that are no colors of hair, such as "Male", by name.
         attributes : ndarray of shape (n_samples, 40), dtype bool
             All attributes of each image.
         attribute_names : ndarray of shape (40,)
@@ -114,7 +114,7 @@ def fetch_celeba(
         file_names : ndarray of shape (n_samples,)
             The name of the file of each image.
         feature_names : list of length 3 * image_size**2
-            The names of the values: colour, row, column.
+            The names of the values: color, row, column.
         DESCR : str
             A description of the set, and where it was read from.
 

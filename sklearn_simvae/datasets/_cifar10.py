@@ -61,7 +61,7 @@ _DESCR = """\
 {rule}
 
 Photographs of ten classes of animals and vehicles, 50,000 to train on and 10,000 to test on, as
-colour images of 3 x 32 x 32, channels (red, green, blue) first, 0 to 255.{note}
+color images of 3 x 32 x 32, channels (red, green, blue) first, 0 to 255.{note}
 
 Krizhevsky, "Learning multiple layers of features from tiny images", technical report, University
 of Toronto, 2009.
@@ -124,7 +124,7 @@ def fetch_cifar10(
         target_names : ndarray of shape (10,)
             The names of the classes.
         feature_names : list of length 3072
-            The names of the values: colour, row, column.
+            The names of the values: color, row, column.
         DESCR : str
             A description of the set, and where it was read from.
 
@@ -142,7 +142,7 @@ def fetch_cifar10(
 
     See Also
     --------
-    fetch_fashion_mnist : Grey images of the same number.
+    fetch_fashion_mnist : Gray images of the same number.
     make_sprites : Images with known factors, made without any data.
 
     Notes

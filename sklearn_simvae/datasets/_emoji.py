@@ -15,7 +15,7 @@ _DESCR = """\
 Emoji
 -----
 
-{n} emoji as pictures of 48 x 48 pixels in colour, 0 to 255, with their Unicode names. Skin tones
+{n} emoji as pictures of 48 x 48 pixels in color, 0 to 255, with their Unicode names. Skin tones
 and flags repeat each other: split by `group`, the first code point, not by row.
 
 Read from {path}.
@@ -27,7 +27,7 @@ def fetch_emoji(*, data_home: str | os.PathLike | None = None) -> Bunch:
 
     ================   ===========================
     Samples            3,545
-    Pictures           48 x 48 in three colours
+    Pictures           48 x 48 in three colors
     Names              Unicode, up to 116 letters
     ================   ===========================
 

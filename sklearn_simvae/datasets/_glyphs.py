@@ -16,7 +16,7 @@ Glyphs
 ------
 
 {n_characters} characters in {n_fonts} font faces of {n_families} families, every combination
-once, as grey images of 32 x 32 pixels, 0 to 255. The character is the content and the font the
+once, as gray images of 32 x 32 pixels, 0 to 255. The character is the content and the font the
 style. Faces of one family are near copies of each other: split by `family`, not by row.
 
 Read from {path}.
@@ -34,7 +34,7 @@ def fetch_glyphs(
     Classes            62 characters
     Styles             139 fonts
     Samples            8,618
-    Dimensionality     1024 (32 x 32 grey)
+    Dimensionality     1024 (32 x 32 gray)
     Features           integer, 0 to 255
     ================   ======================
 

@@ -149,8 +149,8 @@ def make_bunch(
 
 
 def _feature_names(image_shape: tuple[int, ...]) -> list[str]:
-    *colour, height, width = image_shape
-    prefixes = ["red", "green", "blue"] if colour else ["pixel"]
+    *color, height, width = image_shape
+    prefixes = ["red", "green", "blue"] if color else ["pixel"]
     return [
         f"{prefix}_{row}_{column}"
         for prefix in prefixes

@@ -65,7 +65,7 @@ _MNIST_DESCR = """\
 MNIST
 -----
 
-Handwritten digits, 60,000 to train on and 10,000 to test on, as grey images of 28 x 28 pixels,
+Handwritten digits, 60,000 to train on and 10,000 to test on, as gray images of 28 x 28 pixels,
 light on dark, 0 to 255. The ten classes are the digits.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
@@ -106,7 +106,7 @@ _FASHION_MNIST_DESCR = """\
 Fashion-MNIST
 -------------
 
-Articles of clothing from Zalando, 60,000 to train on and 10,000 to test on, as grey images of
+Articles of clothing from Zalando, 60,000 to train on and 10,000 to test on, as gray images of
 28 x 28 pixels, light on dark, 0 to 255. Ten classes, equally frequent.
 
 Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
@@ -125,7 +125,7 @@ def fetch_mnist(
     ================   ======================
     Classes            10
     Samples            60,000 train, 10,000 test
-    Dimensionality     784 (28 x 28 grey)
+    Dimensionality     784 (28 x 28 gray)
     Features           integer, 0 to 255
     ================   ======================
 
@@ -208,7 +208,7 @@ def fetch_fashion_mnist(
     ================   ======================
     Classes            10
     Samples            60,000 train, 10,000 test
-    Dimensionality     784 (28 x 28 grey)
+    Dimensionality     784 (28 x 28 gray)
     Features           integer, 0 to 255
     ================   ======================
 

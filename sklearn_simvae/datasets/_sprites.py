@@ -43,7 +43,7 @@ def _ellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     ratio = 2.0
     level = np.sqrt(u**2 + (ratio * v) ** 2)
     slope = np.sqrt(u**2 + (ratio**2 * v) ** 2)
-    # Both are 0 in the centre, where their ratio is to stay finite.
+    # Both are 0 in the center, where their ratio is to stay finite.
     tiny = 1e-6
     return np.maximum(level, tiny) * (level - 1) / np.maximum(slope, tiny)
 
@@ -111,7 +111,7 @@ def make_sprites(
     """Draw images of simple shapes from known content and style.
 
     The content of a sample is the shape. Its style is position, size, rotation and shade, and in
-    colour the hue. With `n_views` > 1 the views of a sample share the content, and each has a style
+    color the hue. With `n_views` > 1 the views of a sample share the content, and each has a style
     of its own: the model that self-supervised learning assumes [1]_. All factors are independent of
     each other. A bright shape on black with a soft edge lies wholly inside the image.
 
@@ -124,7 +124,7 @@ def make_sprites(
         Height and width in pixels, at least 8.
 
     n_channels : {1, 3}, default=1
-        1 for grey images, 3 for colour (red, green, blue).
+        1 for gray images, 3 for color (red, green, blue).
 
     n_views : int, default=1
         Number of images of each sample. With 1 the results have no axis for views.
@@ -160,12 +160,12 @@ def make_sprites(
         factor_names : list of str
             The names of the columns of `factors`:
 
-            - "x", "y": centre of mass, from the left and from the top, as a fraction of the side;
+            - "x", "y": center of mass, from the left and from the top, as a fraction of the side;
             - "size": radius of the circle around the shape as a fraction of the side, 0.18 to 0.3;
-            - "rotation": anticlockwise, in radians, 0 to 2 pi;
+            - "rotation": counterclockwise, in radians, 0 to 2 pi;
             - "shade": the largest value of a channel as a fraction of full white, 0.4 to 1, of a
               pixel wholly inside the shape; of images below 14 pixels not all have one;
-            - "hue" (colour only): 0 to 1 and round again; 0 is red, 1/3 green, 2/3 blue.
+            - "hue" (color only): 0 to 1 and round again; 0 is red, 1/3 green, 2/3 blue.
         DESCR : str
             A description of the set.
 
@@ -227,8 +227,8 @@ def make_sprites(
         _add_noise(images, noise, rng)
 
     views = () if n_views == 1 else (n_views,)
-    colour = () if n_channels == 1 else (n_channels,)
-    images = images.reshape(n_samples, *views, *colour, image_size, image_size)
+    color = () if n_channels == 1 else (n_channels,)
+    images = images.reshape(n_samples, *views, *color, image_size, image_size)
     data = images.reshape(n_samples, *views, n_channels * image_size**2)
     if return_X_y:
         return data, target
@@ -259,7 +259,7 @@ def _check_parameters(
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
     if not isinstance(n_channels, Integral) or n_channels not in (1, 3) or n_channels is True:
-        raise ValueError(f"n_channels must be 1 (grey) or 3 (colour), got {n_channels!r}.")
+        raise ValueError(f"n_channels must be 1 (gray) or 3 (color), got {n_channels!r}.")
     if not isinstance(noise, Real) or isinstance(noise, bool) or not 0 <= noise < math.inf:
         raise ValueError(f"noise must be a finite number of at least 0, got {noise!r}.")
 
@@ -298,7 +298,7 @@ def _draw(
     """Draw images of shape (n_images, n_channels, image_size, image_size)."""
     images = np.empty((len(target), n_channels, image_size, image_size), dtype=np.uint8)
     factors = factors.astype(np.float32)
-    levels = 255 * _colours(factors)
+    levels = 255 * _colors(factors)
     for index, name in enumerate(shapes):
         rows_of_shape = np.flatnonzero(target == index)
         for chunk in _chunks(len(rows_of_shape), image_size**2):
@@ -326,7 +326,7 @@ def _coverage(outline: _Outline, pose: np.ndarray, image_size: int) -> np.ndarra
     return np.clip(0.5 - distance_in_pixels, 0, 1)
 
 
-def _colours(factors: np.ndarray) -> np.ndarray:
+def _colors(factors: np.ndarray) -> np.ndarray:
     """Give the level of each channel in [0, 1], (n_images, n_channels)."""
     shade = factors[:, 4:5]
     if factors.shape[1] == 5:

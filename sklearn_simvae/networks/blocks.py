@@ -14,7 +14,7 @@ Stride = int | tuple[int, ...]
 
 
 def group_norm(n_channels: int) -> nn.GroupNorm:
-    """Group normalisation, by which a row does not depend on the other rows of its batch.
+    """Group normalization, by which a row does not depend on the other rows of its batch.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def convolution(
     stride : int or tuple of int
         Stride along each axis.
     bias : bool
-        Whether to add a bias; a layer that is normalised next needs none.
+        Whether to add a bias; a layer that is normalized next needs none.
 
     Returns
     -------
     nn.Conv1d or nn.Conv2d
-        With torch's default initialisation.
+        With torch's default initialization.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def convolution(
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions added to a shortcut, then ReLU.
+    """Two normalized convolutions added to a shortcut, then ReLU.
 
     Where it upsamples it does so between the convolutions, as the reverse of a strided block: at
     half the cost of upsampling first.
@@ -81,7 +81,7 @@ class ResidualBlock(nn.Module):
     size : tuple of int, optional
         Spatial size to upsample to.
     norm : callable
-        Makes the normalisation of a number of channels.
+        Makes the normalization of a number of channels.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def make_encoder(
     Parameters
     ----------
     encoder : str, nn.Module or callable
-        - ``"auto"``: ``"mlp"`` for vectors and for grey images up to 32 pixels on both sides,
+        - ``"auto"``: ``"mlp"`` for vectors and for gray images up to 32 pixels on both sides,
           ``"conv"`` for other images, ``"conv1d"`` for series;
         - ``"mlp"``: multilayer perceptron, for all kinds;
         - ``"conv"``: small residual network, for images;

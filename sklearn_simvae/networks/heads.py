@@ -85,7 +85,7 @@ def projection_head(
     sizes : int or sequence of int
         Widths of the layers, the last one the output's; ``()`` leaves the input as it is.
     batch_norm : bool, default=False
-        Whether to normalise the hidden layers over the batch, before their ReLU.
+        Whether to normalize the hidden layers over the batch, before their ReLU.
 
     Returns
     -------

@@ -11,7 +11,7 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
     """Linear layers from each size to the next, ReLU between them and none at the end.
 
     Weights start as by He et al. (2015) and biases at zero, so that signals keep their size through
-    any depth; under torch's own initialisation they shrink by 2.4 a layer, and an autoencoder
+    any depth; under torch's own initialization they shrink by 2.4 a layer, and an autoencoder
     starts out blind to its input.
 
     Parameters
@@ -19,7 +19,7 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
     sizes : sequence of int
         Widths, the input's first and the output's last.
     batch_norm : bool, default=False
-        Whether to normalise over the batch before each ReLU.
+        Whether to normalize over the batch before each ReLU.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
     layers: list[nn.Module] = []
     for place, (n_inputs, n_outputs) in enumerate(pairwise(sizes), start=2):
         last = place == len(sizes)
-        # Normalisation would take a bias away again.
+        # Normalization would take a bias away again.
         linear = nn.Linear(n_inputs, n_outputs, bias=last or not batch_norm)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         if linear.bias is not None:

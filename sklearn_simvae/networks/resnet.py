@@ -48,13 +48,13 @@ def resnet18_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequent
     )
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
-            # The initialisation with which published ResNets are trained.
+            # The initialization with which published ResNets are trained.
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return encoder
 
 
 def resnet18_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Sequential:
-    """Mirror of :func:`resnet18_encoder`, with group normalisation.
+    """Mirror of :func:`resnet18_encoder`, with group normalization.
 
     Parameters
     ----------

@@ -49,9 +49,9 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def follow(self, student: nn.Module, decay: float) -> None:
-        """Move towards the student: weights to `decay * own + (1 - decay) * student's`.
+        """Move toward the student: weights to `decay * own + (1 - decay) * student's`.
 
-        Statistics of batch normalisation are not taken over: in training mode it keeps its own.
+        Statistics of batch normalization are not taken over: in training mode it keeps its own.
 
         Parameters
         ----------

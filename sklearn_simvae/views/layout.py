@@ -352,7 +352,7 @@ def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, 
         return _image_from_array(shape, channels), X.ndim == 5
     expected = {
         "vector": "(n, d) or (n, n_views, d)",
-        "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colours",
+        "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colors",
         "series": "(n, length), (n, length, channels) or (n, channels, length), or with n_views "
         "after n",
     }[kind]
@@ -376,7 +376,7 @@ def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
 
 
 def _square_image(n_values: int) -> tuple[int, ...] | None:
-    """The shape of the grey or colour square that has so many pixel values, from 8 px."""
+    """The shape of the gray or color square that has so many pixel values, from 8 px."""
     for channels in ((), (3,)):
         side = math.isqrt(n_values // math.prod(channels))
         if side >= 8 and math.prod(channels) * side**2 == n_values:

@@ -50,9 +50,9 @@ def default_augmentation(
     kind : {"image", "vector", "series"}
         The layout of the batches.
     n_channels : int, default=None
-        Number of channels of images; colours are changed if it is 3 or 4. Other kinds ignore it.
+        Number of channels of images; colors are changed if it is 3 or 4. Other kinds ignore it.
     scale : (float, float), default=None
-        Range of the area of crops of images. None is (0.6, 1.0) where colours are changed, which
+        Range of the area of crops of images. None is (0.6, 1.0) where colors are changed, which
         is much change already, and (0.4, 1.0) elsewhere.
 
     Returns

@@ -284,7 +284,7 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
 class FoldableAugmentation(Augmentation):
     """Base class of augmentations whose consecutive steps fold into a single operation.
 
-    A family (geometric, colour) implements `_apply_steps`, which draws the parameters of each
+    A family (geometric, color) implements `_apply_steps`, which draws the parameters of each
     step in turn, composes them and changes the batch once.
     """
 
@@ -309,8 +309,8 @@ class Compose(Augmentation):
 
     Consecutive geometric steps become one affine map and one resampling per image, so that the
     image is blurred by interpolation once and what an earlier step moved out of sight can come
-    back in a later one. Consecutive colour steps become one affine map of the colours, clamped
-    to [0, 1] once at the end. Steps of a nested `Compose` fold with their neighbours.
+    back in a later one. Consecutive color steps become one affine map of the colors, clamped
+    to [0, 1] once at the end. Steps of a nested `Compose` fold with their neighbors.
 
     Parameters
     ----------
@@ -331,7 +331,7 @@ class Compose(Augmentation):
     torch.Size([8, 3, 32, 32])
     """
 
-    # Whether the steps follow one another, and so may fold with their neighbours.
+    # Whether the steps follow one another, and so may fold with their neighbors.
     _in_turn = True
 
     def __init__(self, steps: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Augmentations of the values of pixels: colour, blur and noise."""
+"""Augmentations of the values of pixels: color, blur and noise."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _LUMINANCE = (0.299, 0.587, 0.114)
 
 
 class ColorAugmentation(FoldableAugmentation):
-    """Base class of the augmentations that map the colours of images (N, C, H, W) in [0, 1].
+    """Base class of the augmentations that map the colors of images (N, C, H, W) in [0, 1].
 
-    A subclass returns from `_maps` one affine map of colours per image. The first three channels
-    of images with 3 or 4 are the colours R, G and B; a fourth (alpha) is left as it is. Grey
-    images, with 1 channel, have colours of one component.
+    A subclass returns from `_maps` one affine map of colors per image. The first three channels
+    of images with 3 or 4 are the colors R, G and B; a fourth (alpha) is left as it is. Gray
+    images, with 1 channel, have colors of one component.
     """
 
     _ndims = (4,)
 
     @abstractmethod
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Return matrices (N, K, K) and offsets (N, 1), given the mean colours (N, K)."""
+        """Return matrices (N, K, K) and offsets (N, 1), given the mean colors (N, K)."""
 
     def _check_batch(self, x: Tensor) -> None:
         super()._check_batch(x)
@@ -39,7 +39,7 @@ class ColorAugmentation(FoldableAugmentation):
             raise ValueError(
                 f"{type(self).__name__} takes images of 1, 3 or 4 channels but was given shape "
                 f"{tuple(x.shape)}; the channels are the second axis (N, C, H, W): permute them "
-                "there, or leave the colour augmentations out."
+                "there, or leave the color augmentations out."
             )
 
     @classmethod
@@ -49,8 +49,8 @@ class ColorAugmentation(FoldableAugmentation):
         x: Tensor,
         generator: torch.Generator | None,
     ) -> Tensor:
-        colours = x[:, : min(x.shape[1], 3)]
-        first = mean = colours.mean((2, 3))
+        colors = x[:, : min(x.shape[1], 3)]
+        first = mean = colors.mean((2, 3))
         matrix = None
         for step in steps:
             step_matrix, step_offset = step._maps(mean, generator)
@@ -59,14 +59,14 @@ class ColorAugmentation(FoldableAugmentation):
             matrix = step_matrix if matrix is None else torch.bmm(step_matrix, matrix)
         # What the maps add to every pixel is what they add to the mean.
         offset = mean - _apply_matrix(matrix, first)
-        out = _map_colours(colours, matrix, offset).clamp_(0, 1)
+        out = _map_colors(colors, matrix, offset).clamp_(0, 1)
         return out if x.shape[1] <= 3 else torch.cat([out, x[:, 3:]], 1)
 
 
 class ColorJitter(ColorAugmentation):
     """Change brightness, contrast, saturation and hue by random factors, in this order.
 
-    With y = (0.299, 0.587, 0.114) . (R, G, B) the luminance of a colour c, and a factor f drawn
+    With y = (0.299, 0.587, 0.114) . (R, G, B) the luminance of a color c, and a factor f drawn
     uniformly from [max(0, 1 - v), 1 + v] for the parameter v:
 
     - brightness: c <- f c;
@@ -139,21 +139,21 @@ class ColorJitter(ColorAugmentation):
         self._note(brightness=brightness, contrast=contrast)
         if k > 1:
             self._note(saturation=saturation, hue=hue)
-        luminance, _ = _colour_basis(k, mean.device, mean.dtype)
+        luminance, _ = _color_basis(k, mean.device, mean.dtype)
         gain = brightness * contrast
         matrix = gain[:, None, None] * _chroma_matrix(saturation, 2 * pi * hue, k)
-        # Saturation and hue leave the grey that contrast adds as it is.
+        # Saturation and hue leave the gray that contrast adds as it is.
         offset = (1 - contrast) * brightness * (mean @ luminance[0])
         return matrix, offset[:, None]
 
 
 class RandomGrayscale(ColorAugmentation):
-    """Replace the colours of an image by their luminance with probability p.
+    """Replace the colors of an image by their luminance with probability p.
 
     Parameters
     ----------
     p : float in [0, 1], default=0.2
-        Probability that an image becomes grey. The number of channels stays.
+        Probability that an image becomes gray. The number of channels stays.
 
     Notes
     -----
@@ -163,8 +163,8 @@ class RandomGrayscale(ColorAugmentation):
     --------
     >>> import torch
     >>> from sklearn_simvae.views.augmentation import RandomGrayscale
-    >>> grey = RandomGrayscale(p=1.0)(torch.rand(2, 3, 4, 4))
-    >>> torch.allclose(grey[:, 0], grey[:, 2])
+    >>> gray = RandomGrayscale(p=1.0)(torch.rand(2, 3, 4, 4))
+    >>> torch.allclose(gray[:, 0], gray[:, 2])
     True
     """
 
@@ -177,10 +177,10 @@ class RandomGrayscale(ColorAugmentation):
 
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n, k = mean.shape
-        grey = rand((n,), mean, generator) < self.p
+        gray = rand((n,), mean, generator) < self.p
         if k > 1:
-            self._note(grey=grey)
-        kept = (~grey).to(mean.dtype)
+            self._note(grey=gray)
+        kept = (~gray).to(mean.dtype)
         return _chroma_matrix(kept, torch.zeros_like(kept), k), mean.new_zeros(n, 1)
 
 
@@ -188,7 +188,7 @@ class GaussianBlur(Augmentation):
     """Blur an image with a Gaussian of random width with probability p.
 
     The Gaussian is sampled at the pixels up to three times the largest sigma (or the side of the
-    image) and normalised. The image is reflected at its border.
+    image) and normalized. The image is reflected at its border.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ class GaussianNoise(Augmentation):
 
 def _chroma_matrix(saturation: Tensor, angle: Tensor, k: int) -> Tensor:
     """Return matrices (N, k, k) that scale and rotate the chroma and keep the luminance."""
-    luminance, turn = _colour_basis(k, angle.device, angle.dtype)
+    luminance, turn = _color_basis(k, angle.device, angle.dtype)
     chroma = torch.eye(k, device=angle.device, dtype=angle.dtype) - luminance
     along = (saturation * angle.cos())[:, None, None]
     across = (saturation * angle.sin())[:, None, None]
@@ -286,7 +286,7 @@ def _chroma_matrix(saturation: Tensor, angle: Tensor, k: int) -> Tensor:
 
 
 @cache
-def _colour_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _color_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the projection on the luminance and the quarter turn of the chroma, both (k, k)."""
     # Made once per device, because each copy from the host may wait for the device.
     with torch.inference_mode(False):
@@ -302,17 +302,17 @@ def _colour_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Ten
         return y.expand(3, 3).to(device, dtype), turn.to(device, dtype)
 
 
-def _apply_matrix(matrix: Tensor, colour: Tensor) -> Tensor:
-    """Return matrices (N, K, K) times colours (N, K)."""
-    return torch.bmm(matrix, colour[:, :, None])[:, :, 0]
+def _apply_matrix(matrix: Tensor, color: Tensor) -> Tensor:
+    """Return matrices (N, K, K) times colors (N, K)."""
+    return torch.bmm(matrix, color[:, :, None])[:, :, 0]
 
 
-def _map_colours(colours: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """Return matrix times colour plus offset at every pixel of colours (N, K, H, W)."""
-    if colours.shape[1] == 1:
-        return torch.addcmul(offset[:, :, None, None], matrix[..., None], colours)
-    flat = colours.reshape(*colours.shape[:2], -1)
-    return torch.baddbmm(offset[:, :, None], matrix, flat).view(colours.shape)
+def _map_colors(colors: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
+    """Return matrix times color plus offset at every pixel of colors (N, K, H, W)."""
+    if colors.shape[1] == 1:
+        return torch.addcmul(offset[:, :, None, None], matrix[..., None], colors)
+    flat = colors.reshape(*colors.shape[:2], -1)
+    return torch.baddbmm(offset[:, :, None], matrix, flat).view(colors.shape)
 
 
 def _gaussian_kernels(sigma: Tensor, radius: int) -> Tensor:

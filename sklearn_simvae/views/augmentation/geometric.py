@@ -81,7 +81,7 @@ class RandomResizedCrop(GeometricAugmentation):
     the range does not hold 1.
     The crop is not rounded to whole pixels.
 
-    The factors of `augment_with_factors` are "x" and "y", the centre of the crop, where -1 and 1
+    The factors of `augment_with_factors` are "x" and "y", the center of the crop, where -1 and 1
     are the edges of the image (y points down), and "width" and "height", its sides as fractions
     of those of the image.
 
@@ -118,10 +118,10 @@ class RandomResizedCrop(GeometricAugmentation):
         # Relative to the image, both sides fit exactly when area <= ratio <= 1 / area.
         ratio = torch.clamp(ratio.mul_(height / width), area, 1 / area)
         sides = torch.stack([area * ratio, area / ratio], 1).sqrt_().clamp_(max=1.0)
-        centre = rand((n, 2), x, generator, -1.0, 1.0).mul_(1 - sides)
-        (centre_x, centre_y), (width, height) = centre.unbind(1), sides.unbind(1)
-        self._note(x=centre_x, y=centre_y, width=width, height=height)
-        return _axis_maps(sides, centre)
+        center = rand((n, 2), x, generator, -1.0, 1.0).mul_(1 - sides)
+        (center_x, center_y), (width, height) = center.unbind(1), sides.unbind(1)
+        self._note(x=center_x, y=center_y, width=width, height=height)
+        return _axis_maps(sides, center)
 
 
 class _RandomFlip(GeometricAugmentation):
@@ -202,16 +202,16 @@ class RandomVerticalFlip(_RandomFlip):
 
 
 class RandomRotation(GeometricAugmentation):
-    """Rotate each image about its centre by a random angle.
+    """Rotate each image about its center by a random angle.
 
     Parameters
     ----------
     degrees : float or (float, float), default=15.0
-        Range of the angle in degrees, counter-clockwise; uniform. A number d means (-d, d).
+        Range of the angle in degrees, counterclockwise; uniform. A number d means (-d, d).
 
     Notes
     -----
-    The factor of `augment_with_factors` is "angle", in degrees, counter-clockwise.
+    The factor of `augment_with_factors` is "angle", in degrees, counterclockwise.
 
     Examples
     --------

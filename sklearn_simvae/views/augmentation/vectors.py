@@ -150,7 +150,7 @@ class FeatureMasking(_ByBlock):
     p : float in [0, 1], default=0.2
         Probability that a feature is masked, independently for each feature of each row.
     value : float, default=0.0
-        What a masked feature becomes, in the units of the features; for standardised ones, 0 is
+        What a masked feature becomes, in the units of the features; for standardized ones, 0 is
         their mean. All columns of a masked block become it.
     blocks : "auto", None or list of (slice or list of int), default="auto"
         Columns that are masked together. "auto" finds those that are one-hot encoded, as in
@@ -190,7 +190,7 @@ class FeatureMasking(_ByBlock):
 def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Find adjacent columns of which, in each row, one is 1 and the others are 0.
 
-    Nothing is found in fewer than 16 rows. Of neighbours that would do in two ways, the block that
+    Nothing is found in fewer than 16 rows. Of neighbors that would do in two ways, the block that
     begins first is taken, and ends as soon as it is one. A column that is 1 in all rows, with zeros
     beside it or not, is no block.
 
