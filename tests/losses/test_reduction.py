@@ -65,7 +65,7 @@ def test_loss_is_called_with_what_its_terms_are(name):
 def test_loss_describes_the_parameters_of_its_terms_and_returns_a_scalar(name):
     docs = [inspect.getdoc(getattr(losses, n)) for n in (name, f"{name}_terms")]
     (head, returned), (terms_head, _) = (doc.split("\nReturns\n-------\n") for doc in docs)
-    assert head.split("\n", 1)[0] == f"The loss of :func:`{name}_terms` alone."
+    assert head.split("\n", 1)[0] == f"Compute the loss of :func:`{name}_terms` alone."
     assert head.split("\n", 1)[1] == terms_head.split("\n", 1)[1]
     assert returned.startswith("loss : scalar Tensor\n")
     assert ">>>" not in returned
