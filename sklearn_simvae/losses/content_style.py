@@ -252,7 +252,7 @@ def content_style_objective(
     The first term, :func:`content_style_elbo`, explains every value of every view. The second,
     :func:`content_contrast`, distinguishes samples by their content dimensions alone. InfoNCE is
     the bound of a model whose likelihood of the content is recognition-parameterized, so both
-    terms are bounds of latent variable models with the same latents.
+    terms are bounds of one latent variable model.
 
     Parameters
     ----------
