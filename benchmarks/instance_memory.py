@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from sklearn_simvae.discriminative import InstanceDiscrimination
+from sklearn_simvae.training import FitOptions, Run
 
 
 def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
@@ -29,16 +30,25 @@ def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
     ).fit(X[:1000])
     net, module = estimator.net_, estimator.module_
     samples = estimator._read(X)
-    estimator._begin_fit(net, samples)
+    options = FitOptions(
+        name="InstanceDiscrimination",
+        n_epochs=10**6,
+        batch_size=256,
+        loss=estimator._objective,
+        latent=estimator._latent,
+        make_views=estimator._view_maker(samples),
+        parameters=estimator.get_params(),
+    )
+    run = Run(net, options, samples, None, samples.some_views(1))
+    run.begin()
     module.train()
     batches = itertools.cycle(net.get_iterator(samples, training=True))
-    net._step, net.n_steps_ = 0, 10**9
     for step, batch in enumerate(itertools.islice(batches, n_warm_up + n_steps)):
         if step == n_warm_up:
             start = time.perf_counter()
         net.train_step(batch, generator=torch.Generator().manual_seed(0))
     seconds = (time.perf_counter() - start) / n_steps
-    return seconds, module.prototypes.nbytes / 2**20
+    return seconds, module.prototypes.values.nbytes / 2**20
 
 
 def main():

@@ -2,7 +2,7 @@
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import barlow_twins_terms
+from sklearn_simvae.losses import barlow_twins
 
 
 class BarlowTwins(DiscriminativeTransformer):
@@ -48,4 +48,4 @@ class BarlowTwins(DiscriminativeTransformer):
         self.redundancy_weight = redundancy_weight
 
     def _loss(self, z, batch, module):
-        return barlow_twins_terms(z, self.redundancy_weight, batch.mask)
+        return barlow_twins(z, self.redundancy_weight, batch.mask, return_terms=True)

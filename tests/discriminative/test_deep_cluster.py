@@ -51,13 +51,13 @@ def pairs(digits):
 @pytest.fixture
 def told(monkeypatch):
     """The labels that each step learns from."""
-    seen, terms = [], source.deep_cluster_terms
+    seen, terms = [], source.deep_cluster
 
-    def spy(z, prototypes, labels, *args):
+    def spy(z, prototypes, labels, *args, **kwargs):
         seen.append(labels)
-        return terms(z, prototypes, labels, *args)
+        return terms(z, prototypes, labels, *args, **kwargs)
 
-    monkeypatch.setattr(source, "deep_cluster_terms", spy)
+    monkeypatch.setattr(source, "deep_cluster", spy)
     return seen
 
 
@@ -175,7 +175,7 @@ def test_clusters_of_groups_are_those_of_their_own_rows(digits):
 
 def test_whitening_makes_representations_uncorrelated_and_of_one_size(pairs):
     fitted = DeepCluster(**{**SMALL, "lr": 1e-12}).fit(pairs)
-    mean, whitening = numbers(fitted.module_, "mean", "whitening")
+    mean, whitening = numbers(fitted.module_.clusters, "mean", "whitening")
     features = (fitted.transform(pairs) - mean) @ whitening
     assert_allclose(features.mean(0), 0, atol=1e-4)
     assert_allclose(np.cov(features.T), np.eye(3), atol=1e-3)

@@ -43,13 +43,13 @@ def pairs(digits):
 @pytest.fixture
 def negatives(monkeypatch):
     """The negatives that each step compares with."""
-    seen, terms = [], source.instance_discrimination_terms
+    seen, terms = [], source.instance_discrimination
 
-    def spy(z, prototypes, indices, temperature, mask=None, negatives=None):
+    def spy(z, prototypes, indices, temperature, mask=None, negatives=None, **kwargs):
         seen.append(negatives)
-        return terms(z, prototypes, indices, temperature, mask, negatives)
+        return terms(z, prototypes, indices, temperature, mask, negatives, **kwargs)
 
-    monkeypatch.setattr(source, "instance_discrimination_terms", spy)
+    monkeypatch.setattr(source, "instance_discrimination", spy)
     return seen
 
 
@@ -310,7 +310,7 @@ def test_each_view_counts_once_where_few_samples_have_many():
     z = torch.eye(4)[torch.arange(100) % 4][:, None].repeat(1, 3, 1)
     mask = torch.ones(100, 3, dtype=torch.bool)
     mask[1:, 2] = False
-    before = estimator._loss_of_strangers(z, mask)["loss"]
+    before = estimator._loss_of_strangers(z, mask).loss
     z[0, 2] *= -1
     # One of 201 views, whose loss is at most 2 larger, and one that shares a mean with it.
-    assert abs(estimator._loss_of_strangers(z, mask)["loss"] - before) < 4 / 201
+    assert abs(estimator._loss_of_strangers(z, mask).loss - before) < 4 / 201

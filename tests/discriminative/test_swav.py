@@ -30,13 +30,13 @@ def pairs(digits):
 @pytest.fixture
 def queued(monkeypatch):
     """Shapes of the scores of earlier projections that each step is given, or None."""
-    seen, terms = [], source.swav_terms
+    seen, terms = [], source.swav
 
-    def spy(*args):
+    def spy(*args, **kwargs):
         seen.append(None if args[-1] is None else tuple(args[-1].shape))
-        return terms(*args)
+        return terms(*args, **kwargs)
 
-    monkeypatch.setattr(source, "swav_terms", spy)
+    monkeypatch.setattr(source, "swav", spy)
     return seen
 
 

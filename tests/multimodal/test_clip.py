@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback
 
-from sklearn_simvae.losses import clip_terms
+from sklearn_simvae.losses import clip as clip_loss
 from sklearn_simvae.multimodal import CLIP, ZeroShotClassifier, recall_at_k
 
 NAMES = ["image", "sound", "touch"]
@@ -75,7 +75,7 @@ def loss_by_hand(clip, X):
         both = ~np.isnan(X[a]).any(1) & ~np.isnan(X[b]).any(1)
         pair = {name: values[both] if name in (a, b) else None for name, values in X.items()}
         za, zb = (torch.from_numpy(clip.project(pair, name)) for name in (a, b))
-        losses.append(float(clip_terms(za, zb, scale)["loss"]))
+        losses.append(float(clip_loss(za, zb, scale)))
         n_rows.append(both.sum())
     return np.average(losses, weights=n_rows)
 
