@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import speed_loops as by_hand
 import torch
-from paper_data import COLOURED
+from paper_data import COLORED
 from sklearn.exceptions import ConvergenceWarning
-from speed import grey
+from speed import gray
 from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_simvae import SimCLR, SimVAE
@@ -45,14 +45,14 @@ def limit():
 
 
 def mlp(images, device, batch_size, epochs):
-    return grey(SimVAE, batch_size, epochs, precision="auto", device=device).fit(images)
+    return gray(SimVAE, batch_size, epochs, precision="auto", device=device).fit(images)
 
 
 def resnet(images, device, batch_size, epochs):
     return SimCLR(
         64,
         encoder="resnet18",
-        augmentation=COLOURED,
+        augmentation=COLORED,
         batch_size=batch_size,
         max_epochs=epochs,
         device=device,

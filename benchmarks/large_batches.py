@@ -3,7 +3,7 @@
     python benchmarks/large_batches.py [--batch-sizes 512 2048 8192] [--encoder conv]
 
 Each figure is of a fit of its own process: what its resident memory rose by, over that before the
-fit, and the seconds of two epochs of one step. Colour images of 32 x 32 random pixels.
+fit, and the seconds of two epochs of one step. Color images of 32 x 32 random pixels.
 """
 
 import argparse

@@ -25,7 +25,7 @@ from sklearn_simvae.views import (
 # Rows that the slower measures look at.
 N_SOME = 20_000
 CROP = RandomResizedCrop((0.4, 1.0))
-COLOURED = Compose(
+COLORED = Compose(
     [ColorJitter(0.8, 0.8, 0.8, 0.2), RandomResizedCrop((0.6, 1.0)), RandomHorizontalFlip()]
 )
 # Passes over the training images; that of CIFAR-10 is a small budget.
@@ -110,7 +110,7 @@ class Data:
 
 
 @cache
-def grey(fetch, augmentation):
+def gray(fetch, augmentation):
     train, test = fetch(), fetch(subset="test")
     return Data(
         Part(train.data, train.target), Part(test.data, test.target), (28, 28), augmentation
@@ -119,12 +119,12 @@ def grey(fetch, augmentation):
 
 @cache
 def fashion_mnist():
-    return grey(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
+    return gray(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
 
 
 def mnist():
     # A digit that is flipped is another digit, or none.
-    return grey(fetch_mnist, CROP)
+    return gray(fetch_mnist, CROP)
 
 
 @cache
@@ -206,7 +206,7 @@ def cifar10():
         Part(train.data, train.target),
         Part(test.data, test.target),
         (3, 32, 32),
-        COLOURED,
+        COLORED,
         n_components=64,
         encoder="conv",
     )
@@ -214,13 +214,13 @@ def cifar10():
 
 @cache
 def celeba():
-    """Hair colour is the content, gender and all other attributes the style."""
+    """Hair color is the content, gender and all other attributes the style."""
 
     def part(subset):
         bunch = fetch_celeba(subset=subset)
         return Part(bunch.data, bunch.target, bunch.style)
 
-    return Data(part("train"), part("test"), (3, 64, 64), COLOURED, n_components=64, encoder="conv")
+    return Data(part("train"), part("test"), (3, 64, 64), COLORED, n_components=64, encoder="conv")
 
 
 SETS = mnist, fashion_mnist, glyphs, glyphs_inductive, sprites, cifar10, celeba

@@ -143,16 +143,16 @@ def measure(fitted, data):
         # That of the latents is read off so many rows in any case.
         if name != SOME_LATENTS:
             rows += rows_of(style(transformer, data, ("linear",)), name)
-    return rows + around_centre(fitted, data) + other(fitted, data)
+    return rows + around_center(fitted, data) + other(fitted, data)
 
 
-def around_centre(fitted, data):
+def around_center(fitted, data):
     """Content and style in the mean of a sample's views, and in what a view differs from it."""
     views = data.some_views()
     z = view_representations(fitted, views.X)
-    centre = z.mean(1)
+    center = z.mean(1)
     rows = []
-    for name, part in (("centre", centre), ("around", z[:, 0] - centre)):
+    for name, part in (("centre", center), ("around", z[:, 0] - center)):
         split = {"test_size": 0.5, "n_repeats": 1, "random_state": 0}
         rows += rows_of(probe(None, part, views.y, probes=("linear", "mlp"), **split), name)
         rows += rows_of(

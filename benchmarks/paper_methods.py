@@ -242,7 +242,7 @@ def candidates(method, data):
 
 
 def plain_encoder(input_shape, n_outputs):
-    """The paper's encoder as torch initialises it; a factory's first weights are left alone."""
+    """The paper's encoder as torch initializes it; a factory's first weights are left alone."""
     return nn.Sequential(nn.Flatten(), plain_mlp(math.prod(input_shape), 2000, 500, 500, n_outputs))
 
 

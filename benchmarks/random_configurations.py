@@ -2,7 +2,7 @@
 
 Run as ``python benchmarks/random_configurations.py --n 200 --seed 0``. Variances and weights are
 drawn from 1e-6 to 1e2 and learning rates from 1e-5 to 1e-1, evenly in their logarithm; batches of
-2 to 64 samples, 1 to 8 views, both precisions, data in [0, 1], standardised or as they come. A fit
+2 to 64 samples, 1 to 8 views, both precisions, data in [0, 1], standardized or as they come. A fit
 is either finite in all that it gives, or ends with a ValueError. Prints a table of the outcomes,
 and each setting for which neither holds; exits with 1 if there is one.
 """
@@ -94,7 +94,7 @@ def data(scale: str, n: int = 300) -> np.ndarray:
     Parameters
     ----------
     scale : {"unit", "standard", "raw"}
-        In [0, 1], standardised, or from 0 to 16.
+        In [0, 1], standardized, or from 0 to 16.
     n : int, default=300
         How many.
 

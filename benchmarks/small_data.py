@@ -2,8 +2,8 @@
 
     python benchmarks/small_data.py [--seeds 3]
 
-kNN(15) test accuracy on standardised features after some of the 100 default epochs, beside PCA with
-as many components, and beside the same networks under torch's own initialisation (given as
+kNN(15) test accuracy on standardized features after some of the 100 default epochs, beside PCA with
+as many components, and beside the same networks under torch's own initialization (given as
 factories, which the package leaves as they are): how fast each leaves the collapsed state in which
 the decoder gives the mean picture. The data come from the folder in SKLEARN_SIMVAE_DATA.
 """
@@ -91,7 +91,7 @@ def main():
         score = knn(pca.transform(X_train), y_train, pca.transform(X_test), y_test)
         print(f"{name}: {len(X_train)} images, PCA(10) kNN {score:.3f}")
         plain = {"encoder": plain_encoder, "decoder": plain_decoder}
-        for label, networks in {"SimVAE()": {}, "torch's initialisation": plain}.items():
+        for label, networks in {"SimVAE()": {}, "torch's initialization": plain}.items():
             for seed in range(args.seeds):
                 probe = Probe(data)
                 SimVAE(input_shape=shape, random_state=seed, callbacks=[probe], **networks).fit(

@@ -69,7 +69,7 @@ def spread(ratios):
     }
 
 
-def grey(method, batch_size=256, epochs=1, **params):
+def gray(method, batch_size=256, epochs=1, **params):
     return method(
         by_hand.N_COMPONENTS,
         input_shape=(28, 28),
@@ -101,7 +101,7 @@ def fit(images, rounds):
             n_views,
             rounds,
             ("loop by hand", lambda n=batch_size: by_hand.simvae(images, n, 1)),
-            ("fit", lambda n=batch_size: grey(SimVAE, n).fit(images)),
+            ("fit", lambda n=batch_size: gray(SimVAE, n).fit(images)),
             1.0,
         )
         plain = (before + matmul_rate(2 * batch_size)) / 2
@@ -133,7 +133,7 @@ def contrastive(images, rounds):
                 2 * len(images),
                 rounds,
                 ("loop by hand", lambda loop=loop, sizes=sizes: loop(images, 256, 1, sizes)),
-                ("fit", lambda method=method: grey(method).fit(images)),
+                ("fit", lambda method=method: gray(method).fit(images)),
                 0.95,
             )
         )
@@ -142,7 +142,7 @@ def contrastive(images, rounds):
 
 def transform(images, rounds):
     """Representations beside the bare forward pass."""
-    simvae = grey(SimVAE).fit(images[:2000])
+    simvae = gray(SimVAE).fit(images[:2000])
     rows = images.reshape(len(images), -1)
     return [
         compare(
@@ -179,8 +179,8 @@ def search(images, rounds):
 def precision(images, rounds):
     """bf16 autocast beside float32."""
     images = images[:20_000]
-    float32 = ("float32", lambda: grey(SimVAE, precision="float32").fit(images))
-    bf16 = ("bf16", lambda: grey(SimVAE).fit(images))
+    float32 = ("float32", lambda: gray(SimVAE, precision="float32").fit(images))
+    bf16 = ("bf16", lambda: gray(SimVAE).fit(images))
     what = "precision of SimVAE.fit, 512 views a step"
     return [compare(what, "views/s", 2 * len(images), rounds, float32, bf16)]
 
@@ -188,7 +188,7 @@ def precision(images, rounds):
 def compiled(images, rounds):
     """Epochs of a compiled objective beside those of one that is not, without compiling it."""
     images = images[:20_000]
-    nets = {flag: grey(SimVAE, compile=flag, warm_start=True) for flag in (False, True)}
+    nets = {flag: gray(SimVAE, compile=flag, warm_start=True) for flag in (False, True)}
     start = time.perf_counter()
     nets[True].fit(images)
     first = time.perf_counter() - start
@@ -234,7 +234,7 @@ def main():
     images = np.ascontiguousarray(fetch_fashion_mnist().images[: args.n_train])
     # The first call of anything pays for what later ones find made.
     by_hand.simvae(images[:2000], 256, 1)
-    grey(SimVAE).fit(images[:2000])
+    gray(SimVAE).fit(images[:2000])
     path = args.results / "speed.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     for part in args.parts:

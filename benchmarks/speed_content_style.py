@@ -21,7 +21,7 @@ import torch
 import sklearn_simvae
 
 SETS = {
-    "grey images, dense network": ((12_800, 1, 28, 28), 10),
+    "gray images, dense network": ((12_800, 1, 28, 28), 10),
     "color images, convolutions": ((2_560, 3, 32, 32), 64),
 }
 METHODS = "SimVAE", "ContentStyleVAE"

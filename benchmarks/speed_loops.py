@@ -55,7 +55,7 @@ def crop(x):
 
 
 def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
-    """One pass after another over two views of each image; `loss_of(views)` is to be minimised."""
+    """One pass after another over two views of each image; `loss_of(views)` is to be minimized."""
     X = torch.from_numpy(images).to(device)
     parameters = [p for module in modules for p in module.to(device).parameters()]
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
@@ -90,9 +90,9 @@ def simvae(images, batch_size, epochs, device="cpu"):
             logits = decoder(z).float()
         error = 0.5 * (x - logits.sigmoid()).square().sum() / NOISE
         m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
-        centre = m.mean(1, keepdim=True)
-        pull = ((m - centre).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
-        prior = (centre.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
+        center = m.mean(1, keepdim=True)
+        pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
+        prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
         return (error + pull + prior - 0.5 * log_variance.sum()) / batch_size
 
     train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3, device)

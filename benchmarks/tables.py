@@ -57,7 +57,7 @@ PARTS = [
     for part in ("content", "style")
     for probe in ("linear", "MLP", "kNN")
 ]
-CENTRE = [
+CENTER = [
     ("content, centre", "centre", "content", "mlp", "accuracy"),
     ("content, around", "around", "content", "mlp", "accuracy"),
     ("style, centre", "centre", "mean", "mlp", "r2"),
@@ -203,7 +203,7 @@ def page(name, runs):
         "projection head:",
         table(runs, LAYERS) if any(runs.of(m, LAYERS[1][1:]) for m in runs.methods) else "",
         "The mean of eight views of a sample (centre), and what a view differs from it (around):",
-        table(runs, CENTRE),
+        table(runs, CENTER),
         "Information shared by two views in nats, signs of collapse, reconstructions and samples:",
         table(runs, NUMBERS),
         "Settings that validation chose:",
@@ -293,8 +293,8 @@ def signed(mean, half, n):
 
 # Of one method: what it has more of in one place than in another.
 PLACES = [
-    ("content, centre less around", CENTRE[0], CENTRE[1]),
-    ("style, around less centre", CENTRE[3], CENTRE[2]),
+    ("content, centre less around", CENTER[0], CENTER[1]),
+    ("style, around less centre", CENTER[3], CENTER[2]),
     ("linear, hidden less latent", LAYERS[1], LAYERS[0]),
     ("kNN, hidden less latent", LAYERS[4], LAYERS[3]),
     ("style, hidden less latent", LAYERS[7], LAYERS[6]),

@@ -1,6 +1,6 @@
 """
 =======================================
-Fashion-MNIST: 60,000 unlabelled images
+Fashion-MNIST: 60,000 unlabeled images
 =======================================
 
 :class:`~sklearn_simvae.SimVAE` learns 10 numbers for each of the 60,000 training images of
@@ -36,7 +36,7 @@ args, _ = parser.parse_known_args()
 # %%
 # The data
 # --------
-# Grey images of 28 x 28 pixels, a flat row of 784 whole numbers from 0 to 255 each. They stay as
+# Gray images of 28 x 28 pixels, a flat row of 784 whole numbers from 0 to 255 each. They stay as
 # they are: SimVAE scales them batch by batch, so that memory holds one byte for each pixel.
 
 train = fetch_fashion_mnist(subset="train")
@@ -48,7 +48,7 @@ print(f"{len(train.data):,} training images, {len(test.data):,} test images")
 # -----
 # SimVAE learns from pairs of changed copies of an image. Here a copy shows a part of the image,
 # between 40 and 100 % of its area, and half of the copies are mirrored: what the class does not
-# depend on. An augmentation can be called by itself, on a batch of shape (images, colours, height,
+# depend on. An augmentation can be called by itself, on a batch of shape (images, colors, height,
 # width), to see what it does.
 
 augmentation = Compose([RandomResizedCrop(scale=(0.4, 1.0)), RandomHorizontalFlip()])
@@ -79,7 +79,7 @@ print(f"Trained for {simvae.n_iter_} epochs in {minutes:.1f} min on {simvae.net_
 # %%
 # How much of the class do 10 numbers tell?
 # -----------------------------------------
-# Classifiers learn from the representation of the training images and their labels, standardised,
+# Classifiers learn from the representation of the training images and their labels, standardized,
 # and are scored on the test images.
 
 pca = PCA(n_components=10, random_state=0).fit(train.data / np.float32(255))
@@ -133,10 +133,10 @@ show_row(axes[4], samples[:, 1], "The same contents again, in another view")
 ax = right.subplots()
 some = slice(2000)
 points = TSNE(random_state=0).fit_transform(Z_test[some])
-colours = plt.get_cmap("tab10").colors
+colors = plt.get_cmap("tab10").colors
 for label, name in enumerate(test.target_names):
     of_class = points[test.target[some] == label]
-    ax.scatter(*of_class.T, s=8, color=colours[label], label=name)
+    ax.scatter(*of_class.T, s=8, color=colors[label], label=name)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
 ax.set(title="2,000 test images by their 10 numbers (t-SNE)", xticks=[], yticks=[])
 

@@ -90,7 +90,7 @@ def make_classifier(pretrained):
 
 
 def make_linear():
-    """Standardised logistic regression."""
+    """Standardized logistic regression."""
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 
@@ -109,12 +109,12 @@ methods = {
 n_draws = 20
 scores = {name: [] for name in methods}
 for draw in range(n_draws):
-    labelled, _ = train_test_split(
+    labeled, _ = train_test_split(
         np.arange(len(X_train)), train_size=100, stratify=y_train, random_state=draw
     )
     for name, (make, A, B) in methods.items():
         torch.manual_seed(draw)
-        scores[name].append(make().fit(A[labelled], y_train[labelled]).score(B, y_test))
+        scores[name].append(make().fit(A[labeled], y_train[labeled]).score(B, y_test))
 
 print(f"Accuracy on {len(X_test)} test images with 100 labels, over {n_draws} draws of them")
 for name, values in scores.items():

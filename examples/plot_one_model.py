@@ -10,9 +10,9 @@ how large and how bright it is, drawn anew for each view. For each method we loo
 
 - how tightly views of one sample lie together: the variance *within* samples over the variance
   *between* them;
-- how much *content* a probe reads off the representation (accuracy of a k-nearest-neighbour
+- how much *content* a probe reads off the representation (accuracy of a k-nearest-neighbor
   classifier of shapes);
-- how much *style* a probe reads off it (R2 of a k-nearest-neighbour regression of position, size
+- how much *style* a probe reads off it (R2 of a k-nearest-neighbor regression of position, size
   and shade);
 
 in the representation that ``transform`` gives and, for the discriminative methods, after the
@@ -115,16 +115,16 @@ for method in methods:
 # A line leads from the representation to what is left of it after the head.
 
 figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
-colours = plt.get_cmap("tab20").colors
-for colour, method in zip(colours, methods, strict=False):
+colors = plt.get_cmap("tab20").colors
+for color, method in zip(colors, methods, strict=False):
     name = method.__name__
     before, after = results[name], results.get(f"{name}, after head")
     marker = "o" if after else "s"
     for ax, x in zip(axes, ("within / between", "content"), strict=True):
         if after:
-            ax.plot([before[x], after[x]], [before["style"], after["style"]], color=colour)
-            ax.plot(after[x], after["style"], ".", color=colour)
-        ax.plot(before[x], before["style"], marker, color=colour, markersize=9, label=name)
+            ax.plot([before[x], after[x]], [before["style"], after["style"]], color=color)
+            ax.plot(after[x], after["style"], ".", color=color)
+        ax.plot(before[x], before["style"], marker, color=color, markersize=9, label=name)
 axes[0].set(xlabel="within / between variance of views", ylabel="style (R2)")
 axes[1].set(xlabel="content (accuracy)")
 axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

@@ -76,8 +76,8 @@ print(
 # Are the latents useful?
 # -----------------------
 # Only now the labels come in. Two simple classifiers are trained on each representation: nearest
-# neighbours, on the representation as it is (scaling would harm the pixels), and logistic
-# regression, on standardised features. The raw pixels have 64 features, the others 10.
+# neighbors, on the representation as it is (scaling would harm the pixels), and logistic
+# regression, on standardized features. The raw pixels have 64 features, the others 10.
 
 representations = {
     "raw pixels": FunctionTransformer(),

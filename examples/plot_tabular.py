@@ -37,7 +37,7 @@ print(table.iloc[:3, [0, 1, -1]])
 # %%
 # The pipeline
 # ------------
-# As few as 20 labelled rows for the classifier; what comes before it is fitted on these alone when
+# As few as 20 labeled rows for the classifier; what comes before it is fitted on these alone when
 # it stands in the same pipeline, or on all rows, without their labels.
 
 prepare = ColumnTransformer(

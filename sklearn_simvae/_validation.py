@@ -277,12 +277,12 @@ def check_batches(estimator: BaseEstimator, samples: Samples, batch_size: int, l
 
 
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
-    """Raise where batch normalisation would have to learn from a single row."""
+    """Raise where batch normalization would have to learn from a single row."""
     smallest = smallest_batch(len(samples), batch_size)
     if has_batch_norm(module) and smallest * _n_views(samples).min() < 2:
         raise ValueError(
             f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "
-            "from which the batch normalisation in the network cannot learn. Raise batch_size."
+            "from which the batch normalization in the network cannot learn. Raise batch_size."
         )
 
 
@@ -405,19 +405,19 @@ def check_augmentation(augmentation, name: str) -> None:
 
 
 def check_colours(layout: Layout, X: np.ndarray | Source, name: str = "X") -> np.ndarray | Source:
-    """X, if the colours that augmentation="auto" changes are from 0 to 1.
+    """X, if the colors that augmentation="auto" changes are from 0 to 1.
 
     The rows of a source that were not looked at are refused when they are read.
     """
-    coloured = layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
-    if not coloured:
+    colored = layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
+    if not colored:
         return X
     if not in_unit_interval(X):
         some = some_rows(X)
         raise ValueError(
-            f"{name} holds colour images with values from {some.min():.3g} to {some.max():.3g}, "
-            "but augmentation='auto' changes their colours, and clips to 0 to 1. Give uint8 "
-            "pixels, scale to that range, or give an augmentation that leaves colours alone, such "
+            f"{name} holds color images with values from {some.min():.3g} to {some.max():.3g}, "
+            "but augmentation='auto' changes their colors, and clips to 0 to 1. Give uint8 "
+            "pixels, scale to that range, or give an augmentation that leaves colors alone, such "
             "as RandomResizedCrop()."
         )
     return held_between(X, 0, 1)

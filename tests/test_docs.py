@@ -117,7 +117,7 @@ def test_loggers_of_the_page_write_offline(logger, tmp_path, monkeypatch):
     pattern = rf".. code-block:: python\n    :name: needs-{logger}\n\n((?:    .*\n|\n)+)"
     (block,) = re.findall(pattern, page.read_text())
     X, y = load_iris(return_X_y=True)
-    names = {"X": X, "X_labelled": X, "y_labelled": y}
+    names = {"X": X, "X_labeled": X, "y_labeled": y}
     for code in [*code_blocks(page), textwrap.dedent(block)]:
         exec(code.replace("SimVAE(", "SimVAE(max_epochs=2, "), names)
     assert any(path.is_file() for path in tmp_path.rglob("*"))

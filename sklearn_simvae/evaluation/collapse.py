@@ -29,7 +29,7 @@ _DEAD = 1e-4
 def effective_rank(Z) -> float:
     r"""Number of directions that a representation uses, as a smooth rank.
 
-    With :math:`p_i` the singular values of the centred `Z` over their sum,
+    With :math:`p_i` the singular values of the centered `Z` over their sum,
 
     .. math:: \exp \left( - \sum_i p_i \log p_i \right)
 

@@ -54,7 +54,7 @@ def mutual_information(
 ) -> Bunch:
     r"""Mutual information of the representations of two views, estimated in nats.
 
-    What an objective that pulls views together is often said to maximise:
+    What an objective that pulls views together is often said to maximize:
 
     .. math:: I(z; z') = E \left[ \log \frac{p(z, z')}{p(z) \, p(z')} \right]
 
@@ -66,11 +66,11 @@ def mutual_information(
     .. math:: \log K + E \left[ \log
         \frac{\exp f(z_i, z'_i)}{\sum_{j=1}^K \exp f(z_i, z'_j)} \right]
 
-    It is never above :math:`\log K`, and low where the critic learnt little: of few samples, and
+    It is never above :math:`\log K`, and low where the critic learned little: of few samples, and
     where few dimensions among many are what the views share. It is not below 0, and of independent
     views at most some hundredths above, of fewer than 100 samples some tenths.
 
-    "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours of each
+    "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbors of each
     pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the last of
     these in either view alone:
 
@@ -78,7 +78,7 @@ def mutual_information(
 
     It is never above :math:`\psi(n) - \psi(k + 1)`, about :math:`\log n - 1.3`, and much too low
     for strong dependence in more than a few dimensions; of few samples it is noisy, and may be
-    below 0. Both look at standardised representations. Neither compares near its ceiling with that
+    below 0. Both look at standardized representations. Neither compares near its ceiling with that
     of another number of samples.
 
     Parameters
@@ -95,7 +95,7 @@ def mutual_information(
     kind : {"auto", "vector", "image", "series"}, default="auto"
         What a row is, where neither its shape nor `estimator` tells.
     methods : sequence of {"infonce", "knn"}, default=("infonce", "knn")
-        What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbours in
+        What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbors in
         the hundreds of dimensions of a hidden layer take minutes, and are best left out.
     n_samples : int, default=10_000
         At most so many samples count, drawn at random; at least 32.
@@ -170,7 +170,7 @@ def _take(X, rows: np.ndarray):
 
 
 def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
-    """The estimate of Kraskov et al. from the neighbours of each row, and its ceiling."""
+    """The estimate of Kraskov et al. from the neighbors of each row, and its ceiling."""
     rng = np.random.default_rng(seed)
     # Distances of zero, of rows that are the same, have no density; this much is no information.
     a, b = (
@@ -183,7 +183,7 @@ def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
     # With the row itself, n + 1.
     counts = [cKDTree(z).query_ball_point(z, nearer, p=np.inf, return_length=True) for z in (a, b)]
     found = digamma(_K) + digamma(len(a)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
-    # Of the k neighbours the last is nearer in one of the views.
+    # Of the k neighbors the last is nearer in one of the views.
     return float(found), float(digamma(len(a)) - digamma(_K + 1))
 
 

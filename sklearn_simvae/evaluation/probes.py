@@ -82,7 +82,7 @@ def probe(
     have no other use.
 
     "linear" is a logistic regression, "mlp" a network with one hidden layer of 128, and "knn" the
-    vote of the nearest neighbours, all on standardised representations. "gmm" sees no labels: a
+    vote of the nearest neighbors, all on standardized representations. "gmm" sees no labels: a
     Gaussian mixture of as many components as there are classes, whose clusters of the test rows
     are compared with the classes.
 
@@ -245,7 +245,7 @@ def _cluster(Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
     gmm = GaussianMixture(
         min(len(np.unique(y)), len(rows)),
         covariance_type="full" if Z.shape[1] <= _GMM_FULL else "diag",
-        # Of standardised features; it keeps constant and repeated ones from being singular.
+        # Of standardized features; it keeps constant and repeated ones from being singular.
         reg_covar=1e-3,
         n_init=10,
         random_state=seed,

@@ -45,7 +45,7 @@ def style_probe(
 ) -> ResultTable:
     r"""How well factors of style are read off the representations of a fitted transformer.
 
-    The factors are what is known of each row: position, size, colour. Or each row is augmented,
+    The factors are what is known of each row: position, size, color. Or each row is augmented,
     and the factors are what the augmentation drew, e.g. where it cropped: style of which a
     representation that is made to ignore the augmentation should know nothing.
 

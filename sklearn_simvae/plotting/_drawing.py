@@ -8,7 +8,7 @@ import torch
 from sklearn_simvae._validation import in_unit_interval
 from sklearn_simvae.views import Layout
 
-# Ten colours that colour-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
+# Ten colors that color-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
 # Visualization", arXiv 2107.02270.
 PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
@@ -203,7 +203,7 @@ def draw_rows(
 def _draw_images(axes, x, row_kw):
     low, high = (0, 1) if in_unit_interval(x) else (x.min(), x.max())
     if x.ndim == 4:
-        # matplotlib has no scale for colours.
+        # matplotlib has no scale for colors.
         x = (x - low) / ((high - low) or 1)
     settings = {"cmap": "gray", "vmin": low, "vmax": high, "interpolation": "nearest", **row_kw}
     for ax, image in zip(axes, x, strict=False):

@@ -20,9 +20,9 @@ _LEGEND_ROWS = 20
 
 
 class EmbeddingDisplay:
-    """A 2-D projection of representations, coloured by label.
+    """A 2-D projection of representations, colored by label.
 
-    Classes have a legend, numbers a colour bar. Make it by :meth:`from_estimator` or
+    Classes have a legend, numbers a color bar. Make it by :meth:`from_estimator` or
     :meth:`from_representations`.
 
     Parameters
@@ -31,7 +31,7 @@ class EmbeddingDisplay:
         The projection.
     y : array-like of shape (n,), default=None
         Labels. Whole numbers, strings and booleans are classes, up to 60; other numbers, and more
-        than 60 whole ones, have a colour bar.
+        than 60 whole ones, have a color bar.
     name : str, default="dimension"
         What the axes are called.
 
@@ -196,7 +196,7 @@ class EmbeddingDisplay:
         if isinstance(projection, TSNE) and not np.ptp(Z, axis=0).any():
             raise ValueError(
                 f"All {len(Z)} rows of Z are equal, a representation that has collapsed: t-SNE "
-                "knows no neighbours there. method='pca' draws the one point that it is."
+                "knows no neighbors there. method='pca' draws the one point that it is."
             )
         with np.errstate(invalid="ignore"):  # shares of no variance, of a collapse
             embedding = np.asarray(projection.fit_transform(Z))
@@ -237,20 +237,20 @@ class EmbeddingDisplay:
         size = float(np.clip(16000 / len(self.embedding), 6, 30))
         scatter_kw = named_once(scatter_kw, PathCollection)
         settings = {"s": size, "alpha": 0.8, "linewidth": 0, **scatter_kw}
-        coloured = not {"c", "color", "facecolor"}.isdisjoint(scatter_kw)
+        colored = not {"c", "color", "facecolor"}.isdisjoint(scatter_kw)
         # In random order, lest the last class cover the others.
         order = np.random.default_rng(0).permutation(len(self.embedding))
         if y is None:
-            own_color = {} if coloured else {"color": PALETTE[0]}
+            own_color = {} if colored else {"color": PALETTE[0]}
             self.scatter_ = [ax.scatter(*self.embedding.T, **own_color, **settings)]
-        elif coloured and _is_continuous(y):
+        elif colored and _is_continuous(y):
             self.scatter_ = [ax.scatter(*self.embedding.T, **settings)]
         elif _is_continuous(y):
             settings = {"cmap": "viridis", **self._of_points(settings, order)}
             self.scatter_ = [ax.scatter(*self.embedding[order].T, c=y[order], **settings)]
             self.colorbar_ = self.figure_.colorbar(self.scatter_[0], ax=ax)
         else:
-            self._plot_classes(y, order, settings, coloured)
+            self._plot_classes(y, order, settings, colored)
             if own:
                 legend_width = self.legend_.get_window_extent().width / self.figure_.dpi
                 self.figure_.set_figwidth(5.4 + legend_width)
@@ -267,7 +267,7 @@ class EmbeddingDisplay:
             for name, value in settings.items()
         }
 
-    def _plot_classes(self, y, order, settings, coloured):
+    def _plot_classes(self, y, order, settings, colored):
         from matplotlib.lines import Line2D
 
         classes, codes = np.unique(y, return_inverse=True)
@@ -278,7 +278,7 @@ class EmbeddingDisplay:
             handles.append(Line2D([], [], ls="", marker=marker, ms=6, color=color, label=name))
         for block, marker in enumerate(_MARKERS[: -(-len(classes) // len(PALETTE))]):
             which = order[codes[order] // len(PALETTE) == block]
-            own_color = {} if coloured else {"color": colors[codes[which] % len(PALETTE)]}
+            own_color = {} if colored else {"color": colors[codes[which] % len(PALETTE)]}
             style = {"marker": marker, **own_color, **self._of_points(settings, which)}
             self.scatter_.append(self.ax_.scatter(*self.embedding[which].T, **style))
         self.legend_ = self.ax_.legend(
@@ -293,7 +293,7 @@ class EmbeddingDisplay:
 
 
 def _is_continuous(y: np.ndarray) -> bool:
-    """Whether labels are numbers for a colour bar, rather than classes."""
+    """Whether labels are numbers for a color bar, rather than classes."""
     if y.dtype.kind not in "iuf":
         return False
     return bool(np.any(y % 1)) or len(np.unique(y)) > len(PALETTE) * len(_MARKERS)
@@ -321,5 +321,5 @@ def _projection(method, n: int, seed: int) -> tuple[BaseEstimator, str]:
         return clone(method), type(method).__name__
     if method == "pca":
         return PCA(2, random_state=seed), "PCA"
-    # Its neighbourhoods must be smaller than the data.
+    # Its neighborhoods must be smaller than the data.
     return TSNE(2, perplexity=min(30.0, (n - 1) / 3), random_state=seed), "t-SNE"

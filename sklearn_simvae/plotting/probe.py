@@ -14,7 +14,7 @@ _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, 
 
 
 class ProbeDisplay:
-    """Content against style, a point for each method, labelled at the point.
+    """Content against style, a point for each method, labeled at the point.
 
     Make it by :meth:`from_results`.
 
