@@ -388,8 +388,8 @@ def test_only_warnings_that_concern_the_user_are_given(short):
         ),
         ({"probes": ["gmm"]}, "no probe here"),
         ({"probes": {"pca": PCA()}}, "no probe here"),
-        ({"probes": {"svc": SVC()}}, "No probe reads the factors \\['x', 'y'\\]"),
-        ({"probes": {"svr": SVR()}}, "No probe reads the factors \\['color'\\]"),
+        ({"probes": {"svc": SVC()}}, "No probe predicts the factors \\['x', 'y'\\]"),
+        ({"probes": {"svr": SVR()}}, "No probe predicts the factors \\['color'\\]"),
         ({"groups": np.zeros(N)}, "there are 1 groups"),
         ({"n_repeats": -1}, "n_repeats must be"),
         ({"test_size": 1}, "test_size must be"),
@@ -411,7 +411,7 @@ def test_factors_that_are_all_constant_are_refused():
 
 
 def test_a_composition_of_foreign_steps_tells_nothing_and_is_refused():
-    with pytest.raises(ValueError, match="no factors to read"):
+    with pytest.raises(ValueError, match="no factors to predict"):
         style_probe(None, NOISE.astype(np.float32), augmentation=Compose([torch.clone]))
 
 
