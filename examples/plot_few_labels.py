@@ -3,9 +3,9 @@
 Few labels: SimVAE before a classifier
 ======================================
 
-Unlabeled rows are plenty, labels are few. :class:`~sklearn_simvae.SimVAE` learns from all images
-of scikit-learn's digits, and a classifier from some labels for each class: on the raw pixels, on as
-many principal components, and on SimVAE's latents.
+Often there are many rows and few labels. :class:`~sklearn_simvae.SimVAE` learns from all images of
+scikit-learn's digits. Then a classifier learns from a few labels for each class, on the raw pixels,
+on principal components, and on as many of SimVAE's latents.
 """
 
 import matplotlib.pyplot as plt
@@ -50,7 +50,7 @@ representations = {
 # %%
 # Then a few labels
 # -----------------
-# Ten draws of the images that have a label; the same for all.
+# The labeled images are drawn ten times, and are the same for all representations.
 
 
 def labeled(n_a_class, seed):

@@ -5,19 +5,18 @@ One model, many methods: content and style
 
 In the model behind self-supervised learning, a sample has a *content*, and each of its views has a
 latent that *style* scatters around it. Every method pulls the latents of a sample's views together,
-and holds something against collapse. Here the content is a shape, and the style is where it lies,
-how large and how bright it is, drawn anew for each view. For each method we look at
+and prevents collapse in its own way. Here the content is a shape, and the style is its position,
+size and brightness, drawn anew for each view. For each method we measure
 
 - how tightly views of one sample lie together: the variance *within* samples over the variance
   *between* them;
-- how much *content* a probe reads off the representation (accuracy of a k-nearest-neighbor
+- how well a probe predicts *content* from the representation (accuracy of a k-nearest-neighbor
   classifier of shapes);
-- how much *style* a probe reads off it (R2 of a k-nearest-neighbor regression of position, size
+- how well a probe predicts *style* from it (R2 of a k-nearest-neighbor regression of position, size
   and shade);
 
-in the representation that ``transform`` gives and, for the discriminative methods, after the
-projection head, on which alone their objective looks. As a script, this writes its figure to a
-file::
+in the output of ``transform`` and, for the discriminative methods, after the projection head, from
+which their objective is computed. As a script, this writes its figure to a file::
 
     python examples/plot_one_model.py [one_model.png]
 """
@@ -57,7 +56,7 @@ columns = [train.factor_names.index(name) for name in style_names]
 # %%
 # The methods
 # -----------
-# They differ in one word. A row of ``images`` has a views axis, so nothing is augmented.
+# They differ in one word. ``images`` has a views axis, so nothing is augmented.
 
 methods = [
     *(VAE, CRVAE, SimVAE, InstanceDiscrimination, DeepCluster, SwAV),
@@ -108,11 +107,11 @@ for method in methods:
             )
 
 # %%
-# The picture
-# -----------
-# Left: every method pulls the views of a sample together, compared with a VAE, which has no tie
-# between them; those that reconstruct keep their style all the same. Right: content against style.
-# A line leads from the representation to what is left of it after the head.
+# The figure
+# ----------
+# Left: compared with a VAE, which does not tie the views of a sample, every method pulls them
+# together. Methods that reconstruct keep the style all the same. Right: content against style. A
+# line leads from the representation to the output of the projection head.
 
 figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
 colors = plt.get_cmap("tab20").colors
