@@ -54,7 +54,7 @@ representations = {
 
 
 def labeled(n_a_class, seed):
-    """Places of some images of each class."""
+    """Draw the indices of some images of each class."""
     rng = np.random.default_rng(seed)
     return np.concatenate(
         [rng.choice(np.flatnonzero(y_train == c), n_a_class, replace=False) for c in range(10)]

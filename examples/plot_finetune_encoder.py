@@ -58,7 +58,7 @@ simvae = SimVAE(
 
 
 class Classifier(nn.Module):
-    """The hidden layers of an encoder, and a new linear layer from them to the classes."""
+    """Classifier of the hidden layers of an encoder and a new linear layer."""
 
     def __init__(self, encoder, pretrained=True, n_classes=10):
         super().__init__()
@@ -74,7 +74,7 @@ class Classifier(nn.Module):
 
 
 def make_classifier(pretrained):
-    """The same network and the same training, from learned or from random weights."""
+    """Make a classifier with learned or with random weights, and the same training."""
     return NeuralNetClassifier(
         Classifier,
         module__encoder=simvae.encoder_,
@@ -91,7 +91,7 @@ def make_classifier(pretrained):
 
 
 def make_linear():
-    """Standardized logistic regression."""
+    """Make a logistic regression on standardized features."""
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 

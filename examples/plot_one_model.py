@@ -65,7 +65,7 @@ methods = [
 
 
 def look(represent):
-    """Within over between, content and style of the representation that a function gives."""
+    """Measure variance within over between samples, content and style of a representation."""
     Z = np.stack([represent(train.images[:, view]) for view in range(2)], axis=1)
     Z_test = np.stack([represent(test.images[:, view]) for view in range(2)], axis=1)
     within = Z_test.var(axis=1).mean(0).sum()

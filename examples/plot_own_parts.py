@@ -27,7 +27,7 @@ from sklearn_simvae.plotting import EmbeddingDisplay, ViewsDisplay
 
 
 def small_network(input_shape, n_outputs):
-    """Two convolutions and a linear layer."""
+    """Make a network of two convolutions and a linear layer."""
     channels, height, width = input_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1),

@@ -34,7 +34,7 @@ from sklearn_simvae.multimodal import recall_at_k, retrieve
 
 
 def characters():
-    """Characters of a font as pictures, their names, and the letter that each is a variant of."""
+    """Return characters of a font as pictures, their names, and the base letter of each."""
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(plt.matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -174,7 +174,7 @@ def as_array(X) -> np.ndarray:
     Raises
     ------
     ValueError
-        Where :func:`as_rows` raises one.
+        If X does not hold rows, see :func:`as_rows`.
 
     Examples
     --------
