@@ -105,7 +105,7 @@ def test_loss_alone_passes_on_how_it_is_called():
         "The loss of :func:`scaled_terms` alone.",
         "",
         *["Parameters", "----------", "x : float", "factor : float", ""],
-        *["Returns", "-------", "loss : scalar Tensor", "    To be minimized."],
+        *["Returns", "-------", "loss : scalar Tensor", "    To be minimised."],
     ]
 
 
