@@ -27,13 +27,13 @@ TEST = [
     *SOURCES,
     *PERSISTENCE,
     "polars>=1.0",
+    "codespell>=2.4",
     "pytest>=9.0.3",
     "numpydoc>=1.9",
     "pytest-xdist>=3.6.1",
     "hypothesis>=6.100",
     "ruff>=0.6",
     "import-linter>=2.5",
-    "codespell>=2.4",
 ]
 
 setup(

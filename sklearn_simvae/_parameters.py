@@ -64,7 +64,7 @@ GENERATIVE_DOC = """decoder : str, callable or torch.nn.Module, default="auto"
         `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy, in
         float32.
     noise_variance : float or "learned", default=0.01
-        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favors reconstruction.
+        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
         "learned" is that of maximum likelihood: what reconstructions leave of the data.
     likelihood : {"auto", "gaussian", "bernoulli", "multinomial"}, default="auto"
         "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
@@ -91,7 +91,7 @@ MODALITIES_DOC = """modalities : list of (str, encoder, columns), default=None
 
 DISCRIMINATIVE_DOC = """projection_sizes : int or array-like of int, default=(64, 64)
         Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
-        is none. Its hidden layers are normalized over the batch.
+        is none. Its hidden layers are normalised over the batch.
     chunk_size : int or "auto", default="auto"
         Views to encode at a time. A step of more is encoded in chunks, and again chunk by chunk for
         the gradient, so that `batch_size` is not bound by memory. "auto" is what a quarter of the
@@ -113,7 +113,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
         take it out of X. Where groups count for nothing, as in `transform`, X may come without it.
     encoder : str, callable or torch.nn.Module, default="auto"
-        "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
+        "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
         `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
         float32; TorchScript is refused. It has `n_components` outputs; generative methods need
@@ -128,7 +128,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
         to another of the same shape, see :mod:`sklearn_simvae.views`. What it returns as uint8 is
         scaled as uint8 images are, and refused of other data. "auto" is none where views are given;
-        for images a random resized crop (with color jitter if there are three or four channels),
+        for images a random resized crop (with colour jitter if there are three or four channels),
         for vectors feature corruption, for series jitter, scaling and cropping. None takes rows as
         they are.
     input_shape : tuple of int, default=None
@@ -144,7 +144,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
         Peak of the learning rate. Losses are means over samples, so it does not depend on
         `batch_size`.
     weight_decay : float, default=0.0
-        Of the optimizer: an L2 penalty for "adam" and "sgd", decoupled for "adamw".
+        Of the optimiser: an L2 penalty for "adam" and "sgd", decoupled for "adamw".
     optimizer : {"adam", "adamw", "sgd"} or callable, default="adam"
         A name or a class of :mod:`torch.optim`.
     lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
@@ -174,7 +174,7 @@ SHARED_DOC = """hidden_layer_sizes : int or array-like of int, default=(2000, 50
     verbose : int, default=0
         1 shows a progress bar with the time left and the terms of the objective.
     random_state : int, RandomState or None, default=None
-        Fixes initialization, order, augmentation and draws, bit for bit on one machine. The global
+        Fixes initialisation, order, augmentation and draws, bit for bit on one machine. The global
         random states are left alone."""
 
 SHARED_ATTRIBUTES = """net_ : SSLNet

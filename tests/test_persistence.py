@@ -658,7 +658,7 @@ def test_weights_beside_other_preprocessors_are_refused(mine, theirs, path):
 
 def test_an_optimizer_that_skops_would_not_describe_is_told(X):
     vae = tiny("VAE").fit(X).set_params(weight_decay=0.1)
-    with pytest.raises(ValueError, match="of the network that was fitted, but"):
+    with pytest.raises(ValueError, match="keeps the optimiser of the network that was fitted, but"):
         skops.io.dumps(vae)
 
 
