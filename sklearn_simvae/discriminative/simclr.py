@@ -1,5 +1,7 @@
 """SimCLR: views of one sample against all others of the batch."""
 
+from dataclasses import replace
+
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import nt_xent_terms
@@ -45,9 +47,6 @@ class SimCLR(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
-    # Negatives come of the batch.
-    _largest_auto_batch = 512
-
     def __init__(
         self,
         n_components=10,
@@ -59,6 +58,10 @@ class SimCLR(DiscriminativeTransformer):
     ):
         super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
         self.temperature = temperature
+
+    def _needs(self):
+        # Negatives come of the batch.
+        return replace(super()._needs(), batch_size=512)
 
     def _loss(self, z, batch, module):
         return nt_xent_terms(z, self.temperature, batch.mask)

@@ -1,5 +1,7 @@
 """The consistency-regularised VAE."""
 
+from dataclasses import replace
+
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae.generative.vae import VAE
 from sklearn_simvae.losses import crvae_elbo
@@ -41,11 +43,13 @@ class CRVAE(VAE):
     """
 
     _parameter_constraints = {**VAE._parameter_constraints, "consistency_weight": [NOT_NEGATIVE]}
-    _first_view_is_row = True
 
     def __init__(self, n_components=10, *, consistency_weight=1.0, **shared):
         super().__init__(n_components, **shared)
         self.consistency_weight = consistency_weight
+
+    def _needs(self):
+        return replace(super()._needs(), first_view_is_row=True)
 
     def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
         return crvae_elbo(
