@@ -1,9 +1,9 @@
-"""Seconds of a step of InstanceDiscrimination with a memory, over the number of samples.
+"""Time of a step of InstanceDiscrimination with a memory, by the number of samples.
 
     python benchmarks/instance_memory.py [--samples 20000 200000 2000000]
 
-Vectors of 32 features and a small network, so that what grows with the samples would show. The
-mean of 200 steps of 256 samples, after 20 that do not count.
+The data are vectors of 32 features and the network is small, so that growth with the number of
+samples would be visible. Times are means of 200 steps of 256 samples, after 20 that do not count.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from sklearn_simvae.training import FitOptions, Run
 
 
 def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
-    """Seconds of a step, and MiB that the memory takes."""
+    """Measure the seconds of a step, and the MiB that the memory takes."""
     X = np.random.default_rng(0).standard_normal((n_samples, 32), dtype=np.float32)
     estimator = InstanceDiscrimination(
         hidden_layer_sizes=(64,),

@@ -58,7 +58,7 @@ def unit(rows):
 
 
 def directions(fitted, X):
-    """Normalised projections of given views, (n, n_views, d)."""
+    """Normalized projections of given views, (n, n_views, d)."""
     return unit(np.stack([fitted.project(X[:, view]) for view in range(X.shape[1])], axis=1))
 
 
@@ -121,7 +121,7 @@ def test_memory_is_the_momentum_average_of_projections(pairs, momentum):
         )
 
 
-def test_memory_is_not_touched_by_the_optimiser(digits):
+def test_memory_is_not_touched_by_the_optimizer(digits):
     X, _ = digits
     # A momentum of 1 leaves the memory as it is, where nothing else moves it; decay would.
     spy = Spy()
@@ -135,7 +135,7 @@ def test_memory_is_not_touched_by_the_optimiser(digits):
 
 
 def test_each_place_in_memory_is_that_of_its_sample(pairs):
-    """Rows are known by their values, whatever order they are learnt in."""
+    """Rows are known by their values, whatever order they are learned in."""
     fitted = InstanceDiscrimination(**STILL, memory_bank=True, memory_momentum=0.0).fit(pairs)
     expected = unit(directions(fitted, pairs).mean(1))
     assert_allclose(prototypes(fitted), expected, atol=1e-5)

@@ -205,7 +205,7 @@ def test_sinkhorn_gives_each_cluster_the_same_weight_in_the_limit(shape):
     assert_allclose(sinkhorn(draws(*shape), 0.5, n_iter=200).sum(0), n / n_clusters, rtol=1e-9)
 
 
-def test_sinkhorn_maximises_score_and_entropy_among_balanced_assignments():
+def test_sinkhorn_maximizes_score_and_entropy_among_balanced_assignments():
     scores, epsilon = draws(7, 3), 0.5
     q = sinkhorn(scores, epsilon, n_iter=200)
 

@@ -285,8 +285,8 @@ def make_captioned(n, n_classes=3, seed=0):
     """Vectors around the centre of their class, sentences that name it, and the classes."""
     rng = np.random.default_rng(seed)
     y = CLASSES[rng.integers(n_classes, size=n)]
-    centres = 2 * np.eye(5)
-    pixels = centres[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
+    centers = 2 * np.eye(5)
+    pixels = centers[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
     forms = ["a photo of a {}", "one {}", "the {} again", "here is my {}"]
     text = [forms[i].format(c) for i, c in zip(rng.integers(4, size=n), y, strict=True)]
     return {"image": pixels.astype(np.float32), "text": text}, y
