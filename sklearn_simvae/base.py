@@ -28,6 +28,9 @@ from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
     SHARED_CONSTRAINTS,
     SHARED_STRUCTURE,
     share_parameters,
@@ -56,6 +59,8 @@ from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.reader import ArrayReader
 from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
+
+__all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "Needs", "SSLTransformer"]
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
