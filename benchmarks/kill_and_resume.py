@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 
 from sklearn_simvae import BYOL, CLIP, DeepCluster, InstanceDiscrimination, SimVAE, SwAV
 from sklearn_simvae._files import unpack
-from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.training import ResumeCheckpoint
 
 SMALL = {"n_components": 4, "hidden_layer_sizes": (32,), "max_epochs": 20, "random_state": 0}
 ESTIMATORS = {
@@ -40,7 +40,7 @@ def fit(name, checkpoint, out):
     """Fit, and write everything that is compared."""
     warnings.simplefilter("ignore")
     X = load_digits().data[:64] / 16
-    estimator = ESTIMATORS[name].set_params(callbacks=Checkpoint(checkpoint)).fit(X)
+    estimator = ESTIMATORS[name].set_params(callbacks=ResumeCheckpoint(checkpoint)).fit(X)
     rows = [{k: v for k, v in row.items() if k != "dur"} for row in estimator.history_]
     weights = {f"w {k}": w.numpy() for k, w in estimator.module_.state_dict().items()}
     np.savez(out, Z=estimator.transform(X), history=json.dumps(rows), **weights)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 import sklearn_simvae
-from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.training import ResumeCheckpoint
 
 # The value of every parameter that no candidate sets, so that a later change of a default of the
 # package changes no fit.
@@ -290,7 +290,7 @@ def make_method(method, data, settings, epochs, seed, checkpoint=None):
         augmentation=augmentation,
         max_epochs=max(1, round(epochs * 2 / n_views)),
         random_state=seed,
-        callbacks=checkpoint and [Checkpoint(checkpoint)],
+        callbacks=checkpoint and [ResumeCheckpoint(checkpoint)],
         **{"encoder": data.encoder, "batch_size": batch_size, **settings},
     )
 

@@ -194,7 +194,7 @@ def unpack(data: bytes, where: str, kind: str) -> tuple[Tensors, dict[str, Any]]
     if metadata.get("kind") != kind:
         raise ValueError(
             f"{where} is a file of kind {metadata.get('kind')!r}, where {kind!r} is expected. "
-            "Weights are written by save_weights, and checkpoints by the callback Checkpoint."
+            "Weights are written by save_weights, and checkpoints by the callback ResumeCheckpoint."
         )
     return tensors, metadata
 

@@ -13,10 +13,10 @@ from sklearn_simvae._checks import seed_of
 from sklearn_simvae._plain import described
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
-    Checkpoint,
     FitOptions,
     FitProgress,
     KNNScore,
+    ResumeCheckpoint,
     SSLNet,
     StopEarly,
     auto_batch_size,
@@ -34,7 +34,7 @@ from sklearn_simvae.training.checkpoint import (
 from sklearn_simvae.training.checks import check_callbacks, smallest_batch
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
-from sklearn_simvae.views import Layout, PerView, Samples, ViewMaker
+from sklearn_simvae.views import Layout, MultiView, Samples, ViewMaker
 from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
 from sklearn_simvae.views.samples import one_hot_columns
 
@@ -61,7 +61,7 @@ class Plan:
         Whether a validation part is set aside, to stop by.
     given_callbacks : list
         Callbacks of the user.
-    checkpoint : Checkpoint or None
+    checkpoint : ResumeCheckpoint or None
         The one among them.
     saved : Saved or None
         What the checkpoint holds.
@@ -74,7 +74,7 @@ class Plan:
     lr_schedule: str
     stops_early: bool
     given_callbacks: list
-    checkpoint: Checkpoint | None
+    checkpoint: ResumeCheckpoint | None
     saved: Saved | None
     seed: int
 
@@ -171,7 +171,7 @@ def make_view_maker(estimator: SSLTransformer, samples: Samples) -> ViewMaker:
             augmentation = estimator._default_augmentation(layout)
     check_augmentation(augmentation, "augmentation")
     if estimator._needs().first_view_is_row and not samples.views_given:
-        augmentation = PerView([None, augmentation])
+        augmentation = MultiView([None, augmentation])
     return ViewMaker(
         layout,
         None if samples.views_given else estimator.n_views,
@@ -245,7 +245,7 @@ def _make_callbacks(estimator: SSLTransformer, plan: Plan) -> list:
     # have seen the epoch.
     def place(item):
         kind = callback_type(item)
-        return issubclass(kind, Checkpoint) - issubclass(kind, KNNScore)
+        return issubclass(kind, ResumeCheckpoint) - issubclass(kind, KNNScore)
 
     callbacks.sort(key=place)
     if estimator.verbose and rank() == 0:

@@ -5,8 +5,8 @@ from typing import Any
 # An explanation of augmentation="auto", which is a name without parameters.
 _AUTO = (
     "'auto' stands for FeatureCorruption() of vectors, RandomResizedCrop() of images, with "
-    "ColorJitter() before it where these have colors, and Compose([Jitter(), Scaling(), "
-    "SeriesCrop()]) of series. "
+    "ColorJitter() before it where these have colors, and Compose([RandomJitter(), "
+    "RandomScaling(), RandomSeriesCrop()]) of series. "
 )
 
 

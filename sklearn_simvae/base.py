@@ -57,8 +57,8 @@ from sklearn_simvae.training.distributed import rank, train_together
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.reader import ArrayReader
-from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
 
 __all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "Needs", "SSLTransformer"]
 
@@ -182,7 +182,7 @@ class SSLTransformer(
         ----------
         X : array-like of shape (n, n_features), (n, n_views, n_features) or of images
             Rows, or samples of views. See `input_shape`. What is not in memory is read by batch:
-            see :func:`~sklearn_simvae.views.as_source`.
+            see :func:`~sklearn_simvae.views.as_lazy_array`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None

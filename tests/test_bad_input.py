@@ -31,7 +31,7 @@ from sklearn_simvae.views import (
     FeatureCorruption,
     RandomHorizontalFlip,
     RandomResizedCrop,
-    as_source,
+    as_lazy_array,
 )
 
 X = np.random.default_rng(0).random((40, 6))
@@ -442,7 +442,7 @@ def test_an_augmentation_given_as_a_class_is_told(augmentation, digits):
 def test_colors_beyond_the_unit_interval_are_refused_wherever_they_are_read(name, tmp_path):
     places = np.memmap(tmp_path / "places", np.float32, "w+", shape=(1500, 1))
     places[:, 0] = np.arange(1500)
-    looked_at = as_source(places).sample.ravel().astype(int)
+    looked_at = as_lazy_array(places).sample.ravel().astype(int)
     X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
     X[np.setdiff1d(np.arange(1500), looked_at)] = 255
     with pytest.raises(ValueError, match=r"255"):
@@ -475,7 +475,7 @@ def test_rows_beyond_what_means_can_reach_are_refused_wherever_they_are_read(
 ):
     places = np.memmap(tmp_path / "places", np.float32, "w+", shape=(1500, 1))
     places[:, 0] = np.arange(1500)
-    looked_at = as_source(places).sample.ravel().astype(int)
+    looked_at = as_lazy_array(places).sample.ravel().astype(int)
     inside = np.random.default_rng(0).random((1500, 6)).astype(np.float32)
     bad = np.memmap(tmp_path / "bad", np.float32, "w+", shape=(1500, 6))
     bad[:] = inside

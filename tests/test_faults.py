@@ -24,8 +24,8 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklearn_simvae.persistence import trusted_types
-from sklearn_simvae.training import Checkpoint, run
-from sklearn_simvae.views import Source
+from sklearn_simvae.training import ResumeCheckpoint, run
+from sklearn_simvae.views import LazyArray
 
 unix = pytest.mark.skipif(os.name != "posix", reason="needs signals and fork")
 
@@ -190,7 +190,7 @@ def test_a_disk_that_cannot_be_read_leaves_the_fit_before(make_one_of_each_kind,
         return X[rows]
 
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-        estimator.fit(Source(read, X.shape, X.dtype))
+        estimator.fit(LazyArray(read, X.shape, X.dtype))
     assert_survived(estimator, before, X)
 
 
@@ -202,7 +202,7 @@ def fit_and_save_on_a_full_disk(path, X, results):
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-    estimator = tiny("SimVAE", callbacks=Checkpoint(path / "fit.checkpoint"))
+    estimator = tiny("SimVAE", callbacks=ResumeCheckpoint(path / "fit.checkpoint"))
     with pytest.warns(UserWarning, match="could not be written after 1 epochs"):
         estimator.fit(X)
     try:
@@ -237,7 +237,7 @@ def test_a_checkpoint_whose_folder_goes_away_ends_no_fit(X, tmp_path, there):
         if there:
             folder.touch()
 
-    callbacks = [Checkpoint(folder / "fit.checkpoint"), At("epoch_end", 2, lose_folder)]
+    callbacks = [ResumeCheckpoint(folder / "fit.checkpoint"), At("epoch_end", 2, lose_folder)]
     estimator = tiny("SimVAE", max_epochs=3, callbacks=callbacks)
     with pytest.warns(UserWarning) as warned:
         estimator.fit(X)
@@ -254,7 +254,7 @@ def test_a_checkpoint_that_cannot_be_removed_ends_no_fit(X, tmp_path, monkeypatc
     def close_folder():
         monkeypatch.setattr("pathlib.Path.unlink", refuse)
 
-    estimator = tiny("SimVAE", callbacks=[Checkpoint(path), At("train_end", 2, close_folder)])
+    estimator = tiny("SimVAE", callbacks=[ResumeCheckpoint(path), At("train_end", 2, close_folder)])
     with pytest.warns(UserWarning, match="Permission denied.*Remove it"):
         estimator.fit(X)
     assert estimator.n_iter_ == 2 and path.exists()
@@ -262,7 +262,7 @@ def test_a_checkpoint_that_cannot_be_removed_ends_no_fit(X, tmp_path, monkeypatc
 
 def test_a_checkpoint_at_a_folder_is_refused(X, tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
-        tiny("SimVAE", callbacks=Checkpoint(tmp_path)).fit(X)
+        tiny("SimVAE", callbacks=ResumeCheckpoint(tmp_path)).fit(X)
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.999])

@@ -24,7 +24,7 @@ from skorch.callbacks import Callback
 from sklearn_simvae.evaluation import collapse_report, mutual_information, reconstruction_error
 from sklearn_simvae.persistence import trusted_types
 from sklearn_simvae.plotting import ReconstructionDisplay, ViewsDisplay
-from sklearn_simvae.training import Checkpoint, KNNScore
+from sklearn_simvae.training import KNNScore, ResumeCheckpoint
 
 ROWS = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
 GROUPS = np.random.default_rng(1).permutation(np.arange(60) // 3)
@@ -200,7 +200,7 @@ def test_dask_arrays_are_transformed_with_and_without_the_column():
 
 def test_scores_and_checkpoints_of_a_fit_take_the_column_out(tmp_path):
     score = KNNScore(TABLE, np.arange(60) % 2, n_neighbors=3)
-    callbacks = [score, Checkpoint(tmp_path / "fit.checkpoint")]
+    callbacks = [score, ResumeCheckpoint(tmp_path / "fit.checkpoint")]
     estimator = tiny("SimVAE", group_column="patient", callbacks=callbacks).fit(TABLE)
     assert all("knn_accuracy" in row for row in estimator.history_)
 

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn_simvae import SimVAE, evaluation, losses, multimodal, plotting, views
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.evaluation.representations import as_array
-from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.training import ResumeCheckpoint
 
 matplotlib.use("Agg")
 
@@ -100,8 +100,8 @@ OF_LABELS = {
     "style_probe of an augmentation": lambda X, y: evaluation.style_probe(
         pca(), X, groups=y, probes="knn", n_repeats=1, random_state=0
     ),
-    "hungarian_accuracy": lambda X, y: evaluation.hungarian_accuracy(y, y),
-    "hungarian_accuracy of clusters": lambda X, y: evaluation.hungarian_accuracy(
+    "clustering_accuracy": lambda X, y: evaluation.clustering_accuracy(y, y),
+    "clustering_accuracy of clusters": lambda X, y: evaluation.clustering_accuracy(
         np.arange(n_rows(X)) % 3, y
     ),
     "Groups": lambda X, y: list(views.Groups(y).batches(4)),
@@ -192,9 +192,16 @@ AUGMENTATIONS = {
     for name in views.__all__
     if isinstance(getattr(views, name), type)
     and issubclass(getattr(views, name), views.Augmentation)
-    and name not in ("Augmentation", "Compose", "PerView")
+    and name not in ("Augmentation", "Compose", "MultiView")
 }
-STEPS = [RNG, "flip", None, views.Jitter(), views.GaussianNoise(scale=0.0), views.FeatureMasking()]
+STEPS = [
+    RNG,
+    "flip",
+    None,
+    views.RandomJitter(),
+    views.GaussianNoise(scale=0.0),
+    views.FeatureMasking(),
+]
 BAD = [-1, 0, 1, 2.5, np.nan, np.inf, 1e30, "a", None, (0.5, 0.1), (1e-9, 1e-9), (0, 1e30), [], ()]
 BATCHES = [
     (2, 3),
@@ -237,7 +244,7 @@ def test_augmentations(name):
 @cases(8)
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=3), per_view=st.booleans(), data=st.data())
 def test_composed_augmentations(steps, per_view, data):
-    augmentation = views.PerView(steps) if per_view else views.Compose(steps)
+    augmentation = views.MultiView(steps) if per_view else views.Compose(steps)
     x = batch(data.draw)
     works_or_is_refused(augmentation.augment_views, x, data.draw(st.sampled_from([1, 2, 3])))
 
@@ -270,7 +277,9 @@ def test_make_sprites(data):
     every=st.sampled_from([1, 0, -1, 2.5, np.nan, "a", None]),
 )
 def test_checkpoint(path, every):
-    model = SimVAE(2, hidden_layer_sizes=(4,), max_epochs=1, callbacks=Checkpoint(path, every))
+    model = SimVAE(
+        2, hidden_layer_sizes=(4,), max_epochs=1, callbacks=ResumeCheckpoint(path, every)
+    )
     works_or_is_refused(model.fit, RNG.random((6, 2)))
 
 

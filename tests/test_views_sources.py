@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_simvae.views import (
     Compose,
     FeatureCorruption,
-    Jitter,
+    RandomJitter,
     RandomResizedCrop,
-    Scaling,
-    SeriesCrop,
+    RandomScaling,
+    RandomSeriesCrop,
     default_augmentation,
 )
 
@@ -137,7 +137,7 @@ def test_augmentation_gets_batches_of_views_in_network_layout(make, row, params,
         ((6,), None, FeatureCorruption()),
         ((1, 8, 8), None, RandomResizedCrop()),
         ((3, 8, 8), None, default_augmentation("image", 3)),
-        ((20, 2), (20, 2), Compose([Jitter(), Scaling(), SeriesCrop()])),
+        ((20, 2), (20, 2), Compose([RandomJitter(), RandomScaling(), RandomSeriesCrop()])),
     ],
 )
 def test_auto_augmentation_suits_the_kind_of_data(make, row, input_shape, explicit):

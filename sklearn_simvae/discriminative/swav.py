@@ -12,7 +12,7 @@ from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart
-from sklearn_simvae.views import PerView, default_augmentation
+from sklearn_simvae.views import MultiView, default_augmentation
 
 # With fewer samples to share out than these per prototype, an even share is mostly noise.
 _SAMPLES_PER_PROTOTYPE = 4
@@ -61,7 +61,7 @@ class SwAV(DiscriminativeTransformer):
 
     With `n_views` above `n_global_views`, the further views are small crops, which only predict
     ("multi-crop"): for images `augmentation="auto"` then stands for a
-    :class:`~sklearn_simvae.views.PerView` of whole and small crops.
+    :class:`~sklearn_simvae.views.MultiView` of whole and small crops.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class SwAV(DiscriminativeTransformer):
         if layout.kind != "image" or self.n_views <= self.n_global_views:
             return augmentation
         small = default_augmentation(layout.kind, layout.network_shape[0], scale=_SMALL_CROPS)
-        return PerView([*[augmentation] * self.n_global_views, small])
+        return MultiView([*[augmentation] * self.n_global_views, small])
 
     def _add_parts(self, module, n_features):
         prototypes = F.normalize(torch.randn(self.n_prototypes, n_features), dim=1)

@@ -12,17 +12,17 @@ from sklearn_simvae.evaluation.collapse import (
 )
 from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
 from sklearn_simvae.evaluation.information import mutual_information
-from sklearn_simvae.evaluation.probes import hungarian_accuracy, probe
+from sklearn_simvae.evaluation.probes import clustering_accuracy, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.evaluation.table import ResultTable
 
 __all__ = [
     "ResultTable",
     "alignment",
+    "clustering_accuracy",
     "collapse_report",
     "effective_rank",
     "frechet_distance",
-    "hungarian_accuracy",
     "mutual_information",
     "probe",
     "reconstruction_error",

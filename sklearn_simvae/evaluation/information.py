@@ -26,7 +26,7 @@ from sklearn_simvae.evaluation.representations import (
 )
 from sklearn_simvae.networks.mlp import dense_layers
 from sklearn_simvae.training import isolated_random_state, own_modes
-from sklearn_simvae.views import Source, as_source
+from sklearn_simvae.views import LazyArray, as_lazy_array
 
 _MIN_SAMPLES = 32
 _K = 3
@@ -167,7 +167,7 @@ def mutual_information(
 
 def _take(X, rows: np.ndarray):
     """Take rows in any order from any container."""
-    if not hasattr(X, "column_names") and isinstance(source := as_source(X), Source):
+    if not hasattr(X, "column_names") and isinstance(source := as_lazy_array(X), LazyArray):
         return source[rows]
     return _safe_indexing(X.tocsr() if hasattr(X, "tocsr") else X, rows)
 

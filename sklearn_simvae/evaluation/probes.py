@@ -186,7 +186,7 @@ def probe(
     )
 
 
-def hungarian_accuracy(y_true, clusters) -> float:
+def clustering_accuracy(y_true, clusters) -> float:
     r"""Accuracy of clusters, after the best matching of clusters and classes.
 
     .. math:: \max_\pi \frac{1}{n} \sum_{i=1}^n 1[y_i = \pi(c_i)]
@@ -219,8 +219,8 @@ def hungarian_accuracy(y_true, clusters) -> float:
 
     Examples
     --------
-    >>> from sklearn_simvae.evaluation import hungarian_accuracy
-    >>> hungarian_accuracy(["a", "a", "b", "b"], [7, 7, 3, 7])
+    >>> from sklearn_simvae.evaluation import clustering_accuracy
+    >>> clustering_accuracy(["a", "a", "b", "b"], [7, 7, 3, 7])
     0.75
     """
     y_true, clusters = check_labels(y_true, "y_true"), check_labels(clusters, "clusters")
@@ -256,7 +256,7 @@ def _cluster(Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
     model = make_pipeline(standard_scaler(), gmm).fit(Z[rows].astype(np.float64))
     clusters = model.predict(Z[test].astype(np.float64))
     values = {
-        "accuracy": hungarian_accuracy(y[test], clusters),
+        "accuracy": clustering_accuracy(y[test], clusters),
         "nmi": float(normalized_mutual_info_score(y[test], clusters)),
         "ari": float(adjusted_rand_score(y[test], clusters)),
     }

@@ -23,8 +23,8 @@ from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
 from sklearn_simvae.views.checks import looks_unit_interval
+from sklearn_simvae.views.lazy import by_chunk, is_dask_array, some_rows
 from sklearn_simvae.views.rows import tensor_to_array
-from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024

@@ -43,8 +43,8 @@ from sklearn_simvae.views import (
     make_views,
 )
 from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
+from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.samples import not_finite, one_hot_columns
-from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
 
 # Parameters of rows of one kind.
 _NOT_SHARED = (

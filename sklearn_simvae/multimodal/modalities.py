@@ -13,10 +13,10 @@ from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
 from sklearn_simvae._checks import is_missing
-from sklearn_simvae.views import Layout, Source, as_source
+from sklearn_simvae.views import Layout, LazyArray, as_lazy_array
 from sklearn_simvae.views.layout import kind_of_rows
+from sklearn_simvae.views.lazy import held_between, named, some_rows
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
-from sklearn_simvae.views.sources import held_between, named, some_rows
 
 # Rows of a source that are looked through at a time.
 _MAX_ROWS = 1024
@@ -152,7 +152,7 @@ class Block:
 
     Parameters
     ----------
-    values : ndarray, sparse matrix or Source of shape (n_present, ...)
+    values : ndarray, sparse matrix or LazyArray of shape (n_present, ...)
         Of those rows alone.
     position : ndarray of int of shape (n,)
         For each row its place in `values`, -1 where it has none.
@@ -495,21 +495,23 @@ def _present_part(modality: Modality, X, n: int) -> tuple[Any, np.ndarray]:
     """The values of the rows that have the modality, and the place of each row among them."""
     values = _as_array(modality.raw(X))
     if modality.columns is None and modality.preprocessor is None:
-        values = as_source(values)
+        values = as_lazy_array(values)
     if values is None:
         return None, np.full(n, -1)
     missing = _missing(values, modality.name, modality.preprocessor is not None)
     position = np.where(missing, -1, np.cumsum(~missing) - 1)
     if missing.any():
         present = np.flatnonzero(~missing)
-        if isinstance(values, Source):
+        if isinstance(values, LazyArray):
             return _some_of(values, present), position
         values = _safe_indexing(values, present)
     return values, position
 
 
-def _some_of(source: Source, rows: np.ndarray) -> Source:
-    return Source(lambda which: source[rows[which]], (len(rows), *source.shape[1:]), source.dtype)
+def _some_of(source: LazyArray, rows: np.ndarray) -> LazyArray:
+    return LazyArray(
+        lambda which: source[rows[which]], (len(rows), *source.shape[1:]), source.dtype
+    )
 
 
 def _as_array(values):
@@ -533,11 +535,11 @@ def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
         return np.zeros(values.shape[0], dtype=bool)
     if isinstance(values, list):
         return np.array([is_missing(value) for value in values])
-    array = values if isinstance(values, Source) else np.asarray(values)
+    array = values if isinstance(values, LazyArray) else np.asarray(values)
     if array.dtype.kind in "OUS":
         flat = array.reshape(len(array), -1)
         absent = np.array([[is_missing(value) for value in row] for row in flat])
-    elif isinstance(array, Source) and array.dtype.kind == "f":
+    elif isinstance(array, LazyArray) and array.dtype.kind == "f":
         # Once through all of it: training must know which rows there are.
         batches = np.array_split(np.arange(len(array)), -(-len(array) // _MAX_ROWS))
         nan = [np.isnan(array.take(rows)).reshape(len(rows), -1) for rows in batches]
@@ -559,7 +561,7 @@ def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
 
 def _numbers(values, name: str):
     """Values as an array, a sparse matrix or a source of finite numbers."""
-    if isinstance(values, Source):
+    if isinstance(values, LazyArray):
         _numbers(some_rows(values), name)
         return values
     values = stack_cells(values, f"the modality {name!r}")

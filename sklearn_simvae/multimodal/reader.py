@@ -14,11 +14,11 @@ from sklearn_simvae.multimodal.modalities import (
     read_modalities,
     take_columns,
 )
-from sklearn_simvae.views import Samples, Source, as_source
+from sklearn_simvae.views import LazyArray, Samples, as_lazy_array
 from sklearn_simvae.views.checks import check_like_fitted, in_unit_interval
 from sklearn_simvae.views.hints import warn_of_scales
+from sklearn_simvae.views.lazy import as_table, named
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells
-from sklearn_simvae.views.sources import as_table, named
 
 
 class ModalityReader:
@@ -271,7 +271,7 @@ class ModalityReader:
             if len(X.shape) != 2 or not X.shape[0]:
                 raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
             return X
-        if not isinstance(X, np.ndarray) and isinstance(as_source(X), Source):
+        if not isinstance(X, np.ndarray) and isinstance(as_lazy_array(X), LazyArray):
             raise ValueError(
                 f"X is of type {type(X).__name__}, which would be read whole to take its columns "
                 "apart. Give a dict with such a source for each modality, to be read by batch."

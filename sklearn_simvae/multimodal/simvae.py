@@ -27,7 +27,7 @@ from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.checks import looks_unit_interval
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views.lazy import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 

@@ -11,7 +11,7 @@ from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.evaluation.representations import as_rows, steps_of
 from sklearn_simvae.generative.base import GenerativeTransformer
 from sklearn_simvae.multimodal.base import MultimodalTransformer
-from sklearn_simvae.views import Source, as_source
+from sklearn_simvae.views import LazyArray, as_lazy_array
 
 
 def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
@@ -140,7 +140,7 @@ def first_rows(X, n: int, before: Pipeline | None):
     if arrow and isinstance(X, arrow.Table | arrow.RecordBatch):
         # A slice keeps the names of the columns, which an array does not have.
         first = X.slice(0, n)
-    elif isinstance(source := as_source(X), Source):
+    elif isinstance(source := as_lazy_array(X), LazyArray):
         first = source[np.arange(min(n, len(source)))]
     else:
         first = as_rows(X)[:n]

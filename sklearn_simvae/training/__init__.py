@@ -2,7 +2,7 @@
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly
-from sklearn_simvae.training.checkpoint import Checkpoint
+from sklearn_simvae.training.checkpoint import ResumeCheckpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import resolve_device, resolve_precision
@@ -18,13 +18,13 @@ from sklearn_simvae.training.turns import reads, turns_of
 __all__ = [
     "SCHEDULES",
     "BatchLoader",
-    "Checkpoint",
     "DivergenceError",
     "FitOptions",
     "FitProgress",
     "FitResult",
     "KNNScore",
     "ProcessLostError",
+    "ResumeCheckpoint",
     "Run",
     "SSLNet",
     "StopEarly",

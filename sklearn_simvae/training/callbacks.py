@@ -19,8 +19,8 @@ from skorch.callbacks import (
 from tqdm.auto import tqdm
 
 from sklearn_simvae.training.distributed import rank
+from sklearn_simvae.views.lazy import named
 from sklearn_simvae.views.rows import tensor_to_array
-from sklearn_simvae.views.sources import named
 
 # What changes the steps that are taken, and so has to be in every process.
 _OF_ALL_PROCESSES = (GradientNormClipping, LRScheduler, ParamMapper)
@@ -271,9 +271,9 @@ def want_batches(callbacks: list) -> bool:
 
     Examples
     --------
-    >>> from sklearn_simvae.training import Checkpoint
+    >>> from sklearn_simvae.training import ResumeCheckpoint
     >>> from sklearn_simvae.training.callbacks import want_batches
-    >>> want_batches([Checkpoint("simvae.checkpoint")])
+    >>> want_batches([ResumeCheckpoint("simvae.checkpoint")])
     False
     """
     return any(getattr(callback_type(item), "reads_batches", True) for item in callbacks)

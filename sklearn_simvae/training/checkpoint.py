@@ -47,7 +47,7 @@ class Saved(NamedTuple):
     where: str
 
 
-class Checkpoint(Callback):
+class ResumeCheckpoint(Callback):
     """Keep the state of a fit in a file, from which `fit` goes on if it was interrupted.
 
     Where the file is there, `fit` begins after the last epoch that it holds, and comes to the same
@@ -79,9 +79,9 @@ class Checkpoint(Callback):
     >>> from pathlib import Path
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_simvae import SimVAE
-    >>> from sklearn_simvae.training import Checkpoint
+    >>> from sklearn_simvae.training import ResumeCheckpoint
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     checkpoint = Checkpoint(f"{folder}/fit.checkpoint")
+    ...     checkpoint = ResumeCheckpoint(f"{folder}/fit.checkpoint")
     ...     vae = SimVAE(2, hidden_layer_sizes=(8,), max_epochs=3, callbacks=[checkpoint])
     ...     n_epochs = vae.fit(load_iris().data).n_iter_
     ...     left = list(Path(folder).iterdir())
@@ -176,7 +176,7 @@ class Checkpoint(Callback):
             )
 
 
-def find_checkpoint(callbacks: list) -> Checkpoint | None:
+def find_checkpoint(callbacks: list) -> ResumeCheckpoint | None:
     """The checkpoint among callbacks, if there is one.
 
     Parameters
@@ -186,7 +186,7 @@ def find_checkpoint(callbacks: list) -> Checkpoint | None:
 
     Returns
     -------
-    checkpoint : Checkpoint or None
+    checkpoint : ResumeCheckpoint or None
         The only one.
 
     Raises
@@ -195,7 +195,7 @@ def find_checkpoint(callbacks: list) -> Checkpoint | None:
         If there are several, or with it others that cannot be resumed.
     """
     given = [item[1] if isinstance(item, tuple) else item for item in callbacks]
-    found = [callback for callback in given if isinstance(callback, Checkpoint)]
+    found = [callback for callback in given if isinstance(callback, ResumeCheckpoint)]
     if not found:
         return None
     if len(found) > 1:
@@ -204,7 +204,7 @@ def find_checkpoint(callbacks: list) -> Checkpoint | None:
         if issubclass(kind, _NOT_RESUMED):
             raise ValueError(
                 f"A fit with a {kind.__name__} cannot be resumed as it was: what that knows of the "
-                "epochs before is lost. Leave out it (see lr_schedule) or the Checkpoint."
+                "epochs before is lost. Leave out it (see lr_schedule) or the ResumeCheckpoint."
             )
     return found[0]
 

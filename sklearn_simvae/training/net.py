@@ -14,7 +14,7 @@ from sklearn_simvae._files import pack_history, unpack_history
 from sklearn_simvae.networks.copies import picklable
 from sklearn_simvae.training.batching import BatchLoader
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, without_data
-from sklearn_simvae.training.checkpoint import Checkpoint
+from sklearn_simvae.training.checkpoint import ResumeCheckpoint
 from sklearn_simvae.training.distributed import agreement, any_process, n_processes
 from sklearn_simvae.training.exchange import (
     average_buffers,
@@ -29,7 +29,7 @@ from sklearn_simvae.training.run import Run
 from sklearn_simvae.training.schedules import lr_factor
 
 # An interruption while one of these works is not its own.
-_NEVER_STOP = (Checkpoint, EpochTimer, FitProgress, KNNScore)
+_NEVER_STOP = (ResumeCheckpoint, EpochTimer, FitProgress, KNNScore)
 
 
 class TotalLoss(nn.Module):

@@ -8,8 +8,8 @@ from sklearn_simvae.views.augmentation import *  # noqa: F403
 from sklearn_simvae.views.augmentation import __all__ as _augmentations
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
+from sklearn_simvae.views.lazy import LazyArray, as_lazy_array
 from sklearn_simvae.views.samples import Samples, make_views
-from sklearn_simvae.views.sources import Source, as_source
 from sklearn_simvae.views.view_maker import ViewMaker
 
 __all__ = [
@@ -17,9 +17,9 @@ __all__ = [
     "Groups",
     "Layout",
     "Samples",
-    "Source",
+    "LazyArray",
     "ViewMaker",
-    "as_source",
+    "as_lazy_array",
     "make_views",
     *_augmentations,
 ]

@@ -9,16 +9,16 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 from sklearn_simvae._checks import missing
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
+from sklearn_simvae.views.lazy import LazyArray, as_lazy_array, held_between, some_rows
 from sklearn_simvae.views.rows import (
     cells_are_arrays,
     check_holds_rows,
     stack_cells,
     tensor_to_array,
 )
-from sklearn_simvae.views.sources import Source, as_source, held_between, some_rows
 
 
-def check_rows(name: str, X) -> np.ndarray | Source:
+def check_rows(name: str, X) -> np.ndarray | LazyArray:
     """X as an array of finite numbers, in the type that it has, without a copy where possible.
 
     Of what is not in memory some rows are checked here, the others when they are read.
@@ -30,7 +30,7 @@ def check_rows(name: str, X) -> np.ndarray | Source:
             "Give one of its entries, or use CLIP or MultimodalSimVAE, which take several kinds of "
             "data."
         )
-    X = as_source(stack_cells(X))
+    X = as_lazy_array(stack_cells(X))
     try:
         values = check_array(
             some_rows(X), dtype="numeric", allow_nd=True, estimator=name, input_name="X"
@@ -56,10 +56,12 @@ def check_rows(name: str, X) -> np.ndarray | Source:
                 f"{name} computes. Scale the data first, e.g. by "
                 "StandardScaler."
             )
-    return X if isinstance(X, Source) else values
+    return X if isinstance(X, LazyArray) else values
 
 
-def check_like_fitted(name: str, X: np.ndarray | Source, layout: Layout) -> np.ndarray | Source:
+def check_like_fitted(
+    name: str, X: np.ndarray | LazyArray, layout: Layout
+) -> np.ndarray | LazyArray:
     """X, if images or series come in the kind of numbers of those of `fit`."""
     if layout.pixels and X.dtype != np.uint8 and not in_unit_interval(X):
         raise ValueError(
@@ -97,16 +99,16 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
         ) from error
 
 
-def in_unit_interval(X: np.ndarray | Source) -> bool:
+def in_unit_interval(X: np.ndarray | LazyArray) -> bool:
     """Whether all of X lies in [0, 1]; of what is not in memory, some rows."""
     X = some_rows(X)
     # Of a modality that no row has there is nothing to say.
     return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
-def looks_unit_interval(X: np.ndarray | Source) -> bool:
+def looks_unit_interval(X: np.ndarray | LazyArray) -> bool:
     """Whether those rows of a source that are looked at lie in [0, 1], and all others are to."""
-    return isinstance(X, Source) and in_unit_interval(X)
+    return isinstance(X, LazyArray) and in_unit_interval(X)
 
 
 def check_augmentation(augmentation, name: str) -> None:
@@ -125,7 +127,7 @@ def has_colors(layout: Layout) -> bool:
     return layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
 
 
-def check_colors(X: np.ndarray | Source, name: str = "X") -> None:
+def check_colors(X: np.ndarray | LazyArray, name: str = "X") -> None:
     """Raise where the colors that augmentation="auto" changes are not from 0 to 1.
 
     The rows of a source that are not looked at are to be refused when they are read.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_simvae.views.sources import Source, as_source, as_table, is_dask_array
+from sklearn_simvae.views.lazy import LazyArray, as_lazy_array, as_table, is_dask_array
 
 # Rows of a source that are read at a time to collect the groups.
 _CHUNK = 4096
@@ -60,8 +60,8 @@ def take_column(
     is_arrow = hasattr(schema, "names") and hasattr(schema, "remove")
     names = list(schema.names if is_arrow else columns) if is_arrow or columns is not None else None
     if names is None and not is_dask_array(X):
-        X = as_source(X)
-        if not isinstance(X, Source) and not hasattr(X, "ndim"):
+        X = as_lazy_array(X)
+        if not isinstance(X, LazyArray) and not hasattr(X, "ndim"):
             X = np.asarray(X, dtype=object) if _holds_text(X) else np.asarray(X)
     place = _place(X, names, column, n_features, needed)
     if place is None:
@@ -73,9 +73,9 @@ def take_column(
         return X.iloc[:, others], np.asarray(X.iloc[:, place])
     if names is not None:
         return X[:, others], X[:, place].to_numpy()
-    if isinstance(X, Source):
+    if isinstance(X, LazyArray):
         parts = [X.take(rows)[:, place] for rows in _chunks(len(X))]
-        rest = Source(
+        rest = LazyArray(
             lambda rows: X.take(rows)[:, others], (len(X), len(others)), X.dtype, X.low, X.high
         )
         return rest, np.concatenate([np.empty(0, X.dtype), *parts])

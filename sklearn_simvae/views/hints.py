@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views.lazy import some_rows
 
 # A group of more than half of the rows, and of so many others of the usual size.
 _DOMINANT = 10

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sklearn_simvae._checks import check_sizes
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views.lazy import some_rows
 
 KINDS = ("vector", "image", "series")
 _ENDS = ("first", "last")
@@ -69,7 +69,7 @@ class Layout:
 
         Parameters
         ----------
-        X : ndarray or Source of shape (n, ...)
+        X : ndarray or LazyArray of shape (n, ...)
             Rows, or samples with a views axis.
         input_shape : tuple of int, default=None
             Shape of one row, for an X whose layout is not clear from its own shape.

@@ -14,8 +14,8 @@ from sklearn_simvae.views.checks import (
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
+from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows
 from sklearn_simvae.views.samples import Samples
-from sklearn_simvae.views.sources import Source, held_between, named, some_rows
 
 
 class ArrayReader:
@@ -210,7 +210,7 @@ class ArrayReader:
         """
         return samples.layout.pixels or in_unit_interval(samples.X)
 
-    def _samples(self, X: np.ndarray | Source, has_views: bool, groups, n_views: int) -> Samples:
+    def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
         if self._bounds is not None and not self.layout.pixels:
             some = some_rows(X)
             if some.size and (some.min() < self._bounds[0] or some.max() > self._bounds[1]):

@@ -12,7 +12,7 @@ from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.augmentation.base import DATA, Data, as_batch_like
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.sources import held_between, some_rows
+from sklearn_simvae.views.lazy import held_between, some_rows
 
 # Rows of a batch in transform: enough to keep the processor busy, few enough to fit its cache.
 _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
@@ -27,7 +27,7 @@ class Samples:
     ----------
     X : array of shape (n, ...) or (n, n_views, ...)
         Any object that can be indexed by an integer array and then returns a numpy array, such as
-        a :class:`~sklearn_simvae.views.Source`. Only the rows of one batch are read at a time.
+        a :class:`~sklearn_simvae.views.LazyArray`. Only the rows of one batch are read at a time.
     layout : Layout
         Layout of a row.
     has_views : bool
@@ -326,7 +326,7 @@ def one_hot_columns(X, layout: Layout) -> tuple[tuple[int, int], ...] | None:
 
     Parameters
     ----------
-    X : array, sparse matrix or Source of shape (n, ...)
+    X : array, sparse matrix or LazyArray of shape (n, ...)
         The data, with or without views. Only some rows are inspected if the data are sparse or
         not in memory.
     layout : Layout

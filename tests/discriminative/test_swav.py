@@ -10,7 +10,7 @@ from conftest import TINY, Spy
 from torch.nn import functional as F
 
 from sklearn_simvae import SwAV
-from sklearn_simvae.views import PerView, RandomResizedCrop
+from sklearn_simvae.views import MultiView, RandomResizedCrop
 
 losses = importlib.import_module("sklearn_simvae.losses.swav")
 source = sys.modules["sklearn_simvae.discriminative.swav"]
@@ -179,7 +179,7 @@ def test_further_views_of_images_are_small_crops(digits):
     X, _ = digits
     fitted = SwAV(**SMALL, input_shape=(8, 8), n_views=4).fit(X)
     augmentation = augmentation_of(fitted, X)
-    assert isinstance(augmentation, PerView)
+    assert isinstance(augmentation, MultiView)
     # The last step makes all further views.
     steps = [augmentation.steps[min(view, len(augmentation.steps) - 1)] for view in range(4)]
     assert all(isinstance(step, RandomResizedCrop) for step in steps)

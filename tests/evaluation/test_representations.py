@@ -28,7 +28,7 @@ from sklearn_simvae.evaluation.representations import (
     representations,
     view_representations,
 )
-from sklearn_simvae.views import Compose, FeatureMasking, RandomResizedCrop, SeriesCrop
+from sklearn_simvae.views import Compose, FeatureMasking, RandomResizedCrop, RandomSeriesCrop
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_series_of_many_channels_are_augmented_as_the_estimator_reads_them(rng):
     simvae = tiny("SimVAE", encoder="conv1d", input_shape=(32, 12)).fit(X)
     of_series = {"scale", "start", "length", "mean"}
     assert drawn(simvae, X) == drawn(simvae, X, input_shape=(32, 12)) == of_series
-    collapse_report(simvae, X, augmentation=SeriesCrop())
+    collapse_report(simvae, X, augmentation=RandomSeriesCrop())
 
 
 def test_rows_that_are_scaled_before_the_estimator_are_still_its_images(digits):

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_simvae import CRVAE, SimCLR, SimVAE, SwAV
 from sklearn_simvae.plotting import ViewsDisplay
-from sklearn_simvae.views import FeatureMasking, PerView
+from sklearn_simvae.views import FeatureMasking, MultiView
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
 
@@ -54,7 +54,7 @@ def test_augmentation_of_the_estimator_is_used():
 
 
 def test_each_view_has_its_own_augmentation():
-    estimator = SimCLR(augmentation=PerView([None, FeatureMasking(1.0)]))
+    estimator = SimCLR(augmentation=MultiView([None, FeatureMasking(1.0)]))
     views = ViewsDisplay.from_estimator(estimator, data("vector"), 3, 3).views
     np.testing.assert_allclose(views[:, 0], data("vector")[:3], rtol=1e-6)
     np.testing.assert_array_equal(views[:, 1:], 0)

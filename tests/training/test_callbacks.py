@@ -23,7 +23,7 @@ from skorch.callbacks import (
 )
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_simvae.training import Checkpoint, KNNScore
+from sklearn_simvae.training import KNNScore, ResumeCheckpoint
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_bar_shows_a_score_until_the_next(digits, labeled, capsys):
 
 def test_bar_of_a_resumed_fit_begins_where_that_goes_on(digits, tmp_path, capsys):
     X = digits[0]
-    checkpoint = Checkpoint(tmp_path / "fit.checkpoint")
+    checkpoint = ResumeCheckpoint(tmp_path / "fit.checkpoint")
     stop = RaiseAt("batch_end", 3, RuntimeError("stopped"))
     with pytest.raises(RuntimeError, match="stopped"):
         tiny("SimVAE", max_epochs=4, callbacks=[checkpoint, stop]).fit(X)
@@ -219,7 +219,7 @@ def test_an_interruption_while_a_callback_of_the_package_works_is_the_users(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(KNNScore, "_score", score)
-    callbacks = [KNNScore(*labeled), Checkpoint(path)]
+    callbacks = [KNNScore(*labeled), ResumeCheckpoint(path)]
     estimator = tiny("SimVAE", max_epochs=5, callbacks=callbacks)
     with pytest.warns(UserWarning, match="interrupted by user after 3 whole epochs"):
         estimator.fit(digits[0])

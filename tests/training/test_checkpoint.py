@@ -18,7 +18,7 @@ from skorch.callbacks import EarlyStopping, Freezer, LRScheduler
 
 from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimVAE, SwAV
 from sklearn_simvae import _files as files
-from sklearn_simvae.training import Checkpoint
+from sklearn_simvae.training import ResumeCheckpoint
 from sklearn_simvae.views import FeatureCorruption
 
 
@@ -47,7 +47,7 @@ def assert_same_fit(one, other, X):
 
 
 def interrupted(make, path, epoch, X, hook="batch_end", error=Killed, **params):
-    estimator = make(callbacks=[Checkpoint(path), RaiseAt(hook, epoch, error())], **params)
+    estimator = make(callbacks=[ResumeCheckpoint(path), RaiseAt(hook, epoch, error())], **params)
     with pytest.raises(error):
         estimator.fit(X)
 
@@ -79,7 +79,7 @@ def assert_resumed_fit_is_the_same(method, X, tmp_path, params):
     path = tmp_path / "fit.checkpoint"
     interrupted(make, path, 3, X)
     _, metadata = files.unpack(path.read_bytes(), "it", "checkpoint")
-    resumed = make(callbacks=Checkpoint(path)).fit(X)
+    resumed = make(callbacks=ResumeCheckpoint(path)).fit(X)
     assert_same_fit(resumed, whole, X)
     # It went on, rather than begin anew: its first epochs took just as long.
     durations = [row["dur"] for row in resumed.history_]
@@ -103,7 +103,7 @@ def test_what_grows_with_the_data_is_resumed(estimator, digits, tmp_path):
 
     X, path = rows(digits), tmp_path / "fit.checkpoint"
     interrupted(make, path, 2, X)
-    assert_same_fit(make(callbacks=[Checkpoint(path)]).fit(X), make().fit(X), X)
+    assert_same_fit(make(callbacks=[ResumeCheckpoint(path)]).fit(X), make().fit(X), X)
 
 
 def test_epochs_before_the_checkpoint_are_not_run_again(digits, tmp_path):
@@ -115,7 +115,7 @@ def test_epochs_before_the_checkpoint_are_not_run_again(digits, tmp_path):
 
     interrupted(lambda **p: tiny("SimVAE", max_epochs=5, **p), path, 4, X)
     count = Count("never", 0, None)
-    tiny("SimVAE", max_epochs=5, callbacks=[Checkpoint(path), count]).fit(X)
+    tiny("SimVAE", max_epochs=5, callbacks=[ResumeCheckpoint(path), count]).fit(X)
     assert begun == [4, 5]
 
 
@@ -141,7 +141,7 @@ def test_fit_that_stops_early_is_resumed_with_its_patience_and_best_weights(
     whole = make().fit(X)
     assert whole.n_iter_ == 4
     interrupted(make, path, epoch, X)
-    assert_same_fit(make(callbacks=Checkpoint(path)).fit(X), whole, X)
+    assert_same_fit(make(callbacks=ResumeCheckpoint(path)).fit(X), whole, X)
 
 
 def test_seed_is_in_the_file_where_random_state_is_none(digits, tmp_path):
@@ -154,11 +154,11 @@ def test_seed_is_in_the_file_where_random_state_is_none(digits, tmp_path):
     interrupted(make, path, 3, X)
     _, metadata = files.unpack(path.read_bytes(), "it", "checkpoint")
     seed = metadata["fit"]["seed"]
-    resumed = make(callbacks=Checkpoint(path)).fit(X)
+    resumed = make(callbacks=ResumeCheckpoint(path)).fit(X)
     assert resumed.net_.seed == seed
     assert [row["dur"] for row in resumed.history_][:2] == [r["dur"] for r in metadata["history"]]
     # The parts that were set aside are those of that seed.
-    whole = make(callbacks=Checkpoint(path))
+    whole = make(callbacks=ResumeCheckpoint(path))
     whole._seed = lambda: seed
     assert_same_fit(resumed, whole.fit(X), X)
 
@@ -169,20 +169,20 @@ def test_checkpoint_of_a_warm_start_goes_on_with_that_fit(digits, tmp_path):
     def fitted(**params):
         return tiny("BYOL", warm_start=True).fit(X).set_params(max_epochs=3, **params)
 
-    other = fitted(callbacks=[Checkpoint(path), RaiseAt("batch_end", 5, Killed())])
+    other = fitted(callbacks=[ResumeCheckpoint(path), RaiseAt("batch_end", 5, Killed())])
     with pytest.raises(Killed):
         other.fit(X)
-    assert_same_fit(fitted(callbacks=Checkpoint(path)).fit(X), fitted().fit(X), X)
+    assert_same_fit(fitted(callbacks=ResumeCheckpoint(path)).fit(X), fitted().fit(X), X)
 
 
 def test_interrupted_by_the_user_keeps_the_file_and_goes_on_later(digits, tmp_path):
     X, path = rows(digits), tmp_path / "fit.checkpoint"
     stop = RaiseAt("batch_end", 3, KeyboardInterrupt())
-    estimator = tiny("SimVAE", max_epochs=4, callbacks=[Checkpoint(path), stop])
+    estimator = tiny("SimVAE", max_epochs=4, callbacks=[ResumeCheckpoint(path), stop])
     with pytest.warns(UserWarning, match="interrupted by user after 2 whole epochs"):
         estimator.fit(X)
     assert path.exists()
-    estimator.set_params(callbacks=Checkpoint(path)).fit(X)
+    estimator.set_params(callbacks=ResumeCheckpoint(path)).fit(X)
     assert_same_fit(estimator, tiny("SimVAE", max_epochs=4).fit(X), X)
     assert not path.exists()
 
@@ -202,7 +202,7 @@ def test_file_is_written_as_often_as_told_and_after_the_last_epoch(digits, tmp_p
             return 0
         return files.unpack(path.read_bytes(), "it", "checkpoint")[1]["epochs"]
 
-    callbacks = [Look("never", 0, None), Checkpoint(path, every_n_epochs=2)]
+    callbacks = [Look("never", 0, None), ResumeCheckpoint(path, every_n_epochs=2)]
     tiny("SimVAE", max_epochs=5, callbacks=callbacks).fit(X)
     assert seen == [0, 0, 2, 2, 4, 5]
 
@@ -239,7 +239,7 @@ OTHER_FITS = {
 @pytest.mark.parametrize("other, message", OTHER_FITS.values(), ids=OTHER_FITS)
 def test_checkpoint_of_another_fit_is_refused(checkpoint, digits, other, message):
     before = checkpoint.read_bytes()
-    estimator = tiny("SimVAE", max_epochs=3, callbacks=Checkpoint(checkpoint))
+    estimator = tiny("SimVAE", max_epochs=3, callbacks=ResumeCheckpoint(checkpoint))
     with pytest.raises(ValueError, match=f"(?s)another fit: .*{message}.*Delete"):
         other(estimator, rows(digits))
     assert checkpoint.read_bytes() == before
@@ -248,13 +248,13 @@ def test_checkpoint_of_another_fit_is_refused(checkpoint, digits, other, message
 
 def test_checkpoint_of_another_method_is_refused(checkpoint, digits):
     with pytest.raises(ValueError, match="estimator='SimVAE' there and 'VAE' here"):
-        tiny("VAE", max_epochs=3, callbacks=Checkpoint(checkpoint)).fit(rows(digits))
+        tiny("VAE", max_epochs=3, callbacks=ResumeCheckpoint(checkpoint)).fit(rows(digits))
 
 
 def test_verbosity_device_and_other_callbacks_may_change(checkpoint, digits):
     X = rows(digits)
     estimator = tiny("SimVAE", max_epochs=3, verbose=1, device="cpu", random_state=0)
-    estimator.set_params(callbacks=[RaiseAt("never", 0, None), Checkpoint(checkpoint)]).fit(X)
+    estimator.set_params(callbacks=[RaiseAt("never", 0, None), ResumeCheckpoint(checkpoint)]).fit(X)
     assert_same_fit(estimator, tiny("SimVAE", max_epochs=3).fit(X), X)
 
 
@@ -280,7 +280,7 @@ def test_damaged_file_is_refused_and_the_former_fit_survives(checkpoint, digits,
     before = checkpoint.read_bytes()
     estimator = tiny("SimVAE").fit(X)
     Z = estimator.transform(X)
-    estimator.set_params(callbacks=Checkpoint(checkpoint), max_epochs=3, warm_start=True)
+    estimator.set_params(callbacks=ResumeCheckpoint(checkpoint), max_epochs=3, warm_start=True)
     with pytest.raises(ValueError, match="damaged"):
         estimator.fit(X)
     assert checkpoint.read_bytes() == before
@@ -294,22 +294,28 @@ def test_weights_are_no_checkpoint(digits, tmp_path):
     X, path = rows(digits), tmp_path / "file"
     tiny("SimVAE").fit(X).save_weights(path)
     with pytest.raises(ValueError, match="kind 'weights', where 'checkpoint'"):
-        tiny("SimVAE", callbacks=Checkpoint(path)).fit(X)
+        tiny("SimVAE", callbacks=ResumeCheckpoint(path)).fit(X)
 
 
 BAD = {
-    "folder": (lambda path: [Checkpoint(path / "no" / "file")], "no folder"),
-    "never": (lambda path: [Checkpoint(path / "file", 0)], "every_n_epochs"),
-    "two": (lambda path: [Checkpoint(path / "a"), Checkpoint(path / "b")], "2 checkpoints"),
+    "folder": (lambda path: [ResumeCheckpoint(path / "no" / "file")], "no folder"),
+    "never": (lambda path: [ResumeCheckpoint(path / "file", 0)], "every_n_epochs"),
+    "two": (
+        lambda path: [ResumeCheckpoint(path / "a"), ResumeCheckpoint(path / "b")],
+        "2 checkpoints",
+    ),
     "schedule": (
-        lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
+        lambda path: [ResumeCheckpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
         "LRScheduler cannot be resumed",
     ),
     "schedule of the optimizer": (
-        lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
+        lambda path: [ResumeCheckpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
         "lr_schedule='constant'",
     ),
-    "freezer": (lambda path: [Freezer("*"), ("c", Checkpoint(path / "f"))], "cannot be resumed"),
+    "freezer": (
+        lambda path: [Freezer("*"), ("c", ResumeCheckpoint(path / "f"))],
+        "cannot be resumed",
+    ),
 }
 
 
@@ -329,7 +335,7 @@ def test_full_disk_warns_and_training_goes_on(digits, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("sklearn_simvae._files.os.fsync", full)
-    estimator = tiny("SimVAE", callbacks=Checkpoint(path))
+    estimator = tiny("SimVAE", callbacks=ResumeCheckpoint(path))
     with pytest.warns(UserWarning, match="No space left") as warned:
         estimator.fit(X)
     assert "after 1 epochs" in str(warned[0].message)
@@ -340,7 +346,7 @@ def test_full_disk_warns_and_training_goes_on(digits, tmp_path, monkeypatch):
 
 
 def fit_and_write(path, out, X):
-    checkpoint = Checkpoint(path)
+    checkpoint = ResumeCheckpoint(path)
     estimator = tiny("SwAV", max_epochs=60, callbacks=checkpoint).fit(X)
     np.save(out, estimator.transform(X))
 
@@ -382,7 +388,7 @@ def test_what_killed_writers_left_is_removed(digits, tmp_path):
     left = tmp_path / f".{path.name}.0123.part"
     left.write_bytes(b"half of a")
     (tmp_path / ".other.0123.part").write_bytes(b"of another file")
-    tiny("SimVAE", callbacks=Checkpoint(path)).fit(rows(digits))
+    tiny("SimVAE", callbacks=ResumeCheckpoint(path)).fit(rows(digits))
     assert [file.name for file in tmp_path.iterdir()] == [".other.0123.part"]
 
 
@@ -397,13 +403,13 @@ def test_fit_without_interruption_is_that_without_a_checkpoint(make, digits, tmp
     X = rows(digits)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*checkpoint")
-        estimator = make(callbacks=[Checkpoint(tmp_path / "file")]).fit(X)
+        estimator = make(callbacks=[ResumeCheckpoint(tmp_path / "file")]).fit(X)
     assert_same_fit(estimator, make().fit(X), X)
 
 
 def test_early_stopping_that_is_new_begins_where_the_fit_goes_on(checkpoint, digits):
     stop = EarlyStopping("train_loss", patience=100)
-    estimator = tiny("SimVAE", max_epochs=3, callbacks=[Checkpoint(checkpoint), stop])
+    estimator = tiny("SimVAE", max_epochs=3, callbacks=[ResumeCheckpoint(checkpoint), stop])
     expected = tiny("SimVAE", max_epochs=3).fit(rows(digits))
     assert_same_fit(estimator.fit(rows(digits)), expected, rows(digits))
 
@@ -414,7 +420,7 @@ def test_path_and_number_come_in_any_form(tmp_path):
             return str(tmp_path / "fit.ckpt")
 
     X = np.random.default_rng(0).random((40, 4))
-    checkpoint = Checkpoint(Named(), every_n_epochs=np.int64(1))
+    checkpoint = ResumeCheckpoint(Named(), every_n_epochs=np.int64(1))
     stop = RaiseAt("batch_end", 2, KeyboardInterrupt)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         tiny("VAE", callbacks=[checkpoint, stop]).fit(X)
@@ -431,7 +437,7 @@ def test_interrupted_warm_start_goes_on_in_the_same_estimator(tmp_path, n_fits, 
         expected.fit(X)
         estimator.fit(X)
     expected.fit(X)
-    checkpoint = Checkpoint(tmp_path / "fit.ckpt", every_n_epochs=every)
+    checkpoint = ResumeCheckpoint(tmp_path / "fit.ckpt", every_n_epochs=every)
     stop = RaiseAt("batch_end", 5 * n_fits - 1, KeyboardInterrupt)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         estimator.set_params(callbacks=[checkpoint, stop]).fit(X)

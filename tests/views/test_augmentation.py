@@ -27,9 +27,9 @@ IMAGE = {
 }
 VECTOR = {"corruption": aug.FeatureCorruption(), "masking": aug.FeatureMasking()}
 SERIES = {
-    "series jitter": aug.Jitter(),
-    "scaling": aug.Scaling(),
-    "series crop": aug.SeriesCrop(),
+    "series jitter": aug.RandomJitter(),
+    "scaling": aug.RandomScaling(),
+    "series crop": aug.RandomSeriesCrop(),
     "series default": aug.default_augmentation("series", 2),
 }
 SHAPES = {**dict.fromkeys(IMAGE, (3, 9, 12)), **dict.fromkeys(VECTOR, (40,))}
@@ -326,7 +326,7 @@ def test_masking_sets_a_share_p_to_the_value():
 
 def test_series_scaling_is_one_factor_per_series_and_channel():
     x = 1 + batch(500, 2, 6)
-    factor = aug.Scaling(scale=0.2)(x, seeded()) / x
+    factor = aug.RandomScaling(scale=0.2)(x, seeded()) / x
     torch.testing.assert_close(factor, factor[:, :, :1].expand_as(factor))
     assert factor.mean() == pytest.approx(1, abs=0.03)
     assert factor[:, :, 0].std() == pytest.approx(0.2, rel=0.1)
@@ -335,14 +335,14 @@ def test_series_scaling_is_one_factor_per_series_and_channel():
 
 def test_series_jitter_has_its_scale():
     x = batch(50, 2, 60)
-    assert (aug.Jitter(scale=0.3)(x, seeded()) - x).std() == pytest.approx(0.3, rel=0.05)
+    assert (aug.RandomJitter(scale=0.3)(x, seeded()) - x).std() == pytest.approx(0.3, rel=0.05)
 
 
 def test_series_crop_is_a_stretched_window_shared_by_the_channels():
     length, n = 41, 300
     x = batch(n, 1, length, dtype=torch.float64)
     ramp = torch.arange(length, dtype=torch.float64).expand(n, 1, length)
-    out = aug.SeriesCrop((0.25, 0.75))(torch.cat([ramp, x], 1), seeded()).numpy()
+    out = aug.RandomSeriesCrop((0.25, 0.75))(torch.cat([ramp, x], 1), seeded()).numpy()
     start, stop = out[:, 0, 0], out[:, 0, -1]
     width = (stop - start) / (length - 1)
     assert start.min() >= 0 and stop.max() <= length - 1
@@ -493,15 +493,20 @@ BAD = [
     *[aug.GaussianBlur(sigma=s) for s in [(-1, 1), (2, 1), (0, NAN), 1.0]],
     *[aug.GaussianBlur(p=2), aug.GaussianNoise(-1), aug.GaussianNoise(clip=(1, 0))],
     *[aug.FeatureMasking(p=-1), aug.FeatureMasking(value=NAN), aug.FeatureMasking(value="0")],
-    *[aug.Jitter(-1), aug.Jitter(NAN), aug.Scaling(-1), aug.SeriesCrop((1, 0.5))],
-    *[aug.SeriesCrop((0, 1)), aug.SeriesCrop((0.5, 2))],
+    *[
+        aug.RandomJitter(-1),
+        aug.RandomJitter(NAN),
+        aug.RandomScaling(-1),
+        aug.RandomSeriesCrop((1, 0.5)),
+    ],
+    *[aug.RandomSeriesCrop((0, 1)), aug.RandomSeriesCrop((0.5, 2))],
 ]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
 def test_bad_parameters_are_refused_before_and_at_the_call_and_inside_compose(bad):
     shapes = {aug.FeatureCorruption: (4, 5), aug.FeatureMasking: (4, 5)}
-    shapes |= dict.fromkeys((aug.Jitter, aug.Scaling, aug.SeriesCrop), (4, 2, 9))
+    shapes |= dict.fromkeys((aug.RandomJitter, aug.RandomScaling, aug.RandomSeriesCrop), (4, 2, 9))
     x = batch(*shapes.get(type(bad), (4, 3, 6, 6)))
     name = type(bad).__name__
     for call in (
@@ -601,7 +606,11 @@ def test_defaults_suit_the_kind_of_data():
         assert (small.steps[1] if channels == 3 else small).scale == (0.1, 0.4)
     assert isinstance(aug.default_augmentation("vector", 1), aug.FeatureCorruption)
     steps = aug.default_augmentation("series", 2).steps
-    assert [type(step) for step in steps] == [aug.Jitter, aug.Scaling, aug.SeriesCrop]
+    assert [type(step) for step in steps] == [
+        aug.RandomJitter,
+        aug.RandomScaling,
+        aug.RandomSeriesCrop,
+    ]
     with pytest.raises(ValueError, match="kind='sound'"):
         aug.default_augmentation("sound", 1)
 

@@ -17,9 +17,9 @@ from sklearn_simvae.views import (
     FeatureCorruption,
     FeatureMasking,
     Layout,
-    PerView,
+    MultiView,
     Samples,
-    as_source,
+    as_lazy_array,
     make_views,
 )
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
@@ -120,14 +120,14 @@ def test_blocks_are_those_of_scikit_learns_encoder():
 
 def memmap(X, path):
     np.save(path / "X.npy", X)
-    return as_source(np.load(path / "X.npy", mmap_mode="r"))
+    return as_lazy_array(np.load(path / "X.npy", mmap_mode="r"))
 
 
 KEPT = {
     "array": lambda X, path: X,
     "columns": lambda X, path: np.asfortranarray(X),
     "memmap": memmap,
-    "dataset": lambda X, path: as_source(torch.utils.data.TensorDataset(torch.from_numpy(X))),
+    "dataset": lambda X, path: as_lazy_array(torch.utils.data.TensorDataset(torch.from_numpy(X))),
     "sparse": lambda X, path: sparse.csr_array(X),
     "sparse columns": lambda X, path: sparse.csc_matrix(X),
     "views": lambda X, path: X.reshape(-1, 2, X.shape[1]),
@@ -249,7 +249,7 @@ def test_a_fit_looks_for_blocks_in_all_rows_once():
     [
         lambda augment: augment,
         lambda augment: Compose([augment, None]),
-        lambda augment: PerView([None, Compose([augment])]),
+        lambda augment: MultiView([None, Compose([augment])]),
         lambda augment: lambda x: augment(x),
     ],
     ids=["alone", "composed", "per view", "in a callable"],

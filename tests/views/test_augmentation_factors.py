@@ -24,12 +24,12 @@ NAMES = {
         aug.default_augmentation("image", 3),
         ["brightness", "contrast", "saturation", "hue", "x", "y", "width", "height"],
     ),
-    "per view": (aug.PerView([aug.RandomRotation(), aug.GaussianBlur()]), ["angle"]),
+    "per view": (aug.MultiView([aug.RandomRotation(), aug.GaussianBlur()]), ["angle"]),
     "corruption": (aug.FeatureCorruption(), ["share"]),
     "masking": (aug.FeatureMasking(), ["share"]),
-    "series jitter": (aug.Jitter(), []),
-    "scaling": (aug.Scaling(), ["scale"]),
-    "series crop": (aug.SeriesCrop(), ["start", "length"]),
+    "series jitter": (aug.RandomJitter(), []),
+    "scaling": (aug.RandomScaling(), ["scale"]),
+    "series crop": (aug.RandomSeriesCrop(), ["start", "length"]),
     "series default": (aug.default_augmentation("series"), ["scale", "start", "length"]),
 }
 every = pytest.mark.parametrize("name", NAMES)
@@ -43,7 +43,7 @@ def seeded(seed=0):
 def batch_for(augment, n=50, dtype=torch.float32):
     ndims = getattr(augment, "_ndims", None)
     if ndims is None:
-        series = isinstance(augment, aug.Compose) and isinstance(augment.steps[0], aug.Jitter)
+        series = isinstance(augment, aug.Compose) and isinstance(augment.steps[0], aug.RandomJitter)
         ndims = (3,) if series else (4,)
     shape = {2: (40,), 3: (2, 30), 4: (3, 12, 9)}[ndims[-1]]
     return torch.rand((n, *shape), generator=seeded(1), dtype=dtype)
@@ -265,14 +265,14 @@ def test_blur_is_the_width_of_a_blurred_dot_and_zero_where_there_is_none():
 
 def test_scale_is_the_mean_of_the_factors_of_the_channels():
     x = torch.ones(30, 4, 5)
-    views, factors = aug.Scaling(0.3).augment_with_factors(x, seeded())
+    views, factors = aug.RandomScaling(0.3).augment_with_factors(x, seeded())
     assert_allclose(factors["scale"], views.mean((1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("length", [11, 1])
 def test_start_and_length_are_those_of_the_window_of_a_ramp(length):
     x = torch.arange(float(length)).expand(50, 2, length)
-    views, factors = aug.SeriesCrop((0.3, 0.9)).augment_with_factors(x, seeded())
+    views, factors = aug.RandomSeriesCrop((0.3, 0.9)).augment_with_factors(x, seeded())
     last = length - 1
     assert_allclose(factors["start"] * last, views[:, 0, 0], atol=1e-5)
     assert_allclose((factors["start"] + factors["length"]) * last, views[:, 0, -1], atol=1e-5)
@@ -337,7 +337,7 @@ def test_names_from_different_depths_are_never_confused():
 
 
 def test_per_view_steps_have_the_factors_of_the_first_alone():
-    augment = aug.PerView([aug.RandomRotation((30, 30)), aug.RandomRotation((-5, 5))])
+    augment = aug.MultiView([aug.RandomRotation((30, 30)), aug.RandomRotation((-5, 5))])
     x = torch.rand(4, 1, 8, 8)
     _, factors = augment.augment_with_factors(x, seeded())
     assert_allclose(factors["angle"], [30.0] * 4)

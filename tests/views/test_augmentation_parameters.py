@@ -30,9 +30,9 @@ def share_of_rows(out, x):
 
 CLASSES = [
     *[aug.ColorJitter, aug.FeatureCorruption, aug.FeatureMasking, aug.GaussianBlur],
-    *[aug.GaussianNoise, aug.Jitter, aug.RandomGrayscale, aug.RandomHorizontalFlip],
+    *[aug.GaussianNoise, aug.RandomJitter, aug.RandomGrayscale, aug.RandomHorizontalFlip],
     *[aug.RandomResizedCrop, aug.RandomRotation, aug.RandomTranslation, aug.RandomVerticalFlip],
-    *[aug.Scaling, aug.SeriesCrop],
+    *[aug.RandomScaling, aug.RandomSeriesCrop],
 ]
 
 
@@ -94,7 +94,7 @@ def test_factors_of_rows_that_are_not_changed_are_those_of_the_identity():
         (aug.ColorJitter(saturation=0.1), "saturation", 0.9, 1.1),
         (aug.ColorJitter(hue=0.1), "hue", -0.1, 0.1),
         (aug.GaussianBlur((0.5, 1.5), p=1.0), "blur", 0.5, 1.5),
-        (aug.SeriesCrop((0.3, 0.6)), "length", 0.3, 0.6),
+        (aug.RandomSeriesCrop((0.3, 0.6)), "length", 0.3, 0.6),
     ],
 )
 def test_factors_are_uniform_over_their_range(augment, name, low, high):
@@ -105,7 +105,7 @@ def test_factors_are_uniform_over_their_range(augment, name, low, high):
 
 
 def test_windows_of_series_lie_anywhere_inside():
-    augment = aug.SeriesCrop((0.5, 0.5))
+    augment = aug.RandomSeriesCrop((0.5, 0.5))
     _, factors = augment.augment_with_factors(batch_for(augment, 2000), seeded())
     assert stats.kstest(factors["start"].double(), "uniform", args=(0, 0.5)).pvalue > 1e-3
 
@@ -129,7 +129,12 @@ ENDS = [
     *[aug.GaussianBlur(sigma=s) for s in [(0, 0), (0, 1), (3, 3)]],
     *[aug.GaussianNoise(0), aug.GaussianNoise(1, clip=(0, 0)), aug.GaussianNoise(1, clip=(-2, -1))],
     *[aug.FeatureMasking(value=v) for v in (-3, 1e300)],
-    *[aug.Jitter(0), aug.Scaling(0), aug.SeriesCrop((1, 1)), aug.SeriesCrop((1e-3, 1))],
+    *[
+        aug.RandomJitter(0),
+        aug.RandomScaling(0),
+        aug.RandomSeriesCrop((1, 1)),
+        aug.RandomSeriesCrop((1e-3, 1)),
+    ],
 ]
 
 
@@ -154,17 +159,17 @@ def test_ends_of_the_ranges_are_taken(augment):
         (aug.GaussianNoise(clip=(0, INF)), "clip=(0, inf)", "with a <= b;"),
         (aug.RandomRotation((30, 10)), "degrees=(30, 10)", "with a <= b;"),
         (aug.RandomRotation(-1), "degrees=-1", "a finite number >= 0;"),
-        (aug.SeriesCrop((0.5, 2)), "scale=(0.5, 2)", "with 0 < a <= b <= 1;"),
+        (aug.RandomSeriesCrop((0.5, 2)), "scale=(0.5, 2)", "with 0 < a <= b <= 1;"),
         (aug.ColorJitter(hue=0.6), "hue=0.6", "a number in [0, 0.5];"),
         (aug.ColorJitter(contrast=-0.1), "contrast=-0.1", "a finite number >= 0;"),
         (aug.RandomTranslation(1.01), "fraction=1.01", "a number in [0, 1];"),
         *[(Augment(p=1.01), "p=1.01", "a number in [0, 1];") for Augment in WITH_P],
         *[(Augment(p=True), "p=True", "a number in [0, 1];") for Augment in WITH_P],
-        (aug.Jitter(INF), "scale=inf", "a finite number >= 0;"),
-        (aug.Scaling("1"), "scale='1'", "a finite number >= 0;"),
+        (aug.RandomJitter(INF), "scale=inf", "a finite number >= 0;"),
+        (aug.RandomScaling("1"), "scale='1'", "a finite number >= 0;"),
         (aug.GaussianNoise(-1), "scale=-1", "a finite number >= 0;"),
         (aug.FeatureMasking(value=NAN), "value=nan", "a finite number;"),
-        (aug.PerView([]), "steps=[]", "at least one augmentation;"),
+        (aug.MultiView([]), "steps=[]", "at least one augmentation;"),
     ],
     ids=str,
 )
@@ -181,7 +186,7 @@ def test_messages_say_what_was_given_and_what_is_expected(bad, given, expected):
 def test_messages_about_batches_say_their_shape_and_the_shapes_that_are_taken():
     for augment, shape, expected in [
         (aug.RandomRotation(), (3, 8, 8), "images of shape (N, C, H, W)"),
-        (aug.Jitter(), (3, 8), "series of shape (N, channels, length)"),
+        (aug.RandomJitter(), (3, 8), "series of shape (N, channels, length)"),
         (aug.FeatureMasking(), (3, 8, 8), "vectors of shape (N, d)"),
         (aug.GaussianNoise(), (8,), "vectors of shape (N, d) or series of shape"),
     ]:
@@ -189,14 +194,14 @@ def test_messages_about_batches_say_their_shape_and_the_shapes_that_are_taken():
             augment(torch.zeros(shape))
         assert expected in str(error.value) and f"given shape {shape}" in str(error.value)
         assert f"for {len(shape)}-dimensional batches" in str(error.value)
-    with pytest.raises(ValueError, match="Jitter takes a batch but was given a single number"):
-        aug.Jitter()(torch.tensor(1.0))
+    with pytest.raises(ValueError, match="RandomJitter takes a batch but was given a single"):
+        aug.RandomJitter()(torch.tensor(1.0))
     with pytest.raises(ValueError, match=r"ColorJitter takes .* given shape \(2, 5, 4, 4\)"):
         aug.ColorJitter()(torch.zeros(2, 5, 4, 4))
     with pytest.raises(ValueError, match=r"RandomRotation was given 5 views.* of 2 views each"):
         aug.RandomRotation().augment_views(torch.zeros(5, 1, 4, 4), 2)
-    with pytest.raises(TypeError, match="Jitter takes a torch tensor but was given list"):
-        aug.Jitter()([[1.0]])
+    with pytest.raises(TypeError, match="RandomJitter takes a torch tensor but was given list"):
+        aug.RandomJitter()([[1.0]])
 
 
 def test_messages_about_steps_say_which_and_what_they_returned():
@@ -211,8 +216,8 @@ def test_messages_about_steps_say_which_and_what_they_returned():
         aug.Compose([halve])(x)
     with pytest.raises(ValueError, match=r"to_numpy.* returned ndarray for"):
         aug.Compose([to_numpy])(x)
-    with pytest.raises(ValueError, match=r"PerView was given 3 as step 'mine'"):
-        aug.PerView([("mine", 3)]).validate()
+    with pytest.raises(ValueError, match=r"MultiView was given 3 as step 'mine'"):
+        aug.MultiView([("mine", 3)]).validate()
 
 
 def test_default_augmentations_have_the_documented_parameters():
@@ -223,7 +228,7 @@ def test_default_augmentations_have_the_documented_parameters():
     assert aug.default_augmentation("image").scale == (0.4, 1.0)
     assert aug.default_augmentation("image", 2).scale == (0.4, 1.0)
     series = aug.default_augmentation("series").steps
-    assert str(series) == str([aug.Jitter(), aug.Scaling(), aug.SeriesCrop()])
+    assert str(series) == str([aug.RandomJitter(), aug.RandomScaling(), aug.RandomSeriesCrop()])
 
 
 @pytest.mark.parametrize("sigma", [0.4, 1.3])
@@ -239,7 +244,7 @@ def test_a_blur_weighs_pixels_by_a_gaussian_up_to_three_sigma(sigma):
 
 
 def test_noise_is_as_wide_as_asked_and_of_mean_zero():
-    for augment in (aug.GaussianNoise(0.3), aug.Jitter(0.3)):
+    for augment in (aug.GaussianNoise(0.3), aug.RandomJitter(0.3)):
         x = torch.rand(50, 2, 500, generator=seeded(1), dtype=torch.float64)
         noise = augment(x, seeded()) - x
         assert stats.kstest(noise.ravel() / 0.3, "norm").pvalue > 1e-3
@@ -247,7 +252,7 @@ def test_noise_is_as_wide_as_asked_and_of_mean_zero():
 
 def test_scaling_multiplies_by_normal_draws_around_one():
     x = torch.ones(2000, 2, 3, dtype=torch.float64)
-    factors = aug.Scaling(0.2)(x, seeded())[:, :, 0]
+    factors = aug.RandomScaling(0.2)(x, seeded())[:, :, 0]
     assert stats.kstest((factors.ravel() - 1) / 0.2, "norm").pvalue > 1e-3
 
 
@@ -297,7 +302,7 @@ def test_images_are_pixels_where_nothing_is_known_of_the_data():
         aug.Compose([torch.Tensor.byte])(x.flatten(1))
 
 
-@pytest.mark.parametrize("kind", [aug.Compose, aug.PerView])
+@pytest.mark.parametrize("kind", [aug.Compose, aug.MultiView])
 def test_steps_of_one_kind_keep_their_names_when_one_is_replaced(kind):
     steps = kind([aug.RandomRotation(degrees) for degrees in (1.0, 2.0, 3.0)])
     names = [name for name, _ in steps._named_steps()]

@@ -10,7 +10,7 @@ from sklearn_simvae.views import (
     GaussianNoise,
     Groups,
     Layout,
-    PerView,
+    MultiView,
     RandomResizedCrop,
     Samples,
     make_views,
@@ -299,8 +299,8 @@ def as_pixels(x):
 RETURNED = {
     "callable": lambda give: give,
     "step": lambda give: Compose([give, torch.Tensor.double]),
-    "view": lambda give: PerView([None, give]),
-    "nested": lambda give: PerView([Compose([("own", give)])]),
+    "view": lambda give: MultiView([None, give]),
+    "nested": lambda give: MultiView([Compose([("own", give)])]),
     "in a callable": lambda give: lambda x: Compose([give])(x),
 }
 every_way = pytest.mark.parametrize("wrap", RETURNED.values(), ids=RETURNED)

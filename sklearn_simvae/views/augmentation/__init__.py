@@ -12,8 +12,8 @@ from .geometric import (
     RandomTranslation,
     RandomVerticalFlip,
 )
-from .per_view import PerView
-from .series import Jitter, Scaling, SeriesCrop
+from .multi_view import MultiView
+from .series import RandomJitter, RandomScaling, RandomSeriesCrop
 from .vectors import FeatureCorruption, FeatureMasking
 
 __all__ = [
@@ -24,16 +24,16 @@ __all__ = [
     "FeatureMasking",
     "GaussianBlur",
     "GaussianNoise",
-    "Jitter",
-    "PerView",
+    "MultiView",
     "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomJitter",
     "RandomResizedCrop",
     "RandomRotation",
+    "RandomScaling",
+    "RandomSeriesCrop",
     "RandomTranslation",
     "RandomVerticalFlip",
-    "Scaling",
-    "SeriesCrop",
     "default_augmentation",
 ]
 
@@ -80,7 +80,7 @@ def default_augmentation(
     if kind == "vector":
         return FeatureCorruption()
     if kind == "series":
-        return Compose([Jitter(), Scaling(), SeriesCrop()])
+        return Compose([RandomJitter(), RandomScaling(), RandomSeriesCrop()])
     raise ValueError(
         f"default_augmentation was given kind={kind!r} but expects 'image', 'vector' or 'series'; "
         "pass an augmentation of your own for other data."

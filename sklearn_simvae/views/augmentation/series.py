@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .base import Augmentation, rand, randn
 
-__all__ = ["Jitter", "Scaling", "SeriesCrop"]
+__all__ = ["RandomJitter", "RandomScaling", "RandomSeriesCrop"]
 
 
 class _ScaledSeriesAugmentation(Augmentation):
@@ -20,7 +20,7 @@ class _ScaledSeriesAugmentation(Augmentation):
         self._check_real("scale")
 
 
-class Jitter(_ScaledSeriesAugmentation):
+class RandomJitter(_ScaledSeriesAugmentation):
     """Add independent Gaussian noise to every value of a series.
 
     Parameters
@@ -40,8 +40,8 @@ class Jitter(_ScaledSeriesAugmentation):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.views.augmentation import Jitter
-    >>> Jitter(scale=0.1)(torch.rand(8, 2, 50)).shape
+    >>> from sklearn_simvae.views.augmentation import RandomJitter
+    >>> RandomJitter(scale=0.1)(torch.rand(8, 2, 50)).shape
     torch.Size([8, 2, 50])
     """
 
@@ -52,7 +52,7 @@ class Jitter(_ScaledSeriesAugmentation):
         return randn(x.shape, x, generator).mul_(self.scale).add_(x)
 
 
-class Scaling(_ScaledSeriesAugmentation):
+class RandomScaling(_ScaledSeriesAugmentation):
     """Multiply each channel of each series by a random factor, drawn from N(1, scale^2).
 
     Parameters
@@ -73,8 +73,8 @@ class Scaling(_ScaledSeriesAugmentation):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.views.augmentation import Scaling
-    >>> Scaling(scale=0.2)(torch.rand(8, 2, 50)).shape
+    >>> from sklearn_simvae.views.augmentation import RandomScaling
+    >>> RandomScaling(scale=0.2)(torch.rand(8, 2, 50)).shape
     torch.Size([8, 2, 50])
     """
 
@@ -87,7 +87,7 @@ class Scaling(_ScaledSeriesAugmentation):
         return x * factor
 
 
-class SeriesCrop(Augmentation):
+class RandomSeriesCrop(Augmentation):
     """Keep a random window of each series, stretched back to the full length.
 
     All channels of a series share the window. Between time steps the series is interpolated
@@ -113,8 +113,8 @@ class SeriesCrop(Augmentation):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.views.augmentation import SeriesCrop
-    >>> SeriesCrop(scale=(0.8, 1.0))(torch.rand(8, 2, 50)).shape
+    >>> from sklearn_simvae.views.augmentation import RandomSeriesCrop
+    >>> RandomSeriesCrop(scale=(0.8, 1.0))(torch.rand(8, 2, 50)).shape
     torch.Size([8, 2, 50])
     """
 

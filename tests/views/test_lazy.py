@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from sklearn_simvae import CLIP, MultimodalSimVAE
-from sklearn_simvae.views import Source, as_source
-from sklearn_simvae.views.sources import _arrow_dataset, by_chunk, is_dask_array, named, some_rows
+from sklearn_simvae.views import LazyArray, as_lazy_array
+from sklearn_simvae.views.lazy import _arrow_dataset, by_chunk, is_dask_array, named, some_rows
 
 pytestmark = pytest.mark.filterwarnings("error:.*not writable")
 
@@ -156,8 +156,8 @@ array_source = pytest.mark.parametrize("wrap", SOURCES.values(), ids=SOURCES)
 @pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "i4"])
 def test_source_gives_rows_in_any_order_and_shape(wrap, dtype, tmp_path):
     X = np.random.default_rng(0).integers(0, 200, (40, 6)).astype(dtype)
-    source = as_source(wrap(X, tmp_path))
-    assert isinstance(source, Source) and as_source(source) is source
+    source = as_lazy_array(wrap(X, tmp_path))
+    assert isinstance(source, LazyArray) and as_lazy_array(source) is source
     assert (source.shape, source.ndim, len(source)) == ((40, 6), 2, 40)
     for rows in ([3], [39, 0, 7, 7, 8, 21], [[5, 4], [4, 30]], np.arange(40), []):
         rows = np.array(rows, dtype=int)
@@ -170,9 +170,9 @@ def test_slices_touch_each_chunk_once_and_no_others():
     X = np.arange(200).reshape(100, 2)
     chunked, plain = Slices(X, chunks=(10, 2)), Slices(X)
     rows = np.array([55, 3, 58, 9, 90, 10])
-    assert_array_equal(as_source(chunked)[rows], X[rows])
+    assert_array_equal(as_lazy_array(chunked)[rows], X[rows])
     assert chunked.read == [(3, 11), (55, 59), (90, 91)]
-    assert_array_equal(as_source(plain)[rows], X[rows])
+    assert_array_equal(as_lazy_array(plain)[rows], X[rows])
     assert plain.read == [(3, 4), (9, 11), (55, 56), (58, 59), (90, 91)]
 
 
@@ -189,13 +189,13 @@ def test_slices_touch_each_chunk_once_and_no_others():
     ],
 )
 def test_what_is_in_memory_is_no_source(X):
-    assert as_source(X) is X
+    assert as_lazy_array(X) is X
 
 
 def test_rows_taken_out_of_a_memmap_are_in_memory(tmp_path):
     X = memmap(np.arange(10.0).reshape(5, 2), tmp_path)
-    assert isinstance(as_source(X[1:]), Source)
-    assert not isinstance(as_source(X[[0, 2]]), Source)
+    assert isinstance(as_lazy_array(X[1:]), LazyArray)
+    assert not isinstance(as_lazy_array(X[[0, 2]]), LazyArray)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_sample_of_long_rows_is_bounded():
             return np.zeros((key.stop - key.start, *self.shape[1:]), np.uint8)
 
     X = Long()
-    assert as_source(X).sample.shape == (2, 3, 500, 1333) and X.n_rows == 2
+    assert as_lazy_array(X).sample.shape == (2, 3, 500, 1333) and X.n_rows == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account")
@@ -398,14 +398,14 @@ def wrong(rows):
 
 def test_rows_read_in_another_shape_are_named_with_both_shapes():
     with pytest.raises(ValueError, match=r"Rows 3 to 7 of X were read as \(4, 2\); .*\(3, 2\)"):
-        Source(wrong, (9, 2), np.dtype(float))[np.array([7, 3, 4])]
+        LazyArray(wrong, (9, 2), np.dtype(float))[np.array([7, 3, 4])]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39, -1e39])
 def test_the_first_row_that_is_not_finite_is_named(bad):
     X = np.ones((9, 2, 3))
     X[7, 1, 2] = X[4, 0, 0] = bad
-    source = Source(X.__getitem__, X.shape, X.dtype)
+    source = LazyArray(X.__getitem__, X.shape, X.dtype)
     with pytest.raises(ValueError, match="the first that was read is in row 4"):
         source[np.array([8, 7, 4, 0])]
     assert_array_equal(source[np.array([8, 5])], X[[8, 5]])
@@ -414,14 +414,14 @@ def test_the_first_row_that_is_not_finite_is_named(bad):
 
 def test_rows_in_order_are_given_as_they_were_read():
     X = np.ones((9, 2))
-    source = Source(lambda rows: X, X.shape, X.dtype)
+    source = LazyArray(lambda rows: X, X.shape, X.dtype)
     assert source[np.arange(9)] is X
     assert source.take(np.arange(9)) is X
 
 
 def test_a_source_has_the_byte_order_of_the_machine():
     swapped = np.arange(6.0).reshape(3, 2).astype(np.dtype(float).newbyteorder())
-    source = Source(swapped.__getitem__, swapped.shape, swapped.dtype)
+    source = LazyArray(swapped.__getitem__, swapped.shape, swapped.dtype)
     assert source.dtype == np.dtype(float) == source[np.arange(3)].dtype
     assert source[np.array([], int)].dtype == np.dtype(float)
     assert source[np.array([], int)].shape == (0, 2)
@@ -429,30 +429,30 @@ def test_a_source_has_the_byte_order_of_the_machine():
 
 def test_the_sample_of_a_source_has_its_first_and_last_rows_and_those_between():
     X = np.arange(2000.0).reshape(1000, 2)
-    sample = as_source(Slices(X)).sample
+    sample = as_lazy_array(Slices(X)).sample
     assert len(sample) == 512
     assert sample[0].tolist() == [0, 1] and sample[-1].tolist() == [1998, 1999]
     assert set(np.diff(sample[:, 0])) == {2.0, 4.0}
-    assert_array_equal(as_source(Slices(X[:5])).sample, X[:5])
+    assert_array_equal(as_lazy_array(Slices(X[:5])).sample, X[:5])
 
 
 def test_some_rows_of_an_array_are_all_and_of_a_source_a_sample():
     X = np.arange(2000.0).reshape(1000, 2)
     assert some_rows(X) is X
-    assert len(some_rows(as_source(Slices(X)))) == 512
+    assert len(some_rows(as_lazy_array(Slices(X)))) == 512
 
 
 @pytest.mark.parametrize("dtype", ["c8", "M8[s]", "U2", "O", "V3"])
 def test_what_no_network_reads_is_refused_by_its_type(dtype):
     X = Slices(np.zeros((3, 2), dtype))
     with pytest.raises(ValueError, match="of type Slices, has dtype") as error:
-        as_source(X)
+        as_lazy_array(X)
     assert f"dtype {X.dtype}, which" in str(error.value)
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u8", "f2", "f8"])
 def test_numbers_of_any_type_are_read(dtype):
-    assert as_source(Slices(np.ones((3, 2), dtype))).dtype == dtype
+    assert as_lazy_array(Slices(np.ones((3, 2), dtype))).dtype == dtype
 
 
 def test_tables_and_columns_in_memory_are_no_sources():
@@ -471,16 +471,16 @@ def test_tables_and_columns_in_memory_are_no_sources():
             raise AssertionError("read")
 
     for X in [pd.DataFrame({"a": [1]}), pd.Series([1]), pl.Series([1]), pl.DataFrame({"a": [1]})]:
-        assert as_source(X) is X
+        assert as_lazy_array(X) is X
     for X in [Standard(), csr_array(np.eye(2)), np.float32(1), torch.zeros(2, 2), np.zeros((2, 2))]:
-        assert as_source(X) is X
+        assert as_lazy_array(X) is X
 
 
 @pytest.mark.parametrize(("missing", "value"), [("shape", None), ("shape", ()), ("shape", [3, 2])])
 def test_what_has_no_shape_of_an_array_is_no_source(missing, value):
     X = Slices(np.zeros((3, 2)))
     setattr(X, missing, value)
-    assert as_source(X) is X
+    assert as_lazy_array(X) is X
 
 
 @pytest.mark.parametrize("chunks", [None, (), ((7, 2),), (7, 2), (1, 2), (100, 2)])
@@ -489,7 +489,7 @@ def test_chunks_of_any_kind_are_read(chunks):
     slices = Slices(X)
     slices.chunks = chunks
     rows = np.array([0, 1, 6, 7, 20, 29])
-    assert_array_equal(as_source(slices)[rows], X[rows])
+    assert_array_equal(as_lazy_array(slices)[rows], X[rows])
 
 
 def test_items_of_different_shapes_are_refused_by_their_shapes():
@@ -497,7 +497,7 @@ def test_items_of_different_shapes_are_refused_by_their_shapes():
         def __getitem__(self, row):
             return np.zeros(2 + row % 2), "label"
 
-    source = as_source(Ragged(np.zeros(6)))
+    source = as_lazy_array(Ragged(np.zeros(6)))
     assert source.shape == (6, 2)
     with pytest.raises(
         ValueError, match=r"items of Ragged differ in shape: \{\(., ?\), \(., ?\)\}"
@@ -508,11 +508,11 @@ def test_items_of_different_shapes_are_refused_by_their_shapes():
 @pytest.mark.parametrize("X", [Stream(), Dataset()])
 def test_what_is_read_in_order_or_has_no_length_is_named(X):
     with pytest.raises(ValueError, match=f"{type(X).__name__} can be read only in order.*partial_"):
-        as_source(X)
+        as_lazy_array(X)
 
 
 def test_a_dataset_without_items_is_a_source_without_rows():
-    source = as_source(TensorDataset(torch.zeros(0, 3)))
+    source = as_lazy_array(TensorDataset(torch.zeros(0, 3)))
     assert (len(source), source.dtype) == (0, np.float32)
     assert source[np.array([], int)].shape == (0, 1)
 
@@ -557,9 +557,9 @@ def test_a_second_view_is_not_lost_without_a_word(make):
     with pytest.raises(
         ValueError, match=r"Tuples are tuples that hold more than one .*torch\.stack"
     ):
-        as_source(dataset)
+        as_lazy_array(dataset)
     with pytest.raises(ValueError, match="row and its target"):
-        as_source(Subset(dataset, [0, 1]))
+        as_lazy_array(Subset(dataset, [0, 1]))
 
 
 def test_two_tensors_of_one_shape_are_not_one():
@@ -570,7 +570,7 @@ def test_two_tensors_of_one_shape_are_not_one():
 
 def test_a_second_view_of_a_later_item_is_seen():
     X = torch.arange(24.0).reshape(4, 6)
-    source = as_source(Tuples(X, lambda x: (x, x) if x[0] else (x, 0)))
+    source = as_lazy_array(Tuples(X, lambda x: (x, x) if x[0] else (x, 0)))
     with pytest.raises(ValueError, match="more than one array"):
         source[np.array([2])]
 
@@ -590,7 +590,7 @@ A_ROW = {
 @pytest.mark.parametrize("make", A_ROW.values(), ids=A_ROW)
 def test_labels_after_a_row_are_left_out(make):
     X = torch.arange(24.0).reshape(4, 6)
-    assert_array_equal(as_source(Tuples(X, make))[np.arange(4)], X)
+    assert_array_equal(as_lazy_array(Tuples(X, make))[np.arange(4)], X)
 
 
 @pytest.mark.parametrize(
@@ -606,7 +606,7 @@ def test_labels_after_a_row_are_left_out(make):
 )
 def test_views_in_one_item_are_views(make):
     X = torch.arange(24.0).reshape(4, 6)
-    source = as_source(Tuples(X, make))
+    source = as_lazy_array(Tuples(X, make))
     assert source.shape == (4, 2, 6)
     assert_array_equal(source[np.arange(4)], torch.stack([X, X + 1], 1))
 
@@ -617,13 +617,13 @@ def test_a_dataset_may_have_items_that_are_no_tuples():
             return self.X[row]
 
     X = np.arange(12.0).reshape(3, 2, 2)
-    assert_array_equal(as_source(Rows(X))[np.array([2, 0])], X[[2, 0]])
+    assert_array_equal(as_lazy_array(Rows(X))[np.array([2, 0])], X[[2, 0]])
 
 
 def test_tables_of_arrow_without_columns_have_rows_without_features():
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"a": [1.0, 2.0, 3.0]})
-    assert as_source(table.select([])).shape == (3, 0)
+    assert as_lazy_array(table.select([])).shape == (3, 0)
 
 
 def test_a_column_of_lists_is_read_across_its_chunks():
@@ -631,10 +631,10 @@ def test_a_column_of_lists_is_read_across_its_chunks():
     X = np.arange(12.0, dtype=np.float32).reshape(6, 2)
     table = pa.concat_tables([arrow_table(X[:1], True), arrow_table(X[1:], True)])
     assert table["x"].num_chunks == 2
-    source = as_source(table)
+    source = as_lazy_array(table)
     assert source.dtype == np.float32
     assert_array_equal(source[np.array([5, 0, 1])], X[[5, 0, 1]])
-    batch = as_source(arrow_table(X, True).to_batches()[0])
+    batch = as_lazy_array(arrow_table(X, True).to_batches()[0])
     assert_array_equal(batch[np.array([5, 0])], X[[5, 0]])
 
 
@@ -645,7 +645,7 @@ def test_files_of_arrow_without_row_groups_are_read(as_list, tmp_path):
     X = np.arange(20.0).reshape(10, 2)
     for name, part in (("0", X[:3]), ("1", X[3:])):
         feather.write_feather(arrow_table(part, as_list), tmp_path / f"{name}.feather")
-    source = as_source(dataset.dataset(tmp_path, format="feather"))
+    source = as_lazy_array(dataset.dataset(tmp_path, format="feather"))
     rows = np.array([9, 2, 3, 0])
     assert source.shape == (10, 2)
     assert_array_equal(source[rows], X[rows])
@@ -728,7 +728,7 @@ def test_a_dask_array_is_told_and_refused_as_a_source():
     for attribute in ("__dask_graph__", "numblocks"):
         assert not is_dask_array(type("Half", (), {attribute: None})())
     with pytest.raises(ValueError, match=r"X is a Dask array.*X.compute\(\).*zarr.*partial_fit"):
-        as_source(X)
+        as_lazy_array(X)
 
 
 def test_what_joblib_shares_between_processes_is_read_as_it_was_in_memory():

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from .base import Compose, apply_one, is_skipped
 
-__all__ = ["PerView"]
+__all__ = ["MultiView"]
 
 
-class PerView(Compose):
+class MultiView(Compose):
     """A different augmentation for each view.
 
     Parameters
@@ -28,9 +28,9 @@ class PerView(Compose):
     Multi-crop: two views show most of the picture, and all further views show a small part of it.
 
     >>> import torch
-    >>> from sklearn_simvae.views import PerView, RandomResizedCrop
+    >>> from sklearn_simvae.views import MultiView, RandomResizedCrop
     >>> crop = RandomResizedCrop((0.4, 1.0))
-    >>> augment = PerView([crop, crop, RandomResizedCrop((0.1, 0.4))])
+    >>> augment = MultiView([crop, crop, RandomResizedCrop((0.1, 0.4))])
     >>> augment.augment_views(torch.rand(6 * 8, 1, 28, 28), n_views=6).shape
     torch.Size([48, 1, 28, 28])
     """

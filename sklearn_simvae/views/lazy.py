@@ -18,7 +18,7 @@ _SAMPLE_ROWS, _SAMPLE_VALUES = 512, 4_000_000
 _JOBLIB = "joblib_memmapping_folder"
 
 
-class Source:
+class LazyArray:
     """Rows that are read only when they are indexed; the rest of the package uses it as an array.
 
     Parameters
@@ -35,8 +35,8 @@ class Source:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_simvae.views.sources import Source
-    >>> squares = Source(lambda rows: rows[:, None] ** 2, (1_000_000, 1), np.dtype(np.int64))
+    >>> from sklearn_simvae.views.lazy import LazyArray
+    >>> squares = LazyArray(lambda rows: rows[:, None] ** 2, (1_000_000, 1), np.dtype(np.int64))
     >>> squares[np.array([3, 1, 3])].ravel()
     array([9, 1, 9])
     """
@@ -128,7 +128,7 @@ class Source:
         return self[np.linspace(0, len(self) - 1, n_rows).astype(int)]
 
 
-def as_source(X) -> Any:
+def as_lazy_array(X) -> Any:
     """Wrap data that are not in memory; return all other objects as they are.
 
     Parameters
@@ -143,7 +143,7 @@ def as_source(X) -> Any:
 
     Returns
     -------
-    X : Source or object
+    X : LazyArray or object
         A source, or X itself.
 
     Raises
@@ -155,13 +155,13 @@ def as_source(X) -> Any:
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.views import as_source
-    >>> source = as_source(torch.utils.data.TensorDataset(torch.eye(3)))
+    >>> from sklearn_simvae.views import as_lazy_array
+    >>> source = as_lazy_array(torch.utils.data.TensorDataset(torch.eye(3)))
     >>> source.shape, source[[2, 0]].tolist()
     ((3, 3), [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     """
     arrow, arrow_dataset = sys.modules.get("pyarrow"), sys.modules.get("pyarrow.dataset")
-    if isinstance(X, Source):
+    if isinstance(X, LazyArray):
         return X
     if isinstance(X, np.ndarray):
         # Rows indexed from a memmap may have its class too, but are in memory.
@@ -170,7 +170,7 @@ def as_source(X) -> Any:
         if _JOBLIB in str(X.filename):
             # The array was in memory, and results must not depend on how joblib passes it on.
             return np.asarray(X)
-        source = Source(X.__getitem__, X.shape, X.dtype)
+        source = LazyArray(X.__getitem__, X.shape, X.dtype)
     elif isinstance(X, Dataset):
         source = _torch_dataset(X)
     elif arrow and isinstance(X, arrow.Table | arrow.RecordBatch):
@@ -189,7 +189,7 @@ def as_source(X) -> Any:
             "give zarr.open(path); or call partial_fit on one computed block after the other."
         )
     elif _is_array_like(X):
-        source = Source(_slice_reader(X), tuple(X.shape), np.dtype(X.dtype))
+        source = LazyArray(_slice_reader(X), tuple(X.shape), np.dtype(X.dtype))
     else:
         return X
     if source.dtype.kind not in "biuf":
@@ -205,7 +205,7 @@ def some_rows(X):
 
     Parameters
     ----------
-    X : Source or array
+    X : LazyArray or array
         Rows of data.
 
     Returns
@@ -213,7 +213,7 @@ def some_rows(X):
     rows : ndarray
         X itself if it is an array, or some rows of a source.
     """
-    return X.sample if isinstance(X, Source) else X
+    return X.sample if isinstance(X, LazyArray) else X
 
 
 def held_between(X, low: float, high: float) -> Any:
@@ -223,19 +223,19 @@ def held_between(X, low: float, high: float) -> Any:
 
     Parameters
     ----------
-    X : Source or array
+    X : LazyArray or array
         Rows of data.
     low, high : float
         Bounds of the values.
 
     Returns
     -------
-    X : Source or array
+    X : LazyArray or array
         A new source, or the same array.
     """
-    if not isinstance(X, Source):
+    if not isinstance(X, LazyArray):
         return X
-    return Source(X.read, X.shape, X.dtype, max(low, X.low), min(high, X.high))
+    return LazyArray(X.read, X.shape, X.dtype, max(low, X.low), min(high, X.high))
 
 
 def named(X):
@@ -361,7 +361,7 @@ def _slice_reader(X) -> Callable[[np.ndarray], np.ndarray]:
     return read
 
 
-def _torch_dataset(dataset: Dataset) -> Source:
+def _torch_dataset(dataset: Dataset) -> LazyArray:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         raise ValueError(
             f"{type(dataset).__name__} can be read only in order, but training reads rows in "
@@ -380,9 +380,9 @@ def _torch_dataset(dataset: Dataset) -> Source:
         return np.stack(items)
 
     if not len(dataset):
-        return Source(read, (0, 1), np.dtype(np.float32))
+        return LazyArray(read, (0, 1), np.dtype(np.float32))
     first = read(np.arange(1))
-    return Source(read, (len(dataset), *first.shape[1:]), first.dtype)
+    return LazyArray(read, (len(dataset), *first.shape[1:]), first.dtype)
 
 
 def _row_of(dataset: Dataset, item) -> Any:
@@ -428,9 +428,9 @@ def _is_one_list(schema) -> bool:
     return len(schema) == 1 and hasattr(schema.types[0], "list_size")
 
 
-def _arrow(schema, n_rows: int, read) -> Source:
+def _arrow(schema, n_rows: int, read) -> LazyArray:
     empty = _arrow_values(schema.empty_table())
-    return Source(read, (n_rows, *empty.shape[1:]), empty.dtype)
+    return LazyArray(read, (n_rows, *empty.shape[1:]), empty.dtype)
 
 
 def _arrow_values(table) -> np.ndarray:
@@ -449,7 +449,7 @@ def _arrow_values(table) -> np.ndarray:
     return np.concatenate([np.empty(0, dtype), *parts]).reshape(-1, size)
 
 
-def _arrow_dataset(dataset) -> Source:
+def _arrow_dataset(dataset) -> LazyArray:
     """Make a source that reads the parts that hold the rows: row groups of parquet, else files."""
     parts, sizes = [], [0]
     for file in dataset.get_fragments():

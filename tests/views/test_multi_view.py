@@ -13,7 +13,7 @@ from sklearn_simvae.views import (
     Compose,
     FeatureCorruption,
     GaussianNoise,
-    PerView,
+    MultiView,
     RandomResizedCrop,
 )
 
@@ -46,7 +46,7 @@ def test_each_view_is_made_by_its_own_step_and_the_last_makes_all_further_ones(
 ):
     x = batch(n_samples, n_views, 3)
     steps = [Add(10.0 * (place + 1)) for place in range(n_steps)]
-    out = PerView(steps).augment_views(x, n_views)
+    out = MultiView(steps).augment_views(x, n_views)
     expected = x.unflatten(0, (n_samples, n_views)).clone()
     for view in range(n_views):
         expected[:, view] += 10.0 * (min(view, n_steps - 1) + 1)
@@ -57,7 +57,7 @@ def test_each_view_is_made_by_its_own_step_and_the_last_makes_all_further_ones(
 @pytest.mark.parametrize("skip", [None, "passthrough"])
 def test_a_view_without_a_step_stays_exactly_as_it_is(skip, shape):
     x = batch(6, 3, *shape)
-    out = PerView([skip, GaussianNoise(), skip]).augment_views(x, 3, seeded())
+    out = MultiView([skip, GaussianNoise(), skip]).augment_views(x, 3, seeded())
     before, after = x.unflatten(0, (6, 3)), out.unflatten(0, (6, 3))
     assert torch.equal(after[:, [0, 2]], before[:, [0, 2]])
     assert (after[:, 1] != before[:, 1]).flatten(1).any(1).all()
@@ -66,7 +66,7 @@ def test_a_view_without_a_step_stays_exactly_as_it_is(skip, shape):
 def test_views_that_are_made_alike_are_made_in_one_call():
     first, rest = Add(0.0), Add(0.0)
     x = batch(4, 5, 3)
-    PerView([first, None, rest]).augment_views(x, 5)
+    MultiView([first, None, rest]).augment_views(x, 5)
     (alone,), (together,) = first.calls, rest.calls
     views = x.unflatten(0, (4, 5))
     assert torch.equal(alone, views[:, 0])
@@ -76,13 +76,13 @@ def test_views_that_are_made_alike_are_made_in_one_call():
 def test_steps_beyond_the_number_of_views_are_not_run():
     unused = Add(1.0)
     x = batch(4, 2, 3)
-    assert torch.equal(PerView([None, None, unused]).augment_views(x, 2), x)
+    assert torch.equal(MultiView([None, None, unused]).augment_views(x, 2), x)
     assert unused.calls == []
 
 
 def test_own_steps_draw_from_the_generator_alone_and_differ_between_views():
     crop = RandomResizedCrop()
-    augment = PerView([crop, Compose([crop, GaussianNoise()])])
+    augment = MultiView([crop, Compose([crop, GaussianNoise()])])
     x = batch(6, 1, 3, 8, 8).repeat_interleave(4, 0)
     state = torch.get_rng_state()
     first, again, other = (augment.augment_views(x, 4, seeded(seed)) for seed in (0, 0, 1))
@@ -95,25 +95,25 @@ def test_own_steps_draw_from_the_generator_alone_and_differ_between_views():
 def test_the_batch_is_not_modified_and_its_type_is_kept(dtype):
     x = batch(4, 3, 6).to(dtype)
     kept = x.clone()
-    out = PerView([Add(1.0), None, FeatureCorruption()]).augment_views(x, 3, seeded())
+    out = MultiView([Add(1.0), None, FeatureCorruption()]).augment_views(x, 3, seeded())
     assert torch.equal(x, kept)
     assert out.shape == x.shape and out.dtype == dtype
-    untouched = PerView([None]).augment_views(x, 3)
+    untouched = MultiView([None]).augment_views(x, 3)
     assert torch.equal(untouched, x) and untouched.data_ptr() != x.data_ptr()
 
 
 def test_a_plain_call_takes_the_batch_as_single_views():
-    augment = PerView([Add(1.0), Add(2.0)])
+    augment = MultiView([Add(1.0), Add(2.0)])
     x = batch(5, 1, 3)
     assert torch.equal(augment(x), x + 1)
     assert torch.equal(augment(x), augment.augment_views(x, 1))
     crop = RandomResizedCrop()
     images = batch(5, 1, 3, 8, 8)
-    assert torch.equal(PerView([crop, None])(images, seeded()), crop(images, seeded()))
+    assert torch.equal(MultiView([crop, None])(images, seeded()), crop(images, seeded()))
 
 
 def test_inside_a_composition_views_are_made_by_their_own_steps():
-    both = Compose([PerView([Add(1.0), Add(2.0)]), Add(4.0)])
+    both = Compose([MultiView([Add(1.0), Add(2.0)]), Add(4.0)])
     x = torch.zeros(6, 3)
     assert torch.equal(both.augment_views(x, 2)[:, 0], torch.tensor([5.0, 6, 5, 6, 5, 6]))
     assert torch.equal(both.augment_views(x, 3)[:, 0], torch.tensor([5.0, 6, 6, 5, 6, 6]))
@@ -122,14 +122,14 @@ def test_inside_a_composition_views_are_made_by_their_own_steps():
 
 
 def test_nested_steps_count_the_views_that_are_left_to_them():
-    nested = PerView([None, PerView([Add(1.0), Add(2.0)])])
+    nested = MultiView([None, MultiView([Add(1.0), Add(2.0)])])
     made = nested.augment_views(torch.zeros(8, 3), 4)
     assert torch.equal(made[:, 0], torch.tensor([0.0, 1, 2, 2, 0, 1, 2, 2]))
 
 
 def test_steps_have_names_as_those_of_compose_have():
     steps = [RandomResizedCrop(), None, RandomResizedCrop(), ("small", RandomResizedCrop())]
-    for kind in (PerView, Compose):
+    for kind in (MultiView, Compose):
         names = {name for name in kind(steps).get_params() if "__" not in name}
         assert names == {
             "steps",
@@ -138,17 +138,17 @@ def test_steps_have_names_as_those_of_compose_have():
             "randomresizedcrop-2",
             "small",
         }
-    augment = PerView(steps).set_params(small__scale=(0.1, 0.2))
+    augment = MultiView(steps).set_params(small__scale=(0.1, 0.2))
     assert augment.get_params()["small__scale"] == augment.steps[3][1].scale == (0.1, 0.2)
     assert augment.set_params(small=None) is augment
     assert augment.get_params()["small"] is None and augment.get_params()["nonetype"] is None
-    assert PerView(steps).get_params(deep=False) == {"steps": steps}
+    assert MultiView(steps).get_params(deep=False) == {"steps": steps}
     with pytest.raises(ValueError, match="Invalid parameter"):
         augment.set_params(large__scale=(0.1, 0.2))
 
 
 def test_clones_are_independent_and_equal():
-    augment = PerView([None, ("crop", RandomResizedCrop(scale=(0.2, 0.3)))])
+    augment = MultiView([None, ("crop", RandomResizedCrop(scale=(0.2, 0.3)))])
     copy = clone(augment)
     x = batch(4, 3, 1, 9, 9)
     assert torch.equal(copy.augment_views(x, 3, seeded()), augment.augment_views(x, 3, seeded()))
@@ -159,22 +159,22 @@ def test_clones_are_independent_and_equal():
 @pytest.mark.parametrize(
     "steps, match",
     [
-        ([], "PerView was given steps=.* at least one augmentation"),
-        ((), "PerView was given steps=.* at least one augmentation"),
-        (RandomResizedCrop(), "PerView was given steps=.*a list of augmentations"),
-        ([None, 3], "PerView was given 3 as step"),
-        ([RandomResizedCrop], "PerView was given .* as step"),
-        ([("a__b", None)], "PerView was given the step name"),
-        ([("a", None), ("a", None)], "PerView was given the step name"),
+        ([], "MultiView was given steps=.* at least one augmentation"),
+        ((), "MultiView was given steps=.* at least one augmentation"),
+        (RandomResizedCrop(), "MultiView was given steps=.*a list of augmentations"),
+        ([None, 3], "MultiView was given 3 as step"),
+        ([RandomResizedCrop], "MultiView was given .* as step"),
+        ([("a__b", None)], "MultiView was given the step name"),
+        ([("a", None), ("a", None)], "MultiView was given the step name"),
         ([None, FeatureCorruption(p=2)], "FeatureCorruption was given p=2"),
     ],
     ids=str,
 )
 def test_steps_that_cannot_be_run_or_named_are_refused(steps, match):
     for call in (
-        PerView(steps).validate,
-        lambda: PerView(steps).augment_views(batch(2, 2, 3), 2),
-        lambda: SimCLR(augmentation=PerView(steps)).fit(np.eye(4)),
+        MultiView(steps).validate,
+        lambda: MultiView(steps).augment_views(batch(2, 2, 3), 2),
+        lambda: SimCLR(augmentation=MultiView(steps)).fit(np.eye(4)),
     ):
         with pytest.raises(ValueError, match=match):
             call()
@@ -182,12 +182,12 @@ def test_steps_that_cannot_be_run_or_named_are_refused(steps, match):
 
 def test_a_step_that_changes_the_shape_is_refused():
     with pytest.raises(ValueError, match="same shape"):
-        PerView([None, lambda x: x[:, 1:]]).augment_views(batch(4, 2, 3), 2)
+        MultiView([None, lambda x: x[:, 1:]]).augment_views(batch(4, 2, 3), 2)
 
 
 def test_a_wrong_kind_of_data_is_refused():
     with pytest.raises(ValueError, match=r"RandomResizedCrop takes images.*given shape"):
-        PerView([None, RandomResizedCrop()]).augment_views(batch(4, 2, 3), 2)
+        MultiView([None, RandomResizedCrop()]).augment_views(batch(4, 2, 3), 2)
 
 
 @one_kind
@@ -195,7 +195,7 @@ def test_an_estimator_trains_on_views_that_are_made_differently(make, digits):
     X, _ = digits
     first, second, rest = Views(), Views(lambda x: x + 1), Views(lambda x: x + 2)
     steps = [("as it is", first), ("second", second), ("rest", rest)]
-    augment = PerView(steps)
+    augment = MultiView(steps)
     estimator = make(augmentation=augment, n_views=4, batch_size=80, max_epochs=1).fit(X)
     rows = torch.from_numpy(X[:5].copy())
     views = estimator._view_maker(estimator._read(X, n_views=4))(rows)
@@ -208,7 +208,7 @@ def test_an_estimator_trains_on_views_that_are_made_differently(make, digits):
 
 def test_steps_are_searched_over_as_parameters_of_an_estimator(digits):
     X, _ = digits
-    augment = PerView([None, ("noise", GaussianNoise(scale=0.01))])
+    augment = MultiView([None, ("noise", GaussianNoise(scale=0.01))])
     estimator = SimCLR(3, hidden_layer_sizes=(16,), max_epochs=1, random_state=0)
     estimator.set_params(augmentation=augment)
     first = estimator.fit_transform(X)
