@@ -512,7 +512,7 @@ def constant_score(net, X, y):
 CALLBACKS = {
     "clipping": lambda path: GradientNormClipping(0.1),
     "schedule": lambda path: LRScheduler("StepLR", step_size=1, gamma=0.5),
-    "checkpoint": lambda path: ResumeCheckpoint(dirname=path),
+    "checkpoint": lambda path: Checkpoint(dirname=path),
     "checkpoint by train loss": lambda path: [
         PassthroughScoring("train_loss", on_train=True),
         Checkpoint(monitor="train_loss_best", dirname=path),
@@ -553,7 +553,7 @@ def test_callbacks_do_what_they_are_for(make, digits, tmp_path):
     clipped = make(callbacks=GradientNormClipping(1e-12), optimizer="sgd", lr=1e-3).fit(X)
     assert np.abs(clipped.transform(X) - start.transform(X)).max() < 1e-6
 
-    saved = make(callbacks=ResumeCheckpoint(monitor=None, dirname=tmp_path)).fit(X)
+    saved = make(callbacks=Checkpoint(monitor=None, dirname=tmp_path)).fit(X)
     weights = torch.load(tmp_path / "params.pt")
     assert all(torch.equal(w, weights[name]) for name, w in saved.module_.state_dict().items())
 

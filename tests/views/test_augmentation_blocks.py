@@ -237,7 +237,7 @@ def test_a_fit_looks_for_blocks_in_all_rows_once():
     X = np.concatenate([X, table(800)[:, 2:10]], axis=1)
     samples = Samples(X, Layout("vector", (10,), (10,)), False)
     maker = tiny("SimVAE")._view_maker(samples)
-    assert maker.keywords["one_hot"] == ((2, 10),)
+    assert maker.one_hot == ((2, 10),)
     views = maker(torch.from_numpy(X[:300]), generator=seeded())
     assert are_categories(views, [(2, 10)])
     # The flags of these rows are a block by chance: they are replaced one by one.
