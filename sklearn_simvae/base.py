@@ -400,7 +400,8 @@ class SSLTransformer(
             self.n_iter_ = len(net.history)
 
     def _current_structure(self) -> dict:
-        return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
+        sizes = {name: one_or_many(name, getattr(self, name)) for name in self._structure}
+        return described(sizes, weights=False)
 
     def _check_structure(self, what: str = "partial_fit and warm_start go on with") -> None:
         """Raise where the parameters no longer describe the network that training goes on in."""
