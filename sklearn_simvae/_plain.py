@@ -157,22 +157,15 @@ def _parts(value: Any) -> Any:
         return [_public(value), dict(value.named_children()), *map(dict, tensors)]
     if isinstance(value, BaseEstimator) or hasattr(value, "transform"):
         return _public(value)
-    # Trees, splines and others by what pickle makes of them.
-    how = value.__reduce_ex__(2)
-    if isinstance(how, str):
-        return how
-    # Items of lists and dicts of a kind of their own come one by one.
-    return [list(part) if isinstance(part, Iterator) else part for part in how[1:]]
+    # Trees, splines and others by what pickle makes of them, of which lists of a kind come by item.
+    return [list(p) if isinstance(p, Iterator) else p for p in value.__reduce_ex__(2)]
 
 
 def _public(value: Any) -> dict[str, Any]:
     """Attributes that count; of private ones, which may be of a process, kept rows and steps."""
-
-    def lasts(name, v):
-        kept = isinstance(v, np.ndarray | BaseEstimator) or sparse.issparse(v)
-        return kept or not name.startswith("_")
-
-    return _that_count({name: v for name, v in vars(value).items() if lasts(name, v)})
+    lasting = np.ndarray | sparse.sparray | sparse.spmatrix | BaseEstimator
+    own = {n: v for n, v in vars(value).items() if n[0] != "_" or isinstance(v, lasting)}
+    return _that_count(own)
 
 
 def _that_count(attributes: dict[str, Any]) -> dict[str, Any]:
