@@ -1,7 +1,6 @@
 """The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
 
 import time
-import types
 
 import numpy as np
 import torch
@@ -73,23 +72,6 @@ def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
     """What a module's state has of weights and buffers; a part may add other objects to it."""
     state = module.state_dict(keep_vars=True)
     return [(name, value) for name, value in state.items() if torch.is_tensor(value)]
-
-
-def _with_own_code(method):
-    """The same method with a code object of its own.
-
-    torch counts recompilations by code object and gives up after eight, which in a search over
-    settings would be the ninth fit.
-    """
-    function = method.__func__
-    own = types.FunctionType(
-        function.__code__.replace(),
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    return types.MethodType(own, method.__self__)
 
 
 class SSLNet(NeuralNet):
@@ -500,7 +482,8 @@ class SSLNet(NeuralNet):
         objective = self.objective
         if self.compile:
             if self._compiled is None:
-                self._compiled = torch.compile(_with_own_code(objective))
+                # Else torch gives up at the ninth fit of a process, as all run the same code.
+                self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
         with bf16_autocast(batch.views.device, self.bf16):
             terms = objective(self.module_, batch, generator)
