@@ -398,6 +398,7 @@ class SSLTransformer(
             self._fitted_structure = self._current_structure()
             self._fitted_batch_size = net.batch_size
             self.n_iter_ = len(net.history)
+            net.n_outputs = self.representation, self._n_features_out
 
     def _current_structure(self) -> dict:
         sizes = {name: one_or_many(name, getattr(self, name)) for name in self._structure}
@@ -475,6 +476,11 @@ class SSLTransformer(
 
     @property
     def _n_features_out(self) -> int:
+        representation, n = self._fitted("net_").n_outputs
+        # Another may have been set since the fit.
+        return n if representation == self.representation else self._count_outputs()
+
+    def _count_outputs(self) -> int:
         with inference(self.module_):
             shape = (1, *self.layout_.network_shape)
             x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)

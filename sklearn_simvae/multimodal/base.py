@@ -353,8 +353,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         mask, z = module.latents(x)
         return mean_over_views(z, mask).float()
 
-    @property
-    def _n_features_out(self) -> int:
+    def _count_outputs(self):
         return self.module_.n_components
 
     @property

@@ -116,6 +116,8 @@ class SSLNet(NeuralNet):
 
     # Of nets that were pickled before there were any.
     weigh = _views_trace = views_range = None
+    # The representation that was counted when the net was kept, and its columns.
+    n_outputs = (None, 0)
 
     def __init__(
         self,
