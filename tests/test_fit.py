@@ -847,20 +847,37 @@ def test_equal_parameters_of_another_type_describe_the_same_network(
     assert_array_equal(loaded.transform(X), estimator.transform(X))
 
 
-def test_encoders_that_differ_inside_are_told_apart(digits):
+def of_width(input_shape, n_outputs, width):
+    hidden = nn.Linear(input_shape[0], width)
+    return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
+
+
+class OfWidth:
+    """A factory that is told by its attributes."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, input_shape, n_outputs):
+        return of_width(input_shape, n_outputs, self.width)
+
+
+FACTORIES = {
+    "partial": lambda width: functools.partial(of_width, width=width),
+    "object": OfWidth,
+    "method": lambda width: OfWidth(width).__call__,
+    "module": lambda width: of_width((64,), 3, width),
+}
+
+
+@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
+def test_encoders_that_differ_inside_are_told_apart(digits, factory):
     X = few(digits)
-
-    def of_width(width):
-        def encoder(input_shape, n_outputs):
-            hidden = nn.Linear(input_shape[0], width)
-            return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
-
-        return encoder
-
-    estimator = tiny("SimCLR", encoder=of_width(8)).fit(X)
-    estimator.set_params(encoder=of_width(8)).partial_fit(X)
+    estimator = tiny("SimCLR", encoder=factory(8)).fit(X)
+    # The weights that a module has now are not those that were trained.
+    estimator.set_params(encoder=factory(8)).partial_fit(X)
     with pytest.raises(ValueError, match="encoder changed"):
-        estimator.set_params(encoder=of_width(9)).partial_fit(X)
+        estimator.set_params(encoder=factory(9)).partial_fit(X)
 
 
 def bf16_on_the_cpu():
