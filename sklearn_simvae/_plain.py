@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import re
 import types
 from collections.abc import Callable, Iterator
 from numbers import Integral
@@ -18,7 +17,11 @@ from sklearn.base import BaseEstimator
 OWN_CODE = "(own code)"
 
 
-def plain(value: Any, other: Callable[[Any], Any] = lambda value: OWN_CODE) -> Any:
+def plain(
+    value: Any,
+    other: Callable[[Any], Any] = lambda value: OWN_CODE,
+    array: Callable[[np.ndarray], Any] = np.ndarray.tolist,
+) -> Any:
     """A parameter as JSON knows it.
 
     Parameters
@@ -27,42 +30,47 @@ def plain(value: Any, other: Callable[[Any], Any] = lambda value: OWN_CODE) -> A
         Any.
     other : callable, default=that it is the user's own
         What stands for functions, modules and other objects.
+    array : callable, default=its values
+        What stands for arrays.
 
     Returns
     -------
     value : None, bool, int, float, str, list or dict
         Equal for equal values of any type.
     """
+    inside = functools.partial(plain, other=other, array=array)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.bool_ | np.integer | np.floating):
         return value.item()
     if isinstance(value, list | tuple | range):
-        return [plain(item, other) for item in value]
+        return [inside(item) for item in value]
     if isinstance(value, np.ndarray):
-        return plain(value.tolist(), other)
+        return inside(array(value))
     if isinstance(value, set | frozenset):
         # Their own order is another in each process.
-        return sorted((plain(item, other) for item in value), key=json.dumps)
+        return sorted(map(inside, value), key=json.dumps)
     if isinstance(value, dict):
-        return {str(name): plain(item, other) for name, item in value.items()}
+        return {str(name): inside(item) for name, item in value.items()}
     if isinstance(value, slice):
         return f"slice({value.start}, {value.stop}, {value.step})"
     return other(value)
 
 
-def described(value: Any) -> Any:
+def described(value: Any, weights: bool = True) -> Any:
     """A parameter as JSON knows it, other objects by what tells them apart in any process.
 
     Parameters
     ----------
     value : object
         Any.
+    weights : bool, default=True
+        Whether torch modules are told by their weights too, or by their layers alone.
 
     Returns
     -------
     value : None, bool, int, float, str, list or dict
-        Functions and classes by name, what has parameters by these, all else by its `repr`.
+        Functions and classes by name, what has parameters by these, all else by its digest.
 
     Examples
     --------
@@ -71,114 +79,98 @@ def described(value: Any) -> Any:
     >>> described([torch.optim.RAdam, (1, 2)])
     ['torch.optim.radam.RAdam', [1, 2]]
     """
-    return plain(value, _describe)
+    return plain(value, functools.partial(_describe, weights=weights))
 
 
-def _describe(value: Any) -> Any:
+def _describe(value: Any, weights: bool) -> Any:
+    inside = functools.partial(described, weights=weights)
     if isinstance(value, functools.partial):
-        return [described(part) for part in (value.func, value.args, value.keywords)]
+        return inside([value.func, value.args, value.keywords])
+    if isinstance(value, types.MethodType):
+        return inside([value.__func__, value.__self__])
     if hasattr(value, "__qualname__"):
-        name = f"{value.__module__}.{value.__qualname__}"
-        # Of functions within functions, and of those without a name, the name tells little.
-        return [name, *_inside(value)] if "<" in name and hasattr(value, "__code__") else name
+        return _name(value)
     if hasattr(value, "get_params"):
-        return {"class": type(value).__qualname__, **described(_that_count(value))}
-    text = repr(value)
-    name = _without_addresses(text)
-    # Without a repr of its own, its class alone would tell nothing of what it holds.
-    return [name, plain(vars(value))] if name != text and hasattr(value, "__dict__") else name
+        parameters = _that_count(value.get_params(deep=False))
+        return {"class": type(value).__qualname__, **inside(parameters)}
+    if isinstance(value, torch.nn.Module) and not weights:
+        return repr(value)
+    return f"{_name(type(value))} {fitted_digest(value)[:16]}"
 
 
-def _inside(function) -> list:
-    """What tells a function from others of its name: its code, defaults and what it closes over."""
-    code = function.__code__
-    inner = repr((code.co_names, plain(code.co_consts)))
-    digest = hashlib.sha256(code.co_code + inner.encode()).hexdigest()[:16]
-    cells = function.__closure__ or ()
-    closed = [cell.cell_contents for cell in cells if cell != types.CellType()]
-    return [digest, plain(function.__defaults__), plain(closed)]
+def _name(code) -> str:
+    return f"{code.__module__}.{code.__qualname__}"
 
 
-def _without_addresses(text: str) -> str:
-    return re.sub(r" at 0x\w+", "", text)
-
-
-def fitted_digest(transformer: Any) -> str:
+def fitted_digest(value: Any) -> str:
     """What tells a fitted transformer from one of other parameters, or fitted on other data.
 
     Parameters
     ----------
-    transformer : transformer
-        Fitted, of scikit-learn or by its conventions.
+    value : transformer or object
+        Fitted, of scikit-learn or by its conventions; or any object, told by its attributes.
 
     Returns
     -------
     digest : str
-        Of its parameters and fitted attributes, and of those of the estimators in it.
+        Equal for equal parts, whatever their order in memory, and whichever of them are one object:
+        `joblib.hash` and the bytes of pickle tell those apart.
     """
-    return hashlib.sha256(json.dumps(_learned(transformer), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_consists_of(value), sort_keys=True).encode()).hexdigest()
 
 
-def _that_count(estimator) -> dict[str, Any]:
-    """Its parameters, without how many processors are used and what is said: no result's."""
-    parameters = estimator.get_params(deep=False)
-    return {name: v for name, v in parameters.items() if name not in ("n_jobs", "verbose")}
+def _consists_of(value: Any, within: tuple[int, ...] = ()) -> Any:
+    """A value as JSON knows it, objects by their parts; `within` are those that it is a part of."""
+    return plain(value, functools.partial(_taken_apart, within=within), _array)
 
 
-def _learned(value: Any, within: tuple[int, ...] = ()) -> Any:
-    """What a value consists of, as far as it lasts; `within` are those that it is a part of."""
-    if id(value) in within:
-        return OWN_CODE
-    inside = functools.partial(_learned, within=(*within, id(value)))
-    if _is_transformer(value):
-        parameters = _that_count(value) if hasattr(value, "get_params") else {}
-        learned = {
-            name: inside(v)
-            for name, v in vars(value).items()
-            if _holds_transformer(v)
-            or (name.endswith("_") and not name.startswith("_"))
-            # Rows that are kept are at times private; other private things may be of a process.
-            or (name not in parameters and isinstance(v, np.ndarray))
-        }
-        return [type(value).__qualname__, described(parameters), learned]
-    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
-        return [inside(v) for v in value]
-    if isinstance(value, dict):
-        return {str(name): inside(v) for name, v in value.items()}
-    if sparse.issparse(value):
-        return [plain(part) for part in (value.tocoo().coords, value.data)]
-    if isinstance(value, torch.Tensor):
-        return plain(value.detach().tolist())
-    return plain(value, functools.partial(_taken_apart, inside=inside))
+def _array(values: np.ndarray) -> list:
+    # Records have bytes between their fields that no copy keeps, and objects are addresses.
+    if values.dtype.kind in "OV":
+        return values.tolist()
+    return [values.dtype.str, values.shape, hashlib.sha256(values.tobytes()).hexdigest()]
 
 
-def _taken_apart(value: Any, inside: Callable[[Any], Any]) -> Any:
-    """Another object by what pickle makes of it, such as a tree or a spline."""
+def _taken_apart(value: Any, within: tuple[int, ...]) -> Any:
     # What they draw next is not learned.
-    if isinstance(value, np.random.RandomState | np.random.Generator):
+    if isinstance(value, np.random.RandomState | np.random.Generator) or id(value) in within:
         return OWN_CODE
-    if hasattr(value, "__qualname__"):
-        return described(value)
+    if hasattr(value, "__qualname__") and not isinstance(value, types.MethodType):
+        return _name(value)
     try:
-        _, *parts = value.__reduce_ex__(2)
+        return [type(value).__qualname__, _consists_of(_parts(value), (*within, id(value)))]
     except Exception:
         # Whatever an object raises, it is one that no file can keep either.
         return OWN_CODE
-    # Items of lists and dicts of a kind of their own come one by one.
-    parts = [list(part) if isinstance(part, Iterator) else part for part in parts]
-    return [type(value).__qualname__, *map(inside, parts)]
 
 
-def _is_transformer(value: Any) -> bool:
-    """Whether it keeps what it learned by the conventions of scikit-learn."""
-    own = hasattr(value, "transform") and hasattr(value, "__dict__")
-    return not isinstance(value, type) and (own or isinstance(value, BaseEstimator))
+def _parts(value: Any) -> Any:
+    """What an object is told by, without what is of its process."""
+    if isinstance(value, torch.Tensor):
+        numbers = value.detach().cpu().contiguous().reshape(-1)
+        return [str(value.dtype), tuple(value.shape), numbers.view(torch.uint8).numpy()]
+    if sparse.issparse(value):
+        entries = value.tocoo()
+        return [entries.shape, *entries.coords, entries.data]
+    if isinstance(value, torch.nn.Module):
+        tensors = (value.named_parameters(recurse=False), value.named_buffers(recurse=False))
+        return [_public(value), dict(value.named_children()), *map(dict, tensors)]
+    if isinstance(value, BaseEstimator) or hasattr(value, "transform"):
+        return _public(value)
+    # Trees, splines and others by what pickle makes of them, of which lists of a kind come by item.
+    return [list(p) if isinstance(p, Iterator) else p for p in value.__reduce_ex__(2)]
 
 
-def _holds_transformer(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(map(_holds_transformer, value))
-    return _is_transformer(value)
+def _public(value: Any) -> dict[str, Any]:
+    """Attributes that count; of private ones, which may be of a process, kept rows and steps."""
+    lasting = np.ndarray | sparse.sparray | sparse.spmatrix | BaseEstimator
+    own = {n: v for n, v in vars(value).items() if n[0] != "_" or isinstance(v, lasting)}
+    return _that_count(own)
+
+
+def _that_count(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Those without what makes no result: processors, what is said, and whether a module trains."""
+    return {n: v for n, v in attributes.items() if n not in ("n_jobs", "verbose", "training")}
 
 
 def one_or_many(name: str, value: Any) -> Any:

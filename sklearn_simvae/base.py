@@ -355,15 +355,18 @@ class SSLTransformer(
             self._fitted_structure = self._current_structure()
             self._fitted_batch_size = batch_size
             self.n_iter_ = len(net.history)
+            self._fitted_width = self.representation, self._count_outputs()
 
     def _as_fitted(self, layout, net):
         """A copy of this estimator as if the fit of a net had ended now."""
         estimator = copy.copy(self)
         estimator.net_, estimator.layout_ = net, layout
+        estimator.__dict__.pop("_fitted_width", None)
         return estimator
 
     def _current_structure(self) -> dict:
-        return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
+        sizes = {name: one_or_many(name, getattr(self, name)) for name in self._structure}
+        return described(sizes, weights=False)
 
     def _check_structure(self, what: str = "partial_fit and warm_start go on with") -> None:
         """Raise where the parameters no longer describe the network that training goes on in."""
@@ -437,6 +440,11 @@ class SSLTransformer(
 
     @property
     def _n_features_out(self) -> int:
+        representation, width = self.__dict__.get("_fitted_width", (None, 0))
+        # Another may have been set since the fit.
+        return width if representation == self.representation else self._count_outputs()
+
+    def _count_outputs(self) -> int:
         with inference(self.module_):
             shape = (1, *self.layout_.network_shape)
             x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)

@@ -44,7 +44,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sklearn_simvae.training import SSLNet
+from sklearn_simvae.training import KNNScore, SSLNet
 
 
 @pytest.fixture(params=[name for name in METHODS if name != "InstanceDiscrimination"])
@@ -295,6 +295,44 @@ def test_validation_part_is_of_the_size_asked_for(make, digits):
         assert np.isfinite(estimator.history_[0]["valid_loss"])
         assert len(spy.seen("epoch_begin", "dataset_valid")[0]) == expected
         assert len(spy.seen("epoch_begin", "dataset_train")[0]) == 160 - expected
+
+
+# ---------------------------------------------------------------- outputs are counted
+
+
+def test_transform_passes_rows_through_the_encoder_alone(make, digits):
+    X, passes = few(digits), []
+    estimator = make().fit(X)
+    for part in estimator.module_.modules():
+        if isinstance(part, nn.Linear):
+            part.register_forward_hook(lambda part, args, out: passes.append(len(out)))
+    Z = estimator.transform(X)
+    assert passes and 1 not in passes
+    n_passes = len(passes)
+    assert len(estimator.get_feature_names_out()) == Z.shape[1]
+    assert len(passes) == n_passes
+
+
+def test_outputs_are_those_of_the_representation_that_is_set(digits, tmp_path):
+    X, path = few(digits), tmp_path / "weights"
+    estimator = tiny("SimVAE").fit(X)
+    estimator.save_weights(path)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    other = tiny("SimVAE", n_components=5, representation="hidden").fit(X)
+    of_before = pickle.loads(pickle.dumps(estimator))
+    # As the nets of former versions are.
+    del of_before._fitted_width
+    for one in (estimator, loaded, of_before, tiny("SimVAE").load_weights(path)):
+        Z = one.transform(X)
+        assert_array_equal(Z, estimator.transform(X))
+        one.set_params(representation="hidden")
+        assert one.transform(X).shape == (len(X), 16) == (len(X), len(one.get_feature_names_out()))
+        assert_array_equal(one.set_params(representation="latent").transform(X), Z)
+    assert other.set_params(representation="latent").transform(X).shape == (len(X), 5)
+    # A fit anew that is looked at counts its own.
+    score = KNNScore(X, digits[1][: len(X)], n_neighbors=2)
+    other.set_params(callbacks=[score], n_components=4).fit(X)
+    assert "knn_accuracy" in other.history_[-1] and other.transform(X).shape == (len(X), 4)
 
 
 # ---------------------------------------------------------------- what is shown of it
@@ -811,20 +849,37 @@ def test_equal_parameters_of_another_type_describe_the_same_network(
     assert_array_equal(loaded.transform(X), estimator.transform(X))
 
 
-def test_encoders_that_differ_inside_are_told_apart(digits):
+def of_width(input_shape, n_outputs, width):
+    hidden = nn.Linear(input_shape[0], width)
+    return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
+
+
+class OfWidth:
+    """A factory that is told by its attributes."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, input_shape, n_outputs):
+        return of_width(input_shape, n_outputs, self.width)
+
+
+FACTORIES = {
+    "partial": lambda width: functools.partial(of_width, width=width),
+    "object": OfWidth,
+    "method": lambda width: OfWidth(width).__call__,
+    "module": lambda width: of_width((64,), 3, width),
+}
+
+
+@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
+def test_encoders_that_differ_inside_are_told_apart(digits, factory):
     X = few(digits)
-
-    def of_width(width):
-        def encoder(input_shape, n_outputs):
-            hidden = nn.Linear(input_shape[0], width)
-            return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
-
-        return encoder
-
-    estimator = tiny("SimCLR", encoder=of_width(8)).fit(X)
-    estimator.set_params(encoder=of_width(8)).partial_fit(X)
+    estimator = tiny("SimCLR", encoder=factory(8)).fit(X)
+    # The weights that a module has now are not those that were trained.
+    estimator.set_params(encoder=factory(8)).partial_fit(X)
     with pytest.raises(ValueError, match="encoder changed"):
-        estimator.set_params(encoder=of_width(9)).partial_fit(X)
+        estimator.set_params(encoder=factory(9)).partial_fit(X)
 
 
 def bf16_on_the_cpu():

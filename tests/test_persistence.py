@@ -20,14 +20,18 @@ import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+import scipy.sparse
 import skops.io
 import torch
 from conftest import METHODS, ONE_KIND, TINY, TWO, n_outputs, one_kind, tiny
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestRegressor, RandomTreesEmbedding
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.impute import KNNImputer
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.neighbors import KNeighborsTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -39,6 +43,7 @@ from sklearn.preprocessing import (
 from skorch.callbacks import Callback
 from skorch.history import History
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
 from sklearn_simvae import _files as files
@@ -628,6 +633,19 @@ def test_weights_go_with_preprocessors_that_learned_the_same(method, X, path):
     np.testing.assert_array_equal(restored.transform(X), estimator.transform(X))
 
 
+def test_digests_by_another_rule_say_nothing(X, path):
+    params = {"modalities": TWO, "preprocessing": [("odd", StandardScaler())]}
+    estimator = tiny("CLIP", **params).fit(X)
+    estimator.save_weights(path)
+    layout = read_metadata(path)["layout"]
+    for modality in layout["modalities"]:
+        assert ("learned" in modality) and ("digest" not in modality)
+        modality["digest"] = modality.pop("learned") and "0" * 64
+    path.write_bytes(copied(path.read_bytes(), layout=layout))
+    loaded = tiny("CLIP", **params).fit(X).load_weights(path)
+    np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+
+
 @pytest.mark.parametrize("name", ["SimCLR", "VICReg"])
 def test_a_fit_that_failed_leaves_the_score_of_the_weights_that_are_saved(name, X, path):
     estimator = tiny(name).fit(X)
@@ -672,30 +690,93 @@ PREPROCESSORS = {
     "trees": RandomTreesEmbedding(3, max_depth=2, random_state=0),
     "pipeline": make_pipeline(StandardScaler(), SplineTransformer()),
     "function": FunctionTransformer(np.sqrt),
+    "neighbors": KNeighborsTransformer(n_neighbors=2, algorithm="ball_tree"),
+    "columns": make_column_transformer(
+        (make_pipeline(SimpleImputer(), RandomTreesEmbedding(3, random_state=0)), slice(0, 2)),
+        (PCA(1), [2]),
+    ),
 }
 
 
-@pytest.mark.parametrize("name", PREPROCESSORS)
-def test_preprocessor_is_told_alike_in_another_process(name):
-    fitted = PREPROCESSORS[name]
-    if name != "vocabulary":
-        fitted = clone(fitted).fit(np.random.default_rng(0).random((50, 3)))
+def test_preprocessors_are_told_alike_in_another_process():
+    X = np.random.default_rng(0).random((50, 3))
+    fitted = {name: clone(made) for name, made in PREPROCESSORS.items()}
+    for name in fitted.keys() - {"vocabulary"}:
+        fitted[name].fit(X).transform(X)
+    expected = {name: fitted_digest(made) for name, made in fitted.items()}
+    assert len({*expected.values()}) == len(fitted)
     # pickled, as sets have another order in each process.
     code = (
-        "import pickle, sys; from sklearn_simvae._plain import fitted_digest;"
-        "print(fitted_digest(pickle.load(sys.stdin.buffer)))"
+        "import json, pickle, sys; from sklearn_simvae._plain import fitted_digest;"
+        "fitted = pickle.load(sys.stdin.buffer);"
+        "print(json.dumps({name: fitted_digest(made) for name, made in fitted.items()}))"
     )
-    found = {
-        subprocess.run(
+    for seed in "12":
+        there = subprocess.run(
             [sys.executable, "-c", code],
             input=pickle.dumps(fitted),
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             check=True,
-        ).stdout.decode()
-        for seed in "12"
-    }
-    assert found == {fitted_digest(fitted) + "\n"}
+        ).stdout
+        assert json.loads(there) == expected
+
+
+@pytest.mark.parametrize("name", PREPROCESSORS)
+def test_copies_of_preprocessors_are_told_alike(name):
+    fitted = clone(PREPROCESSORS[name])
+    if name != "vocabulary":
+        fitted.fit(np.random.default_rng(0).random((50, 3)))
+    data = skops.io.dumps(fitted)
+    loaded = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+    assert fitted_digest(copy.deepcopy(fitted)) == fitted_digest(loaded) == fitted_digest(fitted)
+
+
+def test_texts_are_told_by_what_was_read():
+    texts = ["one cat and two dogs", "a dog", "two cars and one bus"]
+    stop_words = ["and", "a"]
+    fitted = [
+        TfidfVectorizer(stop_words=words).fit(read)
+        for read, words in (
+            *((texts, stop_words), (texts, list(stop_words))),
+            *(([*texts, "a dog"], stop_words), (texts, ["and"])),
+        )
+    ]
+    same, other, read, words = map(fitted_digest, fitted)
+    assert same == other and len({same, read, words}) == 3
+    assert fitted_digest(pickle.loads(pickle.dumps(fitted[0]))) == same
+
+
+def test_arrays_are_told_by_their_values_whatever_their_order_in_memory():
+    A = np.arange(12.0).reshape(3, 4)
+    forms = [A, A.copy("F"), np.repeat(A, 2, axis=1)[:, ::2], np.broadcast_to(A, A.shape)]
+    assert len({fitted_digest([form]) for form in forms}) == 1
+    assert fitted_digest([A, A]) == fitted_digest([A, A.copy()])
+    others = [A.reshape(4, 3), A.astype("f4"), A.astype("i8"), A + 1]
+    assert len(set(map(fitted_digest, [A, *others]))) == 5
+    for kind in (scipy.sparse.csr_array, torch.tensor):
+        digests = [fitted_digest(kind(B)) for B in (A, A.copy("F"), A + 1)]
+        assert digests[0] == digests[1] != digests[2]
+    draws = [np.random.default_rng(seed) for seed in (0, 1)]
+    assert len(set(map(fitted_digest, draws))) == 1
+
+
+def test_modules_are_told_by_their_weights():
+    def made(value, dtype=torch.bfloat16, p=0.5):
+        torch.manual_seed(value)
+        return nn.Sequential(weight_norm(nn.Linear(3, 2)), nn.Dropout(p)).to(dtype)
+
+    digests = [made(0), made(0).eval(), made(1), made(0, torch.float32), made(0, p=0.1)]
+    one, same, *others = map(fitted_digest, digests)
+    assert one == same and len({one, *others}) == 4
+
+
+def test_what_holds_itself_is_told():
+    holding = [ByConvention().fit(np.full((2, 2), value)) for value in (0, 0, 1)]
+    for one in holding:
+        one.own = {"transformers": [one]}
+    one, same, other = map(fitted_digest, holding)
+    assert one == same != other
 
 
 class ByConvention:

@@ -235,8 +235,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         mask, z = module.latents(x)
         return mean_over_views(z, mask).float()
 
-    @property
-    def _n_features_out(self) -> int:
+    def _count_outputs(self):
         return self.module_.n_components
 
     @property
@@ -325,7 +324,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
                 "columns": m.columns,
                 "as_series": m.as_series,
                 "preprocessor": _type_name(m.preprocessor),
-                "digest": None if m.preprocessor is None else fitted_digest(m.preprocessor),
+                "learned": None if m.preprocessor is None else fitted_digest(m.preprocessor),
                 "layout": m.layout.to_dict(),
                 "start": m.start,
                 "feature_names": m.feature_names,
@@ -375,8 +374,8 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     def _check_preprocessors(self, metadata, where):
         own = self._preprocessors(self.__dict__.get("layout_"))
         modalities = metadata.get("layout", {}).get("modalities", [])
-        # Files of before have none, or one by another rule.
-        theirs = {m["name"]: m["digest"] for m in modalities if m.get("digest")}
+        # Files of before have none, or a "digest" by another rule, which says nothing here.
+        theirs = {m["name"]: m["learned"] for m in modalities if m.get("learned")}
         different = [
             name for name in own if name in theirs and fitted_digest(own[name]) != theirs[name]
         ]

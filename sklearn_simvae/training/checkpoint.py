@@ -58,9 +58,10 @@ class ResumeCheckpoint(Callback):
     interrupts keeps it.
 
     A fit is known by its parameters, `random_state` if that is a number, and the data: their shape,
-    and the values of some rows. Each fit that runs at the same time needs a path of its own. Of
-    other callbacks, the state of skorch's EarlyStopping is kept; skorch's LRScheduler and
-    ParamMapper cannot be resumed, and are refused.
+    and the values of some rows. Functions and classes are known by name alone, so that one lambda
+    is not told from another of the same scope. Each fit that runs at the same time needs a path of
+    its own. Of other callbacks, the state of skorch's EarlyStopping is kept; skorch's LRScheduler
+    and ParamMapper cannot be resumed, and are refused.
 
     Parameters
     ----------

@@ -1,7 +1,5 @@
 """The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
 
-import types
-
 import numpy as np
 import torch
 from skorch import NeuralNet
@@ -89,23 +87,6 @@ class EpochMeans:
         totals = sum_over_processes(torch.cat([totals, weight.reshape(1)]))
         means = (totals / totals[-1].clamp(min=1)).tolist()
         return dict(zip(self._names, means, strict=False))
-
-
-def _with_own_code(method):
-    """The same method with a code object of its own.
-
-    torch counts recompilations by code object and gives up after eight, which in a search over
-    settings would be the ninth fit.
-    """
-    function = method.__func__
-    own = types.FunctionType(
-        function.__code__.replace(),
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    return types.MethodType(own, method.__self__)
 
 
 class SSLNet(NeuralNet):
@@ -440,7 +421,8 @@ class SSLNet(NeuralNet):
         objective = options.loss
         if self.compile:
             if self._compiled is None:
-                self._compiled = torch.compile(_with_own_code(objective))
+                # Else torch gives up at the ninth fit of a process, as all run the same code.
+                self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
         with bf16_autocast(batch.views.device, options.bf16):
             terms = objective(self.module_, batch, generator)

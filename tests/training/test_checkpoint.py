@@ -7,6 +7,7 @@ import pickle
 import signal
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from conftest import METHODS, TINY, RaiseAt, tiny
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import EarlyStopping, Freezer, LRScheduler
+from torch import nn
 
 from sklearn_simvae import DeepCluster, InstanceDiscrimination, SimVAE, SwAV
 from sklearn_simvae import _files as files
@@ -234,6 +236,71 @@ OTHER_FITS = {
         "optimizer='adam' there and 'torch.optim.radam.RAdam' here",
     ),
 }
+
+
+class Scale:
+    """An augmentation that has attributes alone."""
+
+    def __init__(self, low, high=1.0, seed=0):
+        self.range = {"low": low, "high": np.float32(high)}
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self, x):
+        return x * self.rng.uniform(**self.range)
+
+    apply = __call__
+
+
+class Shift(nn.Module):
+    """One whose repr says nothing of what it adds."""
+
+    def __init__(self, by):
+        super().__init__()
+        self.by = nn.Parameter(torch.full((2,), by), requires_grad=False)
+
+    def forward(self, x):
+        return x + self.by[0]
+
+
+def scaled(x, by):
+    return by * x
+
+
+AUGMENTATIONS = {
+    "attributes": (lambda: Scale(0.5), lambda: Scale(0.6)),
+    "method": (lambda: Scale(0.5).apply, lambda: Scale(0.6).apply),
+    "partial": (lambda: partial(scaled, by=2), lambda: partial(scaled, by=3)),
+    "module": (lambda: Shift(0.5), lambda: Shift(0.6)),
+    "parameters": (lambda: FeatureCorruption(0.5), lambda: FeatureCorruption(0.6)),
+    "nested": (lambda: Sequence(Scale(0.5)), lambda: Sequence(Scale(0.6))),
+    "function": (lambda: torch.sin, lambda: torch.cos),
+}
+
+
+class Sequence(Scale):
+    """One that holds others."""
+
+    def __init__(self, *steps):
+        self.steps = [*steps, self]
+
+    def __call__(self, x):
+        return self.steps[0](x)
+
+
+@pytest.mark.parametrize("one, other", AUGMENTATIONS.values(), ids=AUGMENTATIONS)
+def test_augmentations_are_told_by_their_attributes(digits, tmp_path, one, other):
+    X, path = rows(digits), tmp_path / "fit.checkpoint"
+    interrupted(lambda **p: tiny("SimVAE", augmentation=one(), **p), path, 2, X)
+    with pytest.raises(ValueError, match="another fit: augmentation="):
+        tiny("SimVAE", augmentation=other(), callbacks=ResumeCheckpoint(path)).fit(X)
+    assert tiny("SimVAE", augmentation=one(), callbacks=ResumeCheckpoint(path)).fit(X).n_iter_ == 2
+
+
+def test_functions_are_told_by_name_alone(digits, tmp_path):
+    X, path = rows(digits), tmp_path / "fit.checkpoint"
+    one, other = (lambda x, by=by: x + by for by in (0.1, 0.2))
+    interrupted(lambda **p: tiny("SimVAE", augmentation=one, **p), path, 2, X)
+    assert tiny("SimVAE", augmentation=other, callbacks=ResumeCheckpoint(path)).fit(X).n_iter_ == 2
 
 
 @pytest.mark.parametrize("other, message", OTHER_FITS.values(), ids=OTHER_FITS)
