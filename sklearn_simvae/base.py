@@ -6,6 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +18,9 @@ from torch import Tensor, nn
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._nested import check_nested
 from sklearn_simvae._numerics import smooth_rank
-from sklearn_simvae._parameters import (
-    SHARED_CONSTRAINTS,
-    SHARED_STRUCTURE,
-    share_parameters,
-    unknown_parameter,
-)
+from sklearn_simvae._parameters import constraints_of, share_parameters, store_shared, structure_of
 from sklearn_simvae._plain import described, one_or_many
+from sklearn_simvae._shared_parameters import NOT_DESCRIBED, SHARED
 from sklearn_simvae._trusted import trust
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -112,11 +109,16 @@ class SSLTransformer(
     Subclasses name their own parameters in `__init__` and pass the shared ones on as `**shared`.
     """
 
-    _parameter_constraints = SHARED_CONSTRAINTS
+    # Parameters that a class adds, by their place in the documentation of its subclasses.
+    _tables = {"shared_parameters": SHARED}
+    _parameter_constraints = constraints_of(SHARED)
     # Parameters that are built into a net once, and cannot change while training goes on.
-    _structure = SHARED_STRUCTURE
-    # Shared parameters that a method does not have; they stay at what its `__init__` passes on.
-    _not_shared = ()
+    _structure = structure_of(SHARED)
+    # Shared parameters that a method does not have, and what they are in it.
+    _not_shared: dict[str, Any] = {}
+    # Other defaults of shared parameters, of a class that has an `__init__`. They stand here, since
+    # none of the parameters that `__init__` names may be among those of its `**shared` (PEP 692).
+    _own_defaults: dict[str, Any] = {}
     # A sample of a single view has a term in the generative objectives alone.
     _min_views = 1
     # The fewest samples of which the objective says something, on a validation part as in `score`.
@@ -129,69 +131,12 @@ class SSLTransformer(
     group_column, kind, channels = None, "auto", "auto"
 
     def __init_subclass__(cls, **kwargs):
-        share_parameters(cls, super(cls, cls).__init__)
+        share_parameters(cls)
         trust(cls)
         super().__init_subclass__(**kwargs)
 
-    def __init__(
-        self,
-        n_components=10,
-        *,
-        hidden_layer_sizes=(2000, 500, 500),
-        kind="auto",
-        channels="auto",
-        group_column=None,
-        encoder="auto",
-        representation="latent",
-        n_views=2,
-        augmentation="auto",
-        input_shape=None,
-        max_epochs=100,
-        batch_size="auto",
-        lr=1e-3,
-        weight_decay=0.0,
-        optimizer="adam",
-        lr_schedule="one_cycle",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        device="auto",
-        precision="auto",
-        compile=False,
-        callbacks=None,
-        verbose=0,
-        random_state=None,
-        **unknown,
-    ):
-        for name in unknown:
-            raise unknown_parameter(type(self), name)
-        self.n_components = n_components
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.kind = kind
-        self.channels = channels
-        self.group_column = group_column
-        self.encoder = encoder
-        self.representation = representation
-        self.n_views = n_views
-        self.augmentation = augmentation
-        self.input_shape = input_shape
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.compile = compile
-        self.callbacks = callbacks
-        self.verbose = verbose
-        self.random_state = random_state
+    def __init__(self, n_components: int = 10, **parameters: Any):
+        store_shared(self, {"n_components": n_components, **parameters})
 
     def set_params(self, **params):
         """Set parameters, or those of a parameter as `name__parameter`.
@@ -743,11 +688,10 @@ class SSLTransformer(
 
     def _describe_fit(self, n_before: int, samples, some_views, seed: int, partial: bool) -> dict:
         """What a fit is known by, for its checkpoint."""
-        changing = ("callbacks", "device", "random_state", "verbose", "warm_start")
         parameters = described(self.get_params(deep=False))
         return {
             "estimator": type(self).__name__,
-            **{name: value for name, value in parameters.items() if name not in changing},
+            **{name: value for name, value in parameters.items() if name not in NOT_DESCRIBED},
             "seed": seed,
             "partial_fit": partial,
             "first epoch": n_before + 1,
@@ -785,6 +729,9 @@ class SSLTransformer(
         if self.verbose and rank() == 0:
             callbacks.append(("progress", FitProgress(type(self).__name__)))
         return callbacks
+
+
+share_parameters(SSLTransformer)
 
 
 def _public_row(row: dict) -> dict:

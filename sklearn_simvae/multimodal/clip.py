@@ -3,6 +3,7 @@
 import math
 from itertools import combinations
 from numbers import Real
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
 from sklearn_simvae._validation import check_finite
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip_terms
@@ -152,7 +154,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         "temperature": [POSITIVE],
         "max_logit_scale": [Interval(Real, 1.0, None, closed="left")],
     }
-    _not_shared = (*MultimodalTransformer._not_shared, "chunk_size")
+    _not_shared = {**MultimodalTransformer._not_shared, "chunk_size": "auto"}
     _structure = (*MultimodalTransformer._structure, "projection_sizes")
     _min_views = 1
     # Negatives come of the batch.
@@ -160,12 +162,12 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        temperature=0.07,
-        max_logit_scale=100.0,
-        projection_sizes=(),
-        **shared,
+        temperature: float = 0.07,
+        max_logit_scale: float = 100.0,
+        projection_sizes: Sizes = (),
+        **shared: Unpack[MultimodalParameters],
     ):
         super().__init__(
             n_components,
