@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from sklearn_simvae._nested import check_nested
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import constraints_of, share_parameters, store_shared, structure_of
 from sklearn_simvae._plain import described, one_or_many
-from sklearn_simvae._shared_parameters import NOT_DESCRIBED, SHARED
+from sklearn_simvae._shared_parameters import NOT_DESCRIBED, SHARED, Sizes
 from sklearn_simvae._trusted import trust
 from sklearn_simvae._validation import (
     check_augmentation,
@@ -127,8 +127,34 @@ class SSLTransformer(
     _largest_auto_batch = 256
     # Whether the first view that is made of a row is the row itself.
     _first_view_is_row = False
-    # Of estimators that were pickled before there were any.
-    group_column, kind, channels = None, "auto", "auto"
+    # What `__init__` sets, for editors and type checkers.
+    n_components: int
+    hidden_layer_sizes: Sizes
+    encoder: str | Callable[..., nn.Module]
+    representation: str
+    n_views: int
+    augmentation: str | Callable[..., Tensor] | None
+    input_shape: tuple[int, ...] | list[int] | None
+    max_epochs: int
+    batch_size: int | Literal["auto"]
+    lr: float
+    weight_decay: float
+    optimizer: str | Callable[..., torch.optim.Optimizer]
+    lr_schedule: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    device: str | torch.device
+    precision: str
+    compile: bool
+    callbacks: Any
+    verbose: int
+    random_state: int | np.random.RandomState | None
+    # With the values of estimators that were pickled before there were any.
+    group_column: str | int | None = None
+    kind: str = "auto"
+    channels: str = "auto"
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls)

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import abstractmethod
-from typing import Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import constraints_of, structure_of
-from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters
+from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
 from sklearn_simvae._validation import check_batches, check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -104,6 +104,9 @@ class DiscriminativeTransformer(SSLTransformer):
     _min_views = 2
     # A single one is told from none, and has no covariance.
     _min_scored = 2
+
+    projection_sizes: Sizes
+    chunk_size: int | Literal["auto"]
 
     def __init__(self, n_components: int = 10, **shared: Unpack[DiscriminativeParameters]):
         super().__init__(n_components, **shared)

@@ -3,14 +3,15 @@
 import functools
 import warnings
 from abc import abstractmethod
-from typing import Unpack
+from collections.abc import Callable
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
@@ -67,6 +68,10 @@ class GenerativeTransformer(SSLTransformer):
         **constraints_of(GENERATIVE),
     }
     _structure = (*SSLTransformer._structure, *structure_of(GENERATIVE))
+
+    decoder: str | Callable[..., nn.Module]
+    noise_variance: Any
+    likelihood: Any
 
     def __init__(self, n_components: int = 10, **shared: Unpack[GenerativeParameters]):
         super().__init__(n_components, **shared)

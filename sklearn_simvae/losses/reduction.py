@@ -3,9 +3,12 @@
 import functools
 import inspect
 from collections.abc import Callable
+from typing import ParamSpec
 
 import torch
 from torch import Tensor
+
+_P = ParamSpec("_P")
 
 
 def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tensor) -> None:
@@ -266,7 +269,7 @@ def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
     return {name: value.mean() for name, value in terms.items()}
 
 
-def loss_alone(terms_of: Callable[..., dict[str, Tensor]]) -> Callable[..., Tensor]:
+def loss_alone(terms_of: Callable[_P, dict[str, Tensor]]) -> Callable[_P, Tensor]:
     """Make the function that gives the "loss" among terms, named without the ending `_terms`.
 
     Parameters
@@ -288,7 +291,7 @@ def loss_alone(terms_of: Callable[..., dict[str, Tensor]]) -> Callable[..., Tens
     """
 
     @functools.wraps(terms_of)
-    def loss(*args, **kwargs) -> Tensor:
+    def loss(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
         return terms_of(*args, **kwargs)["loss"]
 
     loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")

@@ -96,6 +96,11 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         *structure_of(MODALITIES),
     )
 
+    modalities: list[Any] | tuple[Any, ...] | None
+    preprocessing: list[Any] | tuple[Any, ...]
+    input_shapes: dict[str, Any] | None
+    augmentations: dict[str, Any] | None
+
     def __init__(self, n_components: int = 10, **parameters: Any):
         # On to another base, with what that has beside the modalities.
         super().__init__(n_components, **parameters)
