@@ -55,7 +55,7 @@ SHARED = {
         "auto",
         [str, callable],
         """str, callable or torch.nn.Module
-        "auto" (an MLP for vectors and grey images up to 32 px, "conv" for other images, "conv1d"
+        "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
         `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
         float32; TorchScript is refused. It has `n_components` outputs; generative methods need
@@ -83,7 +83,7 @@ SHARED = {
         What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
         to another of the same shape, see :mod:`sklearn_simvae.views`. What it returns as uint8 is
         scaled as uint8 images are, and refused of other data. "auto" is none where views are given;
-        for images a random resized crop (with colour jitter if there are three or four channels),
+        for images a random resized crop (with color jitter if there are three or four channels),
         for vectors feature corruption, for series jitter, scaling and cropping. None takes rows as
         they are.""",
     ),
@@ -120,7 +120,7 @@ SHARED = {
         0.0,
         [NOT_NEGATIVE],
         """float
-        Of the optimiser: an L2 penalty for "adam" and "sgd", decoupled for "adamw".""",
+        Of the optimizer: an L2 penalty for "adam" and "sgd", decoupled for "adamw".""",
         structure=True,
     ),
     "optimizer": Parameter(
@@ -205,7 +205,7 @@ SHARED = {
         None,
         ["random_state"],
         """int, RandomState or None
-        Fixes initialisation, order, augmentation and draws, bit for bit on one machine. The global
+        Fixes initialization, order, augmentation and draws, bit for bit on one machine. The global
         random states are left alone.""",
         described=False,
     ),
@@ -225,7 +225,7 @@ GENERATIVE = {
         0.01,
         [POSITIVE, StrOptions({"learned"})],
         """float or "learned"
-        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favours reconstruction.
+        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favors reconstruction.
         "learned" is that of maximum likelihood: what reconstructions leave of the data.""",
         structure=True,
     ),
@@ -245,7 +245,7 @@ DISCRIMINATIVE = {
         ["array-like", COUNT],
         """int or array-like of int
         Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
-        is none. Its hidden layers are normalised over the batch.""",
+        is none. Its hidden layers are normalized over the batch.""",
         structure=True,
     ),
     "chunk_size": Parameter(
