@@ -1,8 +1,11 @@
 """Checks of numbers that several parts of the package are given."""
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
 
 
 def check_positive_int(value: Any, name: str) -> int:
@@ -72,3 +75,49 @@ def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
         raise ValueError(
             f"{name} must be a positive integer or a sequence of them, got {sizes!r}."
         ) from None
+
+
+def check_count(value, name: str, least: int = 1) -> None:
+    """Raise unless a number of things is an int, and large enough."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        wanted = "a positive int" if least == 1 else f"an int of at least {least}"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+
+
+def check_finite(estimator: str, made: np.ndarray, name: str = "X") -> np.ndarray:
+    """What an estimator makes of the rows of X, or of another input, if all of it is finite."""
+    bad = ~np.isfinite(made).reshape(len(made), -1).all(1)
+    if bad.any():
+        raise ValueError(
+            f"{estimator} makes values that are not finite of {bad.sum()} of "
+            f"{len(made)} rows of {name}, the first of them row {bad.argmax()}: numbers of that "
+            "size overflow float32. Scale the data to that of fit, e.g. by StandardScaler."
+        )
+    return made
+
+
+def missing(labels: np.ndarray) -> np.ndarray:
+    """Which labels are NaN, NaT, None or the NA of pandas."""
+    kind = labels.dtype.kind
+    if kind in "mM":
+        return np.isnat(labels)
+    if kind == "f":
+        return np.isnan(labels)
+    if kind == "O":
+        # NaT differs from itself, as NaN does.
+        return np.array([is_missing(v) or v != v for v in labels])
+    return np.zeros(len(labels), dtype=bool)
+
+
+def is_missing(value) -> bool:
+    """Whether one value, of any type, is None, NaN or the NA of pandas."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    # NaN differs from itself.
+    return isinstance(value, Real) and bool(value != value)
+
+
+def seed_of(random_state) -> int:
+    """A seed from `random_state`; None takes fresh entropy, not the global state."""
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    return int(rng.randint(np.iinfo(np.int32).max))

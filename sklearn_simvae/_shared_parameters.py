@@ -298,7 +298,7 @@ MODALITIES = {
     ),
 }
 
-# What a checkpoint does not tell fits apart by.
+# Parameters that a fit which goes on from its checkpoint may have changed.
 NOT_DESCRIBED = tuple(name for name, parameter in SHARED.items() if not parameter.described)
 
 Sizes = int | Sequence[int] | np.ndarray

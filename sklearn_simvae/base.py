@@ -1,11 +1,11 @@
 """The way of data through every estimator: check, views, net, representation."""
 
 import contextlib
-import functools
+import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from numbers import Integral, Real
+from collections.abc import Callable
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -15,85 +15,47 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae._batch import Batch, Terms
+from sklearn_simvae._checks import check_finite
+from sklearn_simvae._fitting import (
+    batch_size,
+    check_same_in_processes,
+    make_options,
+    make_plan,
+    make_view_maker,
+    new_net,
+)
 from sklearn_simvae._html import HTMLMixin
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
-from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import constraints_of, share_parameters, store_shared, structure_of
 from sklearn_simvae._plain import described, one_or_many
-from sklearn_simvae._shared_parameters import NOT_DESCRIBED, SHARED, Sizes
+from sklearn_simvae._shared_parameters import SHARED, Sizes
 from sklearn_simvae._trusted import trust
-from sklearn_simvae._validation import (
-    check_augmentation,
-    check_batch_norm,
-    check_batches,
-    check_callbacks,
-    check_colours,
-    check_finite,
-    check_groups,
-    check_like_fitted,
-    check_rows,
-    check_samples,
-    in_unit_interval,
-    seed_of,
-    smallest_batch,
-    split,
-    warn_of_channels,
-    warn_of_groups,
-    warn_of_range,
-    warn_of_scales,
-)
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
-    Checkpoint,
     DivergenceError,
-    FitProgress,
-    KNNScore,
+    FitResult,
+    Run,
     SSLNet,
-    StopEarly,
-    auto_batch_size,
     inference,
-    optimizer_parameters,
     own_modes,
     random_turn,
     reads,
     resolve_device,
-    resolve_precision,
     turns_of,
 )
-from sklearn_simvae.training.callbacks import callback_type, callbacks_of_process, want_batches
-from sklearn_simvae.training.checkpoint import (
-    Saved,
-    check_same_fit,
-    epochs_before,
-    find_checkpoint,
-)
-from sklearn_simvae.training.distributed import (
-    check_same,
-    fingerprint,
-    n_processes,
-    rank,
-    train_together,
-)
-from sklearn_simvae.training.exchange import from_first
+from sklearn_simvae.training.checks import check_batch_norm, check_batches, check_samples, split
+from sklearn_simvae.training.distributed import rank, train_together
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import (
-    Batch,
-    Layout,
-    PerView,
-    Samples,
-    default_augmentation,
-    make_views,
-)
-from sklearn_simvae.views.columns import take_column
-from sklearn_simvae.views.layout import kind_of_rows
-from sklearn_simvae.views.samples import one_hot_columns
-from sklearn_simvae.views.sources import Source, by_chunk, is_dask_array, named
+from sklearn_simvae.views import Layout, Samples, default_augmentation
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.reader import ArrayReader
+from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
-# Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
-_MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
 
 
 class SSLTransformer(
@@ -119,14 +81,6 @@ class SSLTransformer(
     # Other defaults of shared parameters, of a class that has an `__init__`. They stand here, since
     # none of the parameters that `__init__` names may be among those of its `**shared` (PEP 692).
     _own_defaults: dict[str, Any] = {}
-    # A sample of a single view has a term in the generative objectives alone.
-    _min_views = 1
-    # The fewest samples of which the objective says something, on a validation part as in `score`.
-    _min_scored = 1
-    # What batch_size="auto" is on a large set.
-    _largest_auto_batch = 256
-    # Whether the first view that is made of a row is the row itself.
-    _first_view_is_row = False
     # What `__init__` sets, for editors and type checkers.
     n_components: int
     hidden_layer_sizes: Sizes
@@ -278,73 +232,72 @@ class SSLTransformer(
     def _train(self, X, groups, partial, reset):
         """Everything is checked, then trained, and only then kept."""
         self._validate_params()
-        X, groups = self._take_groups(X, groups, needed=True, anew=reset)
-        feature_names = _get_feature_names(named(X))
-        if not reset:
-            _check_feature_names(self, named(X), reset=False)
-            feature_names = getattr(self, "feature_names_in_", None)
-            self._check_structure()
-        lr_schedule = "constant" if partial else self.lr_schedule
-        stops = self.early_stopping and not partial
-        given_callbacks = check_callbacks(self.callbacks, lr_schedule, stops)
-        checkpoint = find_checkpoint(given_callbacks)
-        X, layout, has_views = self._check_X(X, reset)
-        groups = check_groups(groups, X, has_views)
-        samples = Samples(X, layout, has_views, groups, self.n_views)
-        check_samples(self, samples, self._min_views)
-        if groups is not None and rank() == 0:
-            warn_of_groups(groups)
-        if reset:
-            # Later ones may come in parts, of which some hold none.
-            self._check_counted(samples)
-        # Of all rows, those of the validation part among them.
+        samples, feature_names = self._read_to_fit(X, groups, reset)
+        plan = make_plan(self, partial)
+        # It looks at all rows, those of the validation part among them.
         view_maker = self._view_maker(samples)
         train, valid = samples, None
-        saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
-        seed = self._seed_of_fit(saved)
-        if stops:
-            train, valid = split(
-                samples, self.validation_fraction, seed, self._min_scored, self._counted(samples)
-            )
-        callbacks = self._make_callbacks(given_callbacks, stops)
-        make_net = self._make_net if reset else self._net_that_goes_on
-        net = make_net(train, view_maker, callbacks, seed)
-        for part in (train, valid) if stops else (train,):
-            check_batches(self, part, net.batch_size, self._min_scored)
-            self._hold(net.module_, part)
-        check_batch_norm(net.module_, train, net.batch_size)
+        if plan.stops_early:
+            train, valid = self._split(samples, plan.seed)
+        net = self._make_net(train, plan.seed) if reset else self._net_that_goes_on(train)
+        self._check_batches(net, train, valid)
         watched = train.some_views(PROBE_ROWS, net.device)
-        self._check_same(net, train, watched)
-        if checkpoint:
-            n_before = epochs_before(net, saved)
-            net.fit_description = self._describe_fit(n_before, train, watched, seed, partial)
-            if saved:
-                check_same_fit(saved, net.fit_description)
-                del net.history[n_before:]
-        net.feature_names = feature_names
-        net.monitor = functools.partial(self._watch_spread, watched)
-        net.record_batches = want_batches(given_callbacks)
-        net.lr_schedule = lr_schedule
-        net.saved = saved
+        check_same_in_processes(self, net, train, watched)
+        options = make_options(self, plan, net, view_maker, train, watched, feature_names)
+        run = Run(net, options, train, valid, watched)
         try:
-            n_epochs = 1 if partial else self.max_epochs
-            net.train_epochs(train, valid, n_epochs, self._begin_fit)
+            result = run.fit()
         except BaseException as error:
             # The net is at its last whole epoch. Where it went on or a user stopped it, that is the
             # fit that there is now; of a first fit that diverged, it is better than nothing.
             first = isinstance(error, DivergenceError) and not hasattr(self, "net_")
-            if net.epochs_done() and (first or not reset or isinstance(error, KeyboardInterrupt)):
-                self._keep(net, layout, feature_names)
+            if run.epochs_done and (first or not reset or isinstance(error, KeyboardInterrupt)):
+                self._keep(net, samples.layout, feature_names, options.batch_size)
             raise
-        finally:
-            net.monitor = None
-        self._keep(net, layout, feature_names)
-        if rank() > 0:
-            # The first process warns for all.
-            return self
-        if checkpoint and not net.interrupted_:
-            checkpoint.remove()
-        if net.interrupted_:
+        self._keep(net, samples.layout, feature_names, options.batch_size)
+        # The first process warns for all.
+        if rank() == 0:
+            if plan.checkpoint and not result.interrupted:
+                plan.checkpoint.remove()
+            self._warn(result, train, partial)
+        return self
+
+    def _read_to_fit(self, X, groups, reset: bool) -> tuple[Samples, np.ndarray | None]:
+        """The samples of X, and the names of its columns."""
+        reader = self._reader(anew=reset)
+        X, groups = reader.split_groups(X, groups, needed=True)
+        feature_names = _get_feature_names(named(X))
+        if reset:
+            samples = reader.fit(X, groups, self.n_views, hints=rank() == 0)
+        else:
+            _check_feature_names(self, named(X), reset=False)
+            feature_names = getattr(self, "feature_names_in_", None)
+            self._check_structure()
+            samples = reader.read(X, groups, self.n_views)
+        check_samples(type(self).__name__, samples, self._needs().views)
+        if samples.groups is not None and rank() == 0:
+            warn_of_groups(samples.groups)
+        if reset:
+            # Later ones may come in parts, of which some hold none.
+            self._check_contributing(samples)
+        return samples, feature_names
+
+    def _split(self, samples: Samples, seed: int) -> tuple[Samples, Samples]:
+        """A part to train on, and one to validate on."""
+        fewest, contributing = self._needs().scored_samples, self._contributing(samples)
+        return split(samples, self.validation_fraction, seed, fewest, contributing)
+
+    def _check_batches(self, net: SSLNet, train: Samples, valid: Samples | None) -> None:
+        """Raise where batches are too small, and have the network's bounds kept to."""
+        size = batch_size(self, train)
+        for part in (train,) if valid is None else (train, valid):
+            check_batches(type(self).__name__, part, size, self._needs().scored_samples)
+            self._hold(net.module_, part)
+        check_batch_norm(net.module_, train, size)
+
+    def _warn(self, result: FitResult, samples: Samples, partial: bool) -> None:
+        """Warn of a fit that is not what was asked for."""
+        if result.interrupted:
             warnings.warn(
                 f"Training interrupted by user after {self.n_iter_} whole epochs, which are kept. "
                 "What this fit is part of, such as a search, goes on: interrupt again within two "
@@ -352,12 +305,11 @@ class SSLTransformer(
                 ConvergenceWarning,
             )
         if self.augmentation is not None:
-            warn_of_range(layout, net.views_range)
+            warn_of_range(samples.layout, result.views_range)
         if not partial:
-            self._warn_if_collapsed(train)
-        return self
+            self._diagnose(samples)
 
-    def _keep(self, net, layout, feature_names):
+    def _keep(self, net, layout, feature_names, batch_size):
         """Set all that a fit sets, at once."""
         with turns_of(self).changing():
             self.net_ = net
@@ -367,8 +319,14 @@ class SSLTransformer(
             if feature_names is not None:
                 self.feature_names_in_ = feature_names
             self._fitted_structure = self._current_structure()
-            self._fitted_batch_size = net.batch_size
+            self._fitted_batch_size = batch_size
             self.n_iter_ = len(net.history)
+
+    def _as_fitted(self, layout, net):
+        """A copy of this estimator as if the fit of a net had ended now."""
+        estimator = copy.copy(self)
+        estimator.net_, estimator.layout_ = net, layout
+        return estimator
 
     def _current_structure(self) -> dict:
         return {name: described(one_or_many(name, getattr(self, name))) for name in self._structure}
@@ -407,16 +365,16 @@ class SSLTransformer(
             If X is not like what was fitted.
         """
         if is_dask_array(X):
-            X, _ = self._take_groups(X)
-            self._check_shape(X)
+            X, _ = self._reader().split_groups(X)
+            self._reader().check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
-            for part, views, _ in self._batches(samples, self.net_.device):
+            for part, views, _ in samples.batches(self.net_.device):
                 z = in_halves(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
-        return check_finite(self, Z)
+        return check_finite(type(self).__name__, Z)
 
     def _represent(self, x: Tensor) -> Tensor:
         """The representation of a batch in network layout."""
@@ -485,24 +443,22 @@ class SSLTransformer(
         """The module to train, with an attribute `encoder`."""
 
     @abstractmethod
-    def _objective(
-        self, module: nn.Module, batch: Batch, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """The "loss" and its terms on views of shape (batch, n_views, ...), means over samples."""
+    def _objective(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
+        """The terms of the objective on views of shape (batch, n_views, ...)."""
 
-    def _prepare(self, module: nn.Module, samples: Samples) -> None:
+    def _needs(self) -> Needs:
+        """What the method asks of data and training, given its parameters."""
+        return Needs()
+
+    def _initialize(self, module: nn.Module, samples: Samples) -> None:
         """Fit the first weights to the data."""
 
-    def _counted(self, samples: Samples) -> np.ndarray:
+    def _contributing(self, samples: Samples) -> np.ndarray:
         """Of which samples the objective says something."""
         return np.ones(len(samples), dtype=bool)
 
-    def _check_counted(self, samples: Samples) -> None:
+    def _check_contributing(self, samples: Samples) -> None:
         """Raise where they are too few to learn from."""
-
-    def _weigh(self, module: nn.Module, batch: Batch) -> int | Tensor:
-        """How many of them there are in a batch."""
-        return len(batch.views)
 
     def _hold(self, module: nn.Module, samples: Samples) -> None:
         """Have rows that the network could not give back refused when they are read."""
@@ -510,251 +466,58 @@ class SSLTransformer(
     def _check_goes_on(self, samples: Samples) -> None:
         """Warn where training goes on with data that do not suit the network that there is."""
 
-    def _begin_fit(self, net: SSLNet, samples: Samples) -> None:
-        """Get ready to train on these samples, from new weights or from those that there are."""
-
-    # Called as SSLNet describes; None where there is nothing to do.
-    _begin_epoch = _after_step = None
-
-    # Parts of the module that learn at another rate than `lr`: a multiple by pattern of names.
-    _lr_multiples = {}
-
     def _default_augmentation(self, layout: Layout):
         """What augmentation="auto" stands for where views are to be made."""
         return default_augmentation(layout.kind, layout.network_shape[0])
 
-    def _warn_if_collapsed(self, samples: Samples) -> None:
+    def _diagnose(self, samples: Samples) -> None:
         """Warn if the representation says nothing about the sample."""
 
     # ---------------------------------------------------------------- data
 
-    def _take_groups(self, X, groups=None, needed=False, anew=False) -> tuple:
-        """X without the column of groups, where `group_column` names one, and the groups.
-
-        It may be absent where it is not needed. `anew` is for a fit to other columns than before.
-        """
-        if self.group_column is None:
-            return X, groups
-        if groups is not None:
-            raise ValueError(
-                f"groups are given twice, as an argument and by group_column={self.group_column!r}."
-                " Leave out the argument, or set group_column=None."
-            )
+    def _reader(self, anew: bool = False) -> ArrayReader:
+        """The reader of X: of X like what was fitted, or anew."""
         if not anew:
             check_is_fitted(self, "net_")
-        n_features = None if anew else self.layout_.n_features
-        return take_column(X, self.group_column, n_features, needed)
+        return ArrayReader(
+            type(self).__name__,
+            None if anew else self.layout_,
+            kind=self.kind,
+            channels=self.channels,
+            encoder=self.encoder,
+            input_shape=self.input_shape,
+            group_column=self.group_column,
+        )
 
-    def _check_shape(self, X) -> None:
-        """Raise if rows, whatever they hold, are not of the size of those of `fit`."""
-        check_is_fitted(self, "net_")
-        self.layout_.has_views(X.shape, type(self).__name__)
-
-    def _check_X(self, X, reset: bool) -> tuple[np.ndarray | Source, Layout, bool]:
-        """X as an array that torch can read by batch, its layout, and whether it has views."""
-        names = _get_feature_names(named(X)) if reset else None
-        X = check_rows(self, X)
-        if reset:
-            has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
-            kind = kind_of_rows(self.kind, self.encoder, has_shape)
-            layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
-            warn_of_channels(layout, X, has_views)
-            # Counts and probabilities have the scale that they have.
-            if rank() == 0 and getattr(self, "likelihood", "auto") in ("auto", "gaussian"):
-                warn_of_scales(layout, X, names)
-            return X, layout, has_views
-        has_views = self.layout_.has_views(X.shape, type(self).__name__)
-        return check_like_fitted(self, X, self.layout_), self.layout_, has_views
-
-    def _read(self, X, groups=None) -> Samples:
+    def _read(self, X, groups=None, n_views=1) -> Samples:
         """The samples of an X that is like what was fitted."""
-        check_is_fitted(self, "net_")
+        reader = self._reader()
         # Where groups count, they were taken before.
-        X, _ = self._take_groups(X)
+        X, _ = reader.split_groups(X)
         _check_feature_names(self, named(X), reset=False)
-        X, layout, has_views = self._check_X(X, reset=False)
-        return Samples(X, layout, has_views, check_groups(groups, X, has_views))
-
-    def _batches(
-        self, samples: Samples, device: torch.device | str
-    ) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
-        """Samples in order and as they are: which, their views in network layout, and the mask."""
-        n_views = samples.n_given_views
-        n_values = samples.layout.n_features * n_views
-        step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // n_values))
-        for start in range(0, len(samples), step):
-            part = slice(start, min(start + step, len(samples)))
-            rows, mask = samples.take(np.arange(part.start, part.stop))
-            rows = torch.from_numpy(rows).to(device)
-            mask = None if mask is None else torch.from_numpy(mask).to(device)
-            views = make_views(rows, samples.layout, None if samples.views_given else 1)
-            # Before the next are read.
-            del rows
-            yield part, views, mask
-
-    def _watch_spread(self, x: Tensor, module: nn.Module) -> dict[str, float]:
-        """How much the latents of some rows differ, for the history."""
-        with inference(module):
-            z = self._check_latents(self._latent(module, x)).cpu().double()
-        return {
-            "effective_rank": smooth_rank(z.numpy()),
-            "representation_variance": float(z.var(0, correction=0).mean()),
-        }
-
-    def _check_latents(self, z: Tensor) -> Tensor:
-        """Latents, if training has left them finite."""
-        if not z.isfinite().all():
-            raise DivergenceError(
-                f"{type(self).__name__} makes latents of the data that are not finite: training "
-                "diverged, or the data are too large for float32. The last good weights are kept. "
-                "Lower lr, or scale the data, e.g. by StandardScaler."
-            )
-        return z
-
-    def _unit_interval(self, samples: Samples) -> bool:
-        """Whether all of X lies in [0, 1], once pixels are scaled."""
-        return samples.layout.pixels or in_unit_interval(samples.X)
+        return reader.read(X, groups, n_views)
 
     # ---------------------------------------------------------------- net
 
-    def _make_net(self, samples: Samples, view_maker, callbacks: list, seed: int) -> SSLNet:
-        net = self._new_net(
-            samples.layout,
-            self._unit_interval(samples),
-            make_views=view_maker,
-            seed=seed,
-            batch_size=self._batch_size(samples),
-            callbacks=callbacks,
-        )
-        self._prepare(net.module_, samples)
+    def _make_net(self, samples: Samples, seed: int) -> SSLNet:
+        """A new net, its first weights fitted to the data."""
+        unit_interval = self._reader(anew=True).unit_interval(samples)
+        net = self._new_net(samples.layout, unit_interval, seed)
+        self._initialize(net.module_, samples)
         return net
 
-    def _net_that_goes_on(self, samples: Samples, view_maker, callbacks: list, seed: int) -> SSLNet:
-        """The net that there is, with what may have been set since; its seed stays its own."""
+    def _new_net(self, layout: Layout, unit_interval: bool, seed: int) -> SSLNet:
+        """A net for rows of this layout, with first weights that know nothing of the data."""
+        return new_net(self, layout, unit_interval, seed)
+
+    def _net_that_goes_on(self, samples: Samples) -> SSLNet:
+        """The net that there is, on the device that may have been set since."""
         self._check_goes_on(samples)
-        net, device = self.net_, resolve_device(self.device)
-        net.set_params(lr=self.lr, batch_size=self._batch_size(samples))
-        net.make_views = view_maker
-        net.move_to(device)
-        net.bf16 = self._runs_in_bf16(net.module_, device)
-        net.callbacks = callbacks
-        net._initialize_callbacks()
-        return net
-
-    def _new_net(self, layout: Layout, unit_interval: bool, make_views=None, **options) -> SSLNet:
-        """A net of this layout, with first weights that know nothing of the data."""
-        device = resolve_device(self.device)
-        net = SSLNet(
-            functools.partial(self._build_module, layout, unit_interval),
-            make_views=make_views,
-            objective=self._objective,
-            begin_epoch=self._begin_epoch,
-            after_step=self._after_step,
-            weigh=self._weigh,
-            lr=self.lr,
-            device=str(device),
-            compile=self.compile,
-            verbose=0,
-            **options,
-            **optimizer_parameters(self.optimizer, self.weight_decay, self._lr_multiples),
-        )
-        net.initialize()
-        net.bf16 = self._runs_in_bf16(net.module_, device)
-        if self.representation == "hidden":
-            hidden_features(net.module_.encoder)
-        return net
-
-    def _runs_in_bf16(self, module: nn.Module, device: torch.device) -> bool:
-        n_weights = sum(p.numel() for p in module.parameters())
-        return resolve_precision(self.precision, device, n_weights)
+        return self.net_.move_to(resolve_device(self.device))
 
     def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
         """From a batch as read to views, on the device."""
-        layout, augmentation = samples.layout, self.augmentation
-        if isinstance(augmentation, str):
-            augmentation = None
-            if not samples.views_given:
-                samples.X = check_colours(layout, samples.X)
-                augmentation = self._default_augmentation(layout)
-        check_augmentation(augmentation, "augmentation")
-        if self._first_view_is_row and not samples.views_given:
-            augmentation = PerView([None, augmentation])
-        return functools.partial(
-            make_views,
-            layout=layout,
-            n_views=None if samples.views_given else self.n_views,
-            augmentation=augmentation,
-            one_hot=None if augmentation is None else one_hot_columns(samples.X, layout),
-        )
-
-    def _batch_size(self, samples: Samples) -> int:
-        """Samples of a step, of all processes together."""
-        n, processes = len(samples), n_processes()
-        if self.batch_size == "auto":
-            size = auto_batch_size(n, self._largest_auto_batch * processes)
-            size = max(size, 2 * processes)
-        else:
-            size = min(self.batch_size * processes, n)
-        smallest = smallest_batch(n, size)
-        if smallest < processes:
-            raise ValueError(
-                f"{n} samples in batches of at most {size} make batches of {smallest}, of which "
-                f"{processes} processes cannot each take a part. Raise batch_size, or train with "
-                "fewer processes."
-            )
-        return size
-
-    def _seed(self) -> int:
-        return from_first(seed_of(self.random_state))
-
-    def _seed_of_fit(self, saved: Saved | None) -> int:
-        """That of a fit that goes on, where no number was given."""
-        known = isinstance(self.random_state, Integral)
-        return self._seed() if saved is None or known else saved.metadata["fit"]["seed"]
-
-    def _describe_fit(self, n_before: int, samples, some_views, seed: int, partial: bool) -> dict:
-        """What a fit is known by, for its checkpoint."""
-        parameters = described(self.get_params(deep=False))
-        return {
-            "estimator": type(self).__name__,
-            **{name: value for name, value in parameters.items() if name not in NOT_DESCRIBED},
-            "seed": seed,
-            "partial_fit": partial,
-            "first epoch": n_before + 1,
-            "n_samples": len(samples),
-            "shape of X": list(samples.X.shape),
-            "X (checksum)": fingerprint(some_views),
-        }
-
-    def _check_same(self, net: SSLNet, samples: Samples, some_views: Tensor) -> None:
-        """Raise where processes that train together are given different things."""
-        if n_processes() > 1:
-            check_same(
-                {
-                    "estimator": type(self).__name__,
-                    "n_samples": len(samples),
-                    "X (checksum)": fingerprint(some_views),
-                    "batch_size": net.batch_size,
-                    "max_epochs": self.max_epochs,
-                    "number of weights": sum(p.numel() for p in net.module_.parameters()),
-                }
-            )
-
-    def _make_callbacks(self, given: list, stops: bool) -> list:
-        callbacks = callbacks_of_process(given)
-        if stops:
-            callbacks.append(("early_stopping", StopEarly(self.n_iter_no_change)))
-
-        # Scores of the weights that there are, before others choose some; the checkpoint last,
-        # when all have seen the epoch.
-        def place(item):
-            kind = callback_type(item)
-            return issubclass(kind, Checkpoint) - issubclass(kind, KNNScore)
-
-        callbacks.sort(key=place)
-        if self.verbose and rank() == 0:
-            callbacks.append(("progress", FitProgress(type(self).__name__)))
-        return callbacks
+        return make_view_maker(self, samples)
 
 
 share_parameters(SSLTransformer)

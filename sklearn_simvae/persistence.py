@@ -275,7 +275,6 @@ def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{', '.join(changed)} changed since this {type(estimator).__name__} was fitted, and "
             "no longer describes its network. Set back what changed, or fit anew."
         )
-    _, unit_interval = net.module.args
     names = estimator.__dict__.get("feature_names_in_")
     return module_tensors(net.module_), {
         "kind": "weights",
@@ -283,7 +282,7 @@ def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "params": plain(estimator.get_params(deep=False)),
         "structure": _structure(estimator),
         "layout": estimator._layout_to_dict(),
-        "unit_interval": plain(unit_interval),
+        "unit_interval": plain(net.unit_interval),
         "feature_names": None if names is None else [str(name) for name in names],
         "history": plain_history(net.history),
         "seed": int(net.seed),
@@ -322,12 +321,7 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
                 f"{', '.join(different)}. Set them as they are there, by set_params."
             )
         layout = estimator._layout_from_dict(metadata["layout"], preprocessors)
-        net = estimator._new_net(
-            layout,
-            metadata["unit_interval"],
-            seed=metadata["seed"],
-            batch_size=metadata["batch_size"],
-        )
+        net = estimator._new_net(layout, metadata["unit_interval"], metadata["seed"])
         different = module_differences(net.module_, tensors)
         if different:
             raise ValueError(
@@ -346,7 +340,7 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
             "weights anew."
         ) from error
     net.module_.eval()
-    estimator._keep(net, layout, names)
+    estimator._keep(net, layout, names, metadata["batch_size"])
 
 
 # ---------------------------------------------------------------- pickle

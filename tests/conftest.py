@@ -27,7 +27,7 @@ from sklearn_simvae import (
     SwAV,
 )
 from sklearn_simvae.datasets import make_sprites
-from sklearn_simvae.training import SSLNet, net
+from sklearn_simvae.training import SSLNet, run
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -42,7 +42,7 @@ TINY = {"n_components": 3, "hidden_layer_sizes": (16,), "max_epochs": 2, "random
 @pytest.fixture(autouse=True)
 def no_interruption_before(monkeypatch):
     """Let an interrupted fit be the first one, however soon it comes after that of another test."""
-    monkeypatch.setattr(net._Interruptions, "last", -np.inf)
+    monkeypatch.setattr(run._Interruptions, "last", -np.inf)
 
 
 @pytest.fixture(autouse=True)

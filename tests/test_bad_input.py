@@ -273,7 +273,7 @@ def test_use_before_fit(make):
 @one_kind
 def test_fewer_views_than_the_method_needs(make):
     estimator = make()
-    if estimator._min_views == 1:
+    if estimator._needs().views == 1:
         assert estimator.set_params(n_views=1).fit(X).n_iter_ == 2
         assert estimator.fit(X, groups=np.arange(40)).n_iter_ == 2
         return
@@ -370,7 +370,7 @@ def test_groups_that_are_missing(make_one_of_each_kind, groups):
 def test_an_axis_of_one_channel_is_not_taken_for_views_in_silence(make):
     estimator = make(input_shape=(8, 8))
     with pytest.warns(UserWarning, match=r"one view each.*input_shape=\(1, 8, 8\)"):
-        if estimator._min_views == 1:
+        if estimator._needs().views == 1:
             estimator.fit(IMAGES)
         else:
             message = refused(estimator, IMAGES, "give more along its second axis")

@@ -24,7 +24,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklearn_simvae.persistence import trusted_types
-from sklearn_simvae.training import Checkpoint, net
+from sklearn_simvae.training import Checkpoint, run
 from sklearn_simvae.views import Source
 
 unix = pytest.mark.skipif(os.name != "posix", reason="needs signals and fork")
@@ -102,7 +102,7 @@ def test_ctrl_c_in_an_epoch_leaves_the_whole_epochs(make_one_of_each_kind, X):
 @pytest.mark.usefixtures("listening")
 def test_one_ctrl_c_stops_one_fit_of_a_search_and_a_second_one_the_search(X, monkeypatch):
     # Two seconds may be short for the fits of a busy machine.
-    monkeypatch.setattr(net, "_MEANT_FOR_ALL", 60.0)
+    monkeypatch.setattr(run, "_MEANT_FOR_ALL", 60.0)
 
     def search(callbacks):
         estimator = tiny("SimVAE", max_epochs=3, lr_schedule="constant", callbacks=callbacks)
@@ -126,7 +126,7 @@ def test_one_ctrl_c_stops_one_fit_of_a_search_and_a_second_one_the_search(X, mon
         search(Interrupt([2])).fit(X)
     assert Interrupt.n_fits == 3
     Interrupt.n_fits = 0
-    net._Interruptions.last = -np.inf
+    run._Interruptions.last = -np.inf
     with pytest.raises(KeyboardInterrupt), pytest.warns(ConvergenceWarning):
         search(Interrupt([1, 2])).fit(X)
     assert Interrupt.n_fits == 2
@@ -136,19 +136,19 @@ def test_one_ctrl_c_stops_one_fit_of_a_search_and_a_second_one_the_search(X, mon
 @pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("fitted", [False, True])
 def test_a_second_ctrl_c_keeps_the_whole_epochs(make, X, fitted, monkeypatch):
-    monkeypatch.setattr(net, "_MEANT_FOR_ALL", 60.0)
+    monkeypatch.setattr(run, "_MEANT_FOR_ALL", 60.0)
     params = {"max_epochs": 5, "lr_schedule": "constant"}
     estimator = make(callbacks=At("batch_begin", 3, ctrl_c), **params)
     if fitted:
         estimator.set_params(callbacks=None).fit(X)
         estimator.set_params(callbacks=At("batch_begin", 3, ctrl_c))
-    net._Interruptions.last = time.monotonic() - 1
+    run._Interruptions.last = time.monotonic() - 1
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(X)
     whole = make(max_epochs=2, lr_schedule="constant").fit(X)
     assert_survived(estimator, whole, X)
     # Later, a fit is one by itself again.
-    net._Interruptions.last = time.monotonic() - 61
+    run._Interruptions.last = time.monotonic() - 61
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         estimator.set_params(callbacks=At("batch_begin", 3, ctrl_c)).fit(X)
 

@@ -93,7 +93,7 @@ SEEDED = {
     "augmentation by numpy": lambda e: {"augmentation": lambda x: x * np.random.rand()},  # noqa: NPY002
     "augmentation by Python": lambda e: {"augmentation": lambda x: x * random.random()},
     "bf16": lambda e: {"precision": "bf16"},
-    "fewest views": lambda e: {"n_views": e._min_views},
+    "fewest views": lambda e: {"n_views": e._needs().views},
     "modalities with dropout": lambda e: {
         "modalities": [
             ("upper", with_dropout(n_outputs(e), 40), slice(40)),
@@ -209,7 +209,9 @@ def test_instances_are_met_anew_by_an_encoder_that_goes_on(digits, how, memory_b
     assert_array_equal(after.transform(X), before.transform(X))
     latents = torch.from_numpy(before.transform(X))
     expected = before.module_.directions(latents)
-    torch.testing.assert_close(after.module_.prototypes.detach(), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        after.module_.prototypes.values.detach(), expected, atol=1e-5, rtol=0
+    )
 
 
 @one_kind
@@ -466,7 +468,7 @@ def test_a_memory_is_kept_under_compilation(digits, graphs):
     X, _ = digits
     params = {"memory_bank": True, "n_negatives": 200, "optimizer": "sgd"}
     plain, compiled = (
-        tiny("InstanceDiscrimination", **params, compile=c).fit(X).module_.prototypes
+        tiny("InstanceDiscrimination", **params, compile=c).fit(X).module_.prototypes.values
         for c in (False, True)
     )
     assert graphs["unique_graphs"] > 0

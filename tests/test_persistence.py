@@ -862,7 +862,6 @@ def test_copies_of_an_estimator_hold_what_it_holds(X):
     assert vars(shallow) == vars(estimator)
     assert deep.encoder is not estimator.encoder
     assert deep.net_ is not estimator.net_
-    assert deep.net_.objective.__self__ is deep
     assert_array_equal(deep.transform(X), estimator.transform(X))
     assert_array_equal(deep.callbacks[0].X, X)
     assert "knn_accuracy" in deep.fit(X).history_[-1]

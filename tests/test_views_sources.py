@@ -42,7 +42,7 @@ def grouped(label, min_views):
 
 @one_kind
 def test_rows_of_a_group_are_the_views_of_one_sample(make):
-    min_views = make()._min_views
+    min_views = make()._needs().views
     X, groups = grouped(int, min_views)
     sizes = np.maximum(SIZES, min_views).clip(max=3)
     spy = Spy()
@@ -77,7 +77,7 @@ def test_labels_of_groups_may_be_of_any_kind(make_one_of_each_kind):
 @one_kind
 def test_groups_make_no_more_of_the_features_than_rows_do(make):
     estimator = make()
-    X, groups = grouped(int, estimator._min_views)
+    X, groups = grouped(int, estimator._needs().views)
     Z = estimator.fit_transform(X, groups=groups)
     assert Z.shape == (len(X), 3) and estimator.n_features_in_ == 4
     assert_array_equal(Z, make().fit(X, groups=groups).transform(X))

@@ -10,29 +10,28 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_simvae._checks import check_sizes
+from sklearn_simvae._batch import Batch, Terms
+from sklearn_simvae._checks import check_finite, check_sizes
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
-from sklearn_simvae._validation import check_batches, check_finite, check_views
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
-from sklearn_simvae.losses.reduction import mean_over_views
-from sklearn_simvae.networks import make_encoder, projection_head
+from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
     BatchLoader,
-    SSLNet,
     auto_chunk_size,
-    bf16_autocast,
     encode_in_chunks,
     inference,
     isolated_random_state,
     random_turn,
     reads,
 )
+from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
-from sklearn_simvae.training.exchange import from_first, gather_batch, gather_rows, own_part
+from sklearn_simvae.training.exchange import from_first, gather_batch
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Batch, Samples
+from sklearn_simvae.views import Samples
 from sklearn_simvae.views.samples import not_finite
 
 # Below this ratio of spread to size, rows are told apart by rounding rather than by content.
@@ -41,7 +40,7 @@ _COLLAPSED_SPREAD = 1e-2
 _COLLAPSED_RANK = 1.1
 
 
-class Projector(nn.Module):
+class Projector(LivingPart):
     """An encoder, and the projection head on which the objective looks.
 
     Parameters
@@ -57,6 +56,25 @@ class Projector(nn.Module):
         self.encoder = encoder
         self.head = head
         self.chunk_size = None
+
+    def on_fit_begin(self, run) -> None:
+        """Choose how many views to encode at a time.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        x = run.train.some_views(2, run.device)
+        self.eval()
+        chunk_size = run.parameters["chunk_size"]
+        if chunk_size == "auto":
+            chunk_size = auto_chunk_size(self.encoder, x)
+        if n_processes() > 1:
+            # Even chunks, as many in each process: batch norm over all of them waits for each.
+            n_rows = -(-run.options.batch_size // n_processes()) * run.n_views
+            chunk_size = from_first(-(-n_rows // -(-n_rows // chunk_size)))
+        self.chunk_size = chunk_size
 
     def forward(self, views: Tensor) -> Tensor:
         """Project views.
@@ -101,9 +119,6 @@ class DiscriminativeTransformer(SSLTransformer):
         **constraints_of(DISCRIMINATIVE),
     }
     _structure = (*SSLTransformer._structure, *structure_of(DISCRIMINATIVE))
-    _min_views = 2
-    # A single one is told from none, and has no covariance.
-    _min_scored = 2
 
     projection_sizes: Sizes
     chunk_size: int | Literal["auto"]
@@ -114,8 +129,12 @@ class DiscriminativeTransformer(SSLTransformer):
     # ---------------------------------------------------------------- what a method adds
 
     @abstractmethod
-    def _loss(self, z: Tensor, batch: Batch, module: Projector) -> dict[str, Tensor]:
-        """The "loss" of projections (batch, n_views, d), and its terms, as means over samples."""
+    def _loss(self, z: Tensor, batch: Batch, module: Projector) -> Terms:
+        """The loss of projections (batch, n_views, d) and its parts, as means over samples."""
+
+    def _needs(self):
+        # A single sample is told from none, and has no covariance.
+        return Needs(views=2, scored_samples=2)
 
     def _add_parts(self, module: Projector, n_features: int) -> None:
         """Add to the module what the objective needs beside encoder and head."""
@@ -140,41 +159,15 @@ class DiscriminativeTransformer(SSLTransformer):
         self._add_parts(module, widths[-1])
         return module
 
-    def _begin_fit(self, net, samples):
-        x = samples.some_views(2, net.device)
-        net.module_.eval()
-        chunk_size = (
-            auto_chunk_size(net.module_.encoder, x)
-            if self.chunk_size == "auto"
-            else self.chunk_size
-        )
-        if n_processes() > 1:
-            # Even chunks, as many in each process: batch norm over all of them waits for each.
-            n_views = samples.n_given_views if samples.views_given else self.n_views
-            n_rows = -(-net.batch_size // n_processes()) * n_views
-            chunk_size = from_first(-(-n_rows // -(-n_rows // chunk_size)))
-        net.module_.chunk_size = chunk_size
-
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)
         # Similarities and covariances need more digits than autocast would leave them.
         with torch.autocast(batch.views.device.type, enabled=False):
-            return self._loss(*gather_batch(z, batch), module)
+            terms = self._loss(*gather_batch(z, batch), module)
+        # TEMPORARY
+        return Terms(terms.pop("loss"), terms) if isinstance(terms, dict) else terms
 
-    @torch.no_grad()
-    def _latents(self, net: SSLNet, samples: Samples) -> Tensor:
-        """Representations of all samples as they are, averaged over their views."""
-        n = len(samples)
-        samples = samples.subset(np.arange(n)[own_part(n)])
-        net.module_.eval()
-        device, parts = torch.device(net.device), []
-        with bf16_autocast(device, net.bf16):
-            for _, views, mask in self._batches(samples, device):
-                z = net.module_.encoder(views.flatten(0, 1)).float()
-                parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
-        return self._check_latents(gather_rows(torch.cat(parts), n))
-
-    def _warn_if_collapsed(self, samples):
+    def _diagnose(self, samples):
         x = samples.some_views(PROBE_ROWS, self.net_.device)
         with inference(self.module_):
             z = self._latent(self.module_, x).cpu().double()
@@ -213,16 +206,17 @@ class DiscriminativeTransformer(SSLTransformer):
         """
         samples = self._read(X)
         with inference(self.module_):
-            batches = self._batches(samples, self.net_.device)
+            batches = samples.batches(self.net_.device)
             parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
-        return check_finite(self, torch.cat(parts).cpu().numpy())
+        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise where there is too little to compare."""
-        if len(samples) < self._min_scored:
+        fewest = self._needs().scored_samples
+        if len(samples) < fewest:
             raise ValueError(
                 f"The objective of {type(self).__name__} compares samples, and needs at least "
-                f"{self._min_scored}; got {len(samples)}. Give more, in cross-validation by larger "
+                f"{fewest}; got {len(samples)}. Give more, in cross-validation by larger "
                 "folds."
             )
 
@@ -252,12 +246,11 @@ class DiscriminativeTransformer(SSLTransformer):
 
     @reads
     def _score(self, X, groups):
-        X, groups = self._take_groups(X, groups, needed=True)
-        samples = self._read(X, groups)
-        samples.n_views = self.n_views
-        check_views(self, samples, self._min_views)
+        X, groups = self._reader().split_groups(X, groups, needed=True)
+        samples, needs = self._read(X, groups, self.n_views), self._needs()
+        check_views(type(self).__name__, samples, needs.views)
         self._check_scored(samples)
-        check_batches(self, samples, self._fitted_batch_size, self._min_scored)
+        check_batches(type(self).__name__, samples, self._fitted_batch_size, needs.scored_samples)
         make_views = self._view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
@@ -265,11 +258,11 @@ class DiscriminativeTransformer(SSLTransformer):
         finite = True
         with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
-                weight = float(self._weigh(self.module_, batch))
                 batch = batch._replace(views=make_views(batch.views, generator=generator))
                 finite = finite and bool(batch.views.isfinite().all())
                 terms = self._objective(self.module_, batch, generator)
-                total -= float(terms["loss"]) * weight
+                weight = float(len(batch.views) if terms.weight is None else terms.weight)
+                total -= float(terms.loss) * weight
                 weights += weight
         if not np.isfinite(total):
             if not finite and self.augmentation is not None:

@@ -6,11 +6,29 @@ from typing import Unpack
 
 from sklearn.utils._param_validation import Interval
 
+from sklearn_simvae._batch import Terms
 from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
 from sklearn_simvae.discriminative.base import Projector
 from sklearn_simvae.discriminative.simsiam import SimSiam
 from sklearn_simvae.losses import byol
 from sklearn_simvae.networks import Teacher
+
+
+class MomentumTeacher(Teacher):
+    """A teacher that follows the network after each step, ever more slowly over the fit."""
+
+    def on_step_end(self, run) -> None:
+        """Follow the network.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        decay = run.parameters["target_decay"]
+        if run.options.lr_schedule != "constant":
+            decay = 1 - (1 - decay) * (1 + math.cos(math.pi * run.progress)) / 2
+        self.follow(run.module, decay)
 
 
 class BYOL(SimSiam):
@@ -77,17 +95,11 @@ class BYOL(SimSiam):
 
     def _add_parts(self, module, n_features):
         super()._add_parts(module, n_features)
-        module.teacher = Teacher(Projector(module.encoder, module.head))
-
-    def _after_step(self, net, progress):
-        decay = self.target_decay
-        if net.lr_schedule != "constant":
-            decay = 1 - (1 - decay) * (1 + math.cos(math.pi * progress)) / 2
-        net.module_.teacher.follow(net.module_, decay)
+        module.teacher = MomentumTeacher(Projector(module.encoder, module.head))
 
     def _project(self, module, batch):
         return module(batch.views), module.teacher(batch.views)
 
     def _loss(self, z, batch, module):
         own, target = z
-        return {"loss": byol(self._predict(module, own), target, batch.mask)}
+        return Terms(byol(self._predict(module, own), target, batch.mask))

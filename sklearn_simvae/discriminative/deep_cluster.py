@@ -1,12 +1,13 @@
 """DeepCluster: k-means makes classes of the samples, and their views are to be told as them."""
 
+from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
 import torch
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
@@ -14,6 +15,80 @@ from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import deep_cluster_terms
 from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.networks import LivingPart
+
+
+class Clusters(LivingPart):
+    """Clusters of the samples, found anew at the begin of each epoch, and their classifier.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the projections.
+    """
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.prototypes = nn.Parameter(torch.empty(0, n_features))
+        # Whitening and centers assign clusters to samples that were not fitted.
+        for name in ("mean", "whitening", "centers", "sizes"):
+            self.register_buffer(name, torch.empty(0))
+        self.register_buffer("labels", torch.empty(0, dtype=torch.long), persistent=False)
+
+    def on_epoch_begin(self, run) -> None:
+        """Cluster all samples, and reset the classifier to the mean projections of the clusters.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        latents = run.latents()
+        self._whiten(latents)
+        features = self._directions(latents).cpu().numpy()
+        n_clusters = max(1, min(run.parameters["n_clusters"], len(latents) // 2))
+        kmeans = MiniBatchKMeans(n_clusters, batch_size=4096, n_init=1).fit(features)
+        centers, labels = reseed_empty_clusters(
+            features, kmeans.cluster_centers_, kmeans.labels_.astype(np.int64)
+        )
+        self.centers = latents.new_tensor(centers)
+        self.labels = torch.from_numpy(labels).to(latents.device)
+        self.sizes = torch.bincount(self.labels, minlength=n_clusters)
+        # On the CPU, where sums are taken in the same order each time.
+        directions = run.module.directions(latents).cpu()
+        sums = directions.new_zeros(n_clusters, directions.shape[1])
+        sums.index_add_(0, self.labels.cpu(), directions)
+        run.replace_parameter(self, "prototypes", F.normalize(sums, dim=1).to(latents.device))
+
+    def nearest(self, latents: Tensor) -> Tensor:
+        """Assign representations to the cluster with the nearest center.
+
+        Parameters
+        ----------
+        latents : Tensor of shape (n, n_components)
+            Representations of samples.
+
+        Returns
+        -------
+        labels : Tensor of int of shape (n,)
+            Numbers of the clusters.
+        """
+        return torch.cdist(self._directions(latents), self.centers).argmin(1)
+
+    def _whiten(self, latents: Tensor) -> None:
+        with np.errstate(invalid="ignore"):  # fractions of no variance, which are not used
+            pca = PCA().fit(latents.cpu().double().numpy())
+        # Directions in which nothing differs would be blown up to noise.
+        variance = np.maximum(pca.explained_variance_, 1e-12)
+        kept = variance > 1e-6 * variance[0]
+        # Left out as zeros, so that buffers have one shape in all epochs.
+        factors = kept / np.sqrt(variance)
+        self.mean = latents.new_tensor(pca.mean_)
+        self.whitening = latents.new_tensor((pca.components_ * factors[:, None]).T)
+
+    def _directions(self, latents: Tensor) -> Tensor:
+        """Representations, whitened and normalized."""
+        return F.normalize((latents - self.mean) @ self.whitening, dim=1)
 
 
 class DeepCluster(DiscriminativeTransformer):
@@ -64,8 +139,6 @@ class DeepCluster(DiscriminativeTransformer):
         "n_clusters": [COUNT],
         "temperature": [POSITIVE],
     }
-    # Compared with clusters, which others have made.
-    _min_scored = 1
 
     _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
 
@@ -81,60 +154,27 @@ class DeepCluster(DiscriminativeTransformer):
         self.n_clusters = n_clusters
         self.temperature = temperature
 
+    def _needs(self):
+        # Compared with clusters, which others have made.
+        return replace(super()._needs(), scored_samples=1)
+
     def _add_parts(self, module, n_features):
-        module.prototypes = torch.nn.Parameter(torch.empty(0, n_features))
-        # What assigns clusters: whitening, and the centres.
-        for name in ("mean", "whitening", "centres", "cluster_sizes"):
-            module.register_buffer(name, torch.empty(0))
-        module.register_buffer("labels", torch.empty(0, dtype=torch.long), persistent=False)
-
-    def _begin_epoch(self, net, samples):
-        module = net.module_
-        latents = self._latents(net, samples)
-        Z = latents.cpu().double().numpy()
-        with np.errstate(invalid="ignore"):  # fractions of no variance, which are not used
-            pca = PCA().fit(Z)
-        # Directions in which nothing differs would be blown up to noise.
-        variance = np.maximum(pca.explained_variance_, 1e-12)
-        kept = variance > 1e-6 * variance[0]
-        # Left out as zeros, so that buffers have one shape in all epochs.
-        factors = kept / np.sqrt(variance)
-        module.mean = latents.new_tensor(pca.mean_)
-        module.whitening = latents.new_tensor((pca.components_ * factors[:, None]).T)
-        features = _directions(latents, module).cpu().numpy()
-
-        n_clusters = max(1, min(self.n_clusters, len(samples) // 2))
-        kmeans = MiniBatchKMeans(n_clusters, batch_size=4096, n_init=1).fit(features)
-        centres, labels = reseed_empty_clusters(
-            features, kmeans.cluster_centers_, kmeans.labels_.astype(np.int64)
-        )
-        module.centres = latents.new_tensor(centres)
-        module.labels = torch.from_numpy(labels).to(latents.device)
-        module.cluster_sizes = torch.bincount(module.labels, minlength=n_clusters)
-        # On the CPU, where sums are taken in the same order each time.
-        directions = module.directions(latents).cpu()
-        sums = directions.new_zeros(n_clusters, directions.shape[1])
-        sums.index_add_(0, module.labels.cpu(), directions)
-        net.replace_parameter("prototypes", F.normalize(sums, dim=1).to(latents.device))
+        module.clusters = Clusters(n_features)
 
     def _project(self, module, batch):
         z = super()._project(module, batch)
         if module.training:
-            return z, module.labels[batch.indices]
+            return z, module.clusters.labels[batch.indices]
         latents = module.encoder(batch.views.flatten(0, 1)).float()
         latents = mean_over_views(latents.unflatten(0, batch.views.shape[:2]), batch.mask)
-        return z, torch.cdist(_directions(latents, module), module.centres).argmin(1)
+        return z, module.clusters.nearest(latents)
 
     def _loss(self, z, batch, module):
         z, labels = z
+        clusters = module.clusters
         return deep_cluster_terms(
-            z, module.prototypes, labels, module.cluster_sizes, self.temperature, batch.mask
+            z, clusters.prototypes, labels, clusters.sizes, self.temperature, batch.mask
         )
-
-
-def _directions(latents: Tensor, module) -> Tensor:
-    """Representations, whitened and normalised."""
-    return F.normalize((latents - module.mean) @ module.whitening, dim=1)
 
 
 def reseed_empty_clusters(

@@ -5,6 +5,7 @@ from typing import Literal, Unpack
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
@@ -12,10 +13,40 @@ from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import instance_discrimination_terms
 from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.training.exchange import first_tensor
 
 # The softmax over more samples than these costs more than the network.
 _LARGEST_SOFTMAX = 10_000
+
+
+class Prototypes(LivingPart):
+    """A prototype for each sample: weights that are learned, or a memory of earlier projections.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the projections.
+    """
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        # As many as there are samples, when they are known.
+        self.values = nn.Parameter(torch.empty(0, n_features))
+
+    def on_fit_begin(self, run) -> None:
+        """Begin with the projections that the network makes of the samples.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        run.replace_parameter(self, "values", run.module.directions(run.latents()))
+        remember = run.parameters["memory_bank"]
+        if remember == "auto":
+            remember = len(run.train) > _LARGEST_SOFTMAX
+        self.values.requires_grad_(not remember)
 
 
 class InstanceDiscrimination(DiscriminativeTransformer):
@@ -94,35 +125,27 @@ class InstanceDiscrimination(DiscriminativeTransformer):
         self.memory_momentum = memory_momentum
 
     def _add_parts(self, module, n_features):
-        # As many as there are samples, when they are known.
-        module.prototypes = torch.nn.Parameter(torch.empty(0, n_features))
-
-    def _begin_fit(self, net, samples):
-        super()._begin_fit(net, samples)
-        net.replace_parameter("prototypes", net.module_.directions(self._latents(net, samples)))
-        remember = self.memory_bank
-        if remember == "auto":
-            remember = len(samples) > _LARGEST_SOFTMAX
-        net.module_.prototypes.requires_grad_(not remember)
+        module.prototypes = Prototypes(n_features)
 
     def _loss(self, z, batch, module):
         if not module.training:
             return self._loss_of_strangers(z, batch.mask)
-        if module.prototypes.requires_grad:
+        prototypes = module.prototypes.values
+        if prototypes.requires_grad:
             return instance_discrimination_terms(
-                z, module.prototypes, batch.indices, self.temperature, batch.mask
+                z, prototypes, batch.indices, self.temperature, batch.mask
             )
-        n_samples = len(module.prototypes)
+        n_samples = len(prototypes)
         negatives = None
         if self.n_negatives < n_samples:
             negatives = first_tensor(torch.randint(n_samples, (self.n_negatives,), device=z.device))
         terms = instance_discrimination_terms(
-            z, module.prototypes, batch.indices, self.temperature, batch.mask, negatives
+            z, prototypes, batch.indices, self.temperature, batch.mask, negatives
         )
         with torch.no_grad():
             new = mean_over_views(F.normalize(z, dim=-1), batch.mask)
-            mixed = torch.lerp(new, module.prototypes[batch.indices], self.memory_momentum)
-            module.prototypes[batch.indices] = F.normalize(mixed, dim=1)
+            mixed = torch.lerp(new, prototypes[batch.indices], self.memory_momentum)
+            prototypes[batch.indices] = F.normalize(mixed, dim=1)
         return terms
 
     def _loss_of_strangers(self, z, mask):

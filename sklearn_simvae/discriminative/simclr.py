@@ -1,5 +1,6 @@
 """SimCLR: views of one sample against all others of the batch."""
 
+from dataclasses import replace
 from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
@@ -48,9 +49,6 @@ class SimCLR(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
-    # Negatives come of the batch.
-    _largest_auto_batch = 512
-
     _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
 
     def __init__(
@@ -62,6 +60,10 @@ class SimCLR(DiscriminativeTransformer):
     ):
         super().__init__(n_components, **shared)
         self.temperature = temperature
+
+    def _needs(self):
+        # Negatives come of the batch.
+        return replace(super()._needs(), batch_size=512)
 
     def _loss(self, z, batch, module):
         return nt_xent_terms(z, self.temperature, batch.mask)

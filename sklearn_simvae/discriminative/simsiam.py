@@ -1,9 +1,11 @@
 """SimSiam: each view predicts the others, with neither negatives nor a teacher."""
 
+from dataclasses import replace
 from typing import Unpack
 
 from torch import nn
 
+from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
@@ -59,8 +61,6 @@ class SimSiam(DiscriminativeTransformer):
         "prediction_sizes",
         "prediction_lr_multiple",
     )
-    # Samples are not compared with each other.
-    _min_scored = 1
 
     _own_defaults = {"projection_sizes": (1024, 256)}
 
@@ -76,9 +76,10 @@ class SimSiam(DiscriminativeTransformer):
         self.prediction_sizes = prediction_sizes
         self.prediction_lr_multiple = prediction_lr_multiple
 
-    @property
-    def _lr_multiples(self):
-        return {"predictor.*": self.prediction_lr_multiple}
+    def _needs(self):
+        # Samples are not compared with each other.
+        multipliers = {"predictor.*": self.prediction_lr_multiple}
+        return replace(super()._needs(), scored_samples=1, lr_multipliers=multipliers)
 
     def _add_parts(self, module, n_features):
         # As its authors do: with their scale free, projections lose dimensions.
@@ -91,4 +92,4 @@ class SimSiam(DiscriminativeTransformer):
         return module.predictor(z.flatten(0, 1)).unflatten(0, z.shape[:2])
 
     def _loss(self, z, batch, module):
-        return {"loss": simsiam(self._predict(module, z), z, batch.mask)}
+        return Terms(simsiam(self._predict(module, z), z, batch.mask))

@@ -1,5 +1,6 @@
 """SwAV: views predict the clusters of other views, which are shared out evenly in each batch."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Literal, Unpack
 
@@ -12,11 +13,48 @@ from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import swav_terms
+from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.views import PerView, default_augmentation
 
 # With fewer samples to share out than these per prototype, an even share is mostly noise.
 _SAMPLES_PER_PROTOTYPE = 4
 _SMALL_CROPS = (0.1, 0.4)
+
+
+class Queue(LivingPart):
+    """Earlier projections of the global views, newest first.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the projections.
+    """
+
+    projections: torch.Tensor
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.register_buffer("projections", torch.empty(0, 0, n_features))
+
+    def on_fit_begin(self, run) -> None:
+        """Begin with the projections of some samples, unless there are as many as are wanted.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        size, n_views = run.parameters["queue_size"], run.parameters["n_global_views"]
+        if size == "auto":
+            fewest = _SAMPLES_PER_PROTOTYPE * run.parameters["n_prototypes"]
+            size = max(0, fewest - run.options.batch_size)
+        size = min(size, len(run.train))
+        if size == 0:
+            self.projections = self.projections.new_empty(n_views, 0, self.projections.shape[2])
+        elif self.projections.shape[:2] != (n_views, size):
+            some = np.linspace(0, len(run.train) - 1, size).astype(int)
+            projections = run.module.directions(run.latents(run.train.subset(some)))
+            self.projections = projections.expand(n_views, -1, -1).clone()
 
 
 class SwAV(DiscriminativeTransformer):
@@ -98,9 +136,8 @@ class SwAV(DiscriminativeTransformer):
         self.queue_size = queue_size
         self.n_global_views = n_global_views
 
-    @property
-    def _min_views(self):
-        return max(2, self.n_global_views)
+    def _needs(self):
+        return replace(super()._needs(), views=max(2, self.n_global_views))
 
     def _default_augmentation(self, layout):
         augmentation = super()._default_augmentation(layout)
@@ -112,25 +149,12 @@ class SwAV(DiscriminativeTransformer):
     def _add_parts(self, module, n_features):
         prototypes = F.normalize(torch.randn(self.n_prototypes, n_features), dim=1)
         module.prototypes = torch.nn.Parameter(prototypes)
-        module.register_buffer("queue", torch.empty(0, 0, n_features))
-
-    def _begin_fit(self, net, samples):
-        super()._begin_fit(net, samples)
-        size = self.queue_size
-        if size == "auto":
-            size = max(0, _SAMPLES_PER_PROTOTYPE * self.n_prototypes - net.batch_size)
-        size = min(size, len(samples))
-        module = net.module_
-        if size == 0:
-            module.queue = module.queue.new_empty(self.n_global_views, 0, module.queue.shape[2])
-        elif module.queue.shape[:2] != (self.n_global_views, size):
-            some = samples.subset(np.linspace(0, len(samples) - 1, size).astype(int))
-            queue = module.directions(self._latents(net, some))
-            module.queue = queue.expand(self.n_global_views, -1, -1).clone()
+        module.queue = Queue(n_features)
 
     def _loss(self, z, batch, module):
         z, prototypes = F.normalize(z, dim=-1), F.normalize(module.prototypes, dim=1)
-        queue = module.queue if module.training and module.queue.shape[1] else None
+        queue = module.queue.projections
+        queue = queue if module.training and queue.shape[1] else None
         terms = swav_terms(
             z @ prototypes.T,
             self.n_global_views,

@@ -8,8 +8,8 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import Bunch, gen_batches
 from sklearn.utils.validation import _num_samples, check_array
 
+from sklearn_simvae._checks import seed_of
 from sklearn_simvae._numerics import smooth_rank
-from sklearn_simvae._validation import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_rows,
     check_arguments,

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_simvae._validation import seed_of
+from sklearn_simvae._checks import seed_of
 from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,

@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array
 
-from sklearn_simvae._validation import check_colours
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
+from sklearn_simvae.views.checks import check_colors, has_colors
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
 from sklearn_simvae.views.samples import known_data, not_finite, one_hot_columns
 
@@ -113,8 +113,8 @@ def steps_of(estimator) -> list:
 
 def without_groups(estimator, X) -> ArrayLike:
     """X without the column of groups, where it goes to an estimator that takes one out."""
-    take = getattr(next(iter(steps_of(estimator)), None), "_take_groups", None)
-    return X if take is None else take(X)[0]
+    make_reader = getattr(next(iter(steps_of(estimator)), None), "_reader", None)
+    return X if make_reader is None else make_reader().split_groups(X)[0]
 
 
 def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
@@ -376,7 +376,8 @@ def augmented_rows(
             "input_shape, the shape of one row, if it was read wrongly."
         )
     if isinstance(augmentation, str):
-        check_colours(layout, X)
+        if has_colors(layout):
+            check_colors(X)
         augmentation = default_augmentation(layout.kind, layout.network_shape[0])
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_simvae._validation import missing, seed_of
+from sklearn_simvae._checks import missing, seed_of
 from sklearn_simvae.views.rows import tensor_to_array
 
 # train, validation and test rows, by number.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_simvae._validation import is_missing
+from sklearn_simvae._checks import is_missing
 
 
 class ResultTable(list):

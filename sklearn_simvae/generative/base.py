@@ -13,23 +13,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae._batch import Terms
+from sklearn_simvae._checks import check_count, check_finite, seed_of
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
-from sklearn_simvae._validation import (
-    check_count,
-    check_finite,
-    held_to_unit_interval,
-    in_unit_interval,
-    seed_of,
-)
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.rows import tensor_to_array
-from sklearn_simvae.views.sources import by_chunk, held_between, is_dask_array, some_rows
+from sklearn_simvae.views.sources import by_chunk, is_dask_array, some_rows
 
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
@@ -45,6 +42,19 @@ def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
         f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
         "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
         UserWarning,
+    )
+
+
+def _beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
+    if likelihood == "bernoulli":
+        return (
+            f"likelihood='bernoulli' needs values in [0, 1]; got values from {least:.3g} to "
+            f"{greatest:.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
+            "likelihood='gaussian'."
+        )
+    return (
+        f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
+        "likelihood='gaussian'."
     )
 
 
@@ -101,10 +111,10 @@ class GenerativeTransformer(SSLTransformer):
 
     # ---------------------------------------------------------------- training
 
-    @property
-    def _lr_multiples(self):
+    def _needs(self):
         # A single number, of which all of the data tell, can follow them faster than the networks.
-        return {"log_noise_variance": 10.0} if self.noise_variance == "learned" else {}
+        learned = self.noise_variance == "learned"
+        return Needs(lr_multipliers={"log_noise_variance": 10.0} if learned else {})
 
     def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
         return self._autoencoder(
@@ -140,19 +150,19 @@ class GenerativeTransformer(SSLTransformer):
             squash=likelihood == "auto" and unit_interval,
         )
 
-    def _prepare(self, module, samples):
+    def _initialize(self, module, samples):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
     def _hold(self, module, samples):
-        if module.squash and not samples.layout.pixels:
-            samples.X = held_to_unit_interval(samples.X)
+        if module.squash and not samples.layout.pixels and looks_unit_interval(samples.X):
+            samples.hold_between(0, 1)
 
     def _check_goes_on(self, samples):
-        if self.module_.squash and not self._unit_interval(samples):
+        if self.module_.squash and not self._reader().unit_interval(samples):
             warn_of_bounds(self, some_rows(samples.X))
 
-    def _warn_if_collapsed(self, samples):
+    def _diagnose(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
         if r2 < _COLLAPSED_R2:
             warnings.warn(
@@ -170,26 +180,16 @@ class GenerativeTransformer(SSLTransformer):
         log_likelihood = module.log_likelihood(batch.views, z)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
-        return {"loss": -terms.pop("objective", elbo), **terms}
+        return Terms(-terms.pop("objective", elbo), terms)
 
-    def _check_X(self, X, reset):
-        X, layout, has_views = super()._check_X(X, reset)
-        likelihood = self.likelihood if reset else self.module_.likelihood
-        if likelihood == "bernoulli" and not layout.pixels and not in_unit_interval(X):
-            values = some_rows(X)
-            raise ValueError(
-                "likelihood='bernoulli' needs values in [0, 1]; got values from "
-                f"{values.min():.3g} to {values.max():.3g}. Scale them, e.g. by "
-                "MinMaxScaler(clip=True), or use likelihood='gaussian'."
-            )
-        if likelihood == "multinomial" and (least := some_rows(X).min()) < 0:
-            raise ValueError(
-                f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
-                "likelihood='gaussian'."
-            )
-        if likelihood in BOUNDS and not layout.pixels:
-            X = held_between(X, *BOUNDS[likelihood])
-        return X, layout, has_views
+    def _reader(self, anew=False):
+        reader = super()._reader(anew)
+        likelihood = self.likelihood if anew else self.module_.likelihood
+        if likelihood not in ("auto", "gaussian"):
+            reader.take_scales_as_they_are()
+        if likelihood in BOUNDS:
+            reader.require(*BOUNDS[likelihood], functools.partial(_beyond_bounds, likelihood))
+        return reader
 
     # ---------------------------------------------------------------- latents
 
@@ -231,12 +231,12 @@ class GenerativeTransformer(SSLTransformer):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         rows = Samples(samples.X, samples.layout, samples.has_views)
         with inference(self.module_):
-            for part, views, _ in self._batches(rows, self.net_.device):
+            for part, views, _ in rows.batches(self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         for made in (mean, variance):
-            check_finite(self, made)
+            check_finite(type(self).__name__, made)
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     @reads
@@ -282,7 +282,7 @@ class GenerativeTransformer(SSLTransformer):
                 # Nothing but a sigmoid keeps means where pixels are.
                 x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
-        return check_finite(self, X, "Z")
+        return check_finite(type(self).__name__, X, "Z")
 
     @available_if(has_density)
     @reads
@@ -347,7 +347,7 @@ class GenerativeTransformer(SSLTransformer):
         score : float
             The mean of :meth:`score_samples` over samples.
         """
-        X, groups = self._take_groups(X, groups, needed=True)
+        X, groups = self._reader().split_groups(X, groups, needed=True)
         # Of a Dask array, whose length need not be known.
         scores = np.asarray(self._score_samples(X, groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
@@ -383,14 +383,14 @@ class GenerativeTransformer(SSLTransformer):
         """
         check_is_fitted(self, "net_")
         check_count(n_importance_samples, "n_importance_samples")
-        X, groups = self._take_groups(X, groups, needed=True)
+        X, groups = self._reader().split_groups(X, groups, needed=True)
         return self._score_samples(X, groups, n_importance_samples)
 
     def _score_samples(self, X, groups, n_importance_samples=1):
         """As `score_samples`, of rows and groups that were taken apart."""
         check_is_fitted(self, "net_")
         if is_dask_array(X) and groups is None:
-            self._check_shape(X)
+            self._reader().check_shape(X)
             score = functools.partial(
                 self._score_samples, groups=None, n_importance_samples=n_importance_samples
             )
@@ -403,14 +403,14 @@ class GenerativeTransformer(SSLTransformer):
                 def bound_of(views):
                     return self._bound(views, None, n_importance_samples)
 
-                for part, views, _ in self._batches(samples, self.net_.device):
+                for part, views, _ in samples.batches(self.net_.device):
                     scores[part] = in_halves(bound_of, views).cpu().numpy()
             else:
                 for rows, given, views, mask in self._group_batches(samples):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
                     share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
                     scores[rows[given]] = share[given]
-        return check_finite(self, scores)
+        return check_finite(type(self).__name__, scores)
 
     def _group_batches(self, samples: Samples):
         """Batches of whole groups: the rows of X, which of them count, the views and their mask."""

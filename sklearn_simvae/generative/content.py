@@ -7,7 +7,7 @@ import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_simvae._validation import check_count, check_finite, seed_of
+from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae.generative.base import GenerativeTransformer, has_density
 from sklearn_simvae.training import reads
 
@@ -187,7 +187,7 @@ class ContentTransformer(GenerativeTransformer):
 
     def _content_of_rows(self, X, groups):
         """Content of each sample, its deviation, latents of each row, the sample of each row."""
-        X, groups = self._take_groups(X, groups, needed=True)
+        X, groups = self._reader().split_groups(X, groups, needed=True)
         samples = self._read(X, groups)
         means, variances = self._encode(samples)
         if means.ndim == 3:
@@ -201,7 +201,7 @@ class ContentTransformer(GenerativeTransformer):
             n_views = np.bincount(sample_of_row)[:, None]
             sums = [_sum_by(sample_of_row, values, len(n_views)) for values in (means, variances)]
         content, variance = content_posterior(*sums, n_views, *self._variances)
-        content = check_finite(self, content.astype(np.float32))
+        content = check_finite(type(self).__name__, content.astype(np.float32))
         return content, np.sqrt(variance).astype(np.float32), means, sample_of_row
 
 

@@ -8,6 +8,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
+from sklearn_simvae._batch import Terms
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.base import PROBE_ROWS
@@ -192,8 +193,8 @@ class ContentStyleVAE(ContentTransformer):
         module.register_buffer("unit_information", torch.tensor(0.0, dtype=torch.float32))
         return module
 
-    def _prepare(self, module, samples):
-        super()._prepare(module, samples)
+    def _initialize(self, module, samples):
+        super()._initialize(module, samples)
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.unit_information.copy_(module.information(x) * _noise_variance(module))
 
@@ -219,7 +220,7 @@ class ContentStyleVAE(ContentTransformer):
             batch.mask,
         )
         del terms["elbo"]
-        return {"loss": -terms.pop("objective"), **terms, "contrast_weight": weight}
+        return Terms(-terms.pop("objective"), {**terms, "contrast_weight": weight})
 
     def _weight(
         self, module: AutoEncoder, gap: Tensor, contrast: Tensor, mask: Tensor | None

@@ -1,5 +1,6 @@
 """The consistency-regularised VAE."""
 
+from dataclasses import replace
 from typing import Unpack
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
@@ -44,7 +45,6 @@ class CRVAE(VAE):
     """
 
     _parameter_constraints = {**VAE._parameter_constraints, "consistency_weight": [NOT_NEGATIVE]}
-    _first_view_is_row = True
 
     def __init__(
         self,
@@ -56,6 +56,9 @@ class CRVAE(VAE):
     ):
         super().__init__(n_components, beta=beta, **shared)
         self.consistency_weight = consistency_weight
+
+    def _needs(self):
+        return replace(super()._needs(), first_view_is_row=True)
 
     def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
         return crvae_elbo(

@@ -1,5 +1,6 @@
 """SimVAE: one content behind all views of a sample, fitted generatively."""
 
+from dataclasses import replace
 from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
@@ -71,9 +72,8 @@ class SimVAE(ContentTransformer):
         self.style_variance = style_variance
         self.prior_variance = prior_variance
 
-    @property
-    def _min_views(self):
-        return 2 if self.prior_variance is None else 1
+    def _needs(self):
+        return replace(super()._needs(), views=2 if self.prior_variance is None else 1)
 
     def _elbo(self, log_likelihood, mean, log_variance, **kwargs):
         return simvae_elbo(

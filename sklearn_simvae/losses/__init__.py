@@ -3,6 +3,7 @@
 Latents have the shape (batch, views, d). Nothing here knows of networks, estimators or training.
 """
 
+from sklearn_simvae._batch import Terms
 from sklearn_simvae.losses.barlow_twins import barlow_twins, barlow_twins_terms
 from sklearn_simvae.losses.byol import byol
 from sklearn_simvae.losses.clip import clip, clip_terms
@@ -39,6 +40,7 @@ from sklearn_simvae.losses.vae import gaussian_kl, vae_elbo, vae_log_weights
 from sklearn_simvae.losses.vicreg import vicreg, vicreg_terms
 
 __all__ = [
+    "Terms",
     "barlow_twins",
     "barlow_twins_terms",
     "bernoulli_log_likelihood",

@@ -7,60 +7,46 @@ other estimators.
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     _check_feature_names,
-    _get_feature_names,
-    check_array,
     check_is_fitted,
 )
 from torch import Tensor, nn
 
 from sklearn_simvae import persistence
+from sklearn_simvae._checks import check_finite
 from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._shared_parameters import MODALITIES
-from sklearn_simvae._validation import (
-    check_augmentation,
-    check_colours,
-    check_finite,
-    check_like_fitted,
-    has_batch_norm,
-    in_unit_interval,
-    warn_of_scales,
-)
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
     Modality,
     ModalLayout,
-    declare,
-    fit_modalities,
-    read_modalities,
-    take_columns,
 )
+from sklearn_simvae.multimodal.reader import ModalityReader
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.distributed import rank
+from sklearn_simvae.training.checks import has_batch_norm
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
     Layout,
     Samples,
-    Source,
-    as_source,
+    ViewMaker,
     default_augmentation,
     make_views,
 )
-from sklearn_simvae.views.rows import check_holds_rows, stack_cells
+from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
 from sklearn_simvae.views.samples import not_finite, one_hot_columns
-from sklearn_simvae.views.sources import as_table, by_chunk, is_dask_array, named
+from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
 
 # Parameters of rows of one kind.
 _NOT_SHARED = {
@@ -141,109 +127,27 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
 
     # ---------------------------------------------------------------- fit
 
-    def _fit(self, X, groups, partial=False):
-        self._check_no_groups(groups)
-        return super()._fit(X, groups, partial)
-
-    def _read(self, X, groups=None):
-        self._check_no_groups(groups)
-        return super()._read(X)
-
-    def _check_no_groups(self, groups):
-        if groups is not None:
-            raise ValueError(
-                f"{type(self).__name__} takes no groups: the views of a row are its modalities."
-            )
-
-    def _keep(self, net, layout, feature_names):
-        super()._keep(net, layout, feature_names)
+    def _keep(self, net, layout, feature_names, batch_size):
+        super()._keep(net, layout, feature_names, batch_size)
         self.n_features_in_ = layout.n_columns
 
-    def _check_X(self, X, reset):
-        X = self._check_table(X)
-        if reset:
-            declared = declare(X, self.modalities, self.preprocessing)
-            self._validate_names([name for name, _ in self.preprocessing])
-            blocks, layout = fit_modalities(X, declared, self.input_shapes)
-            if rank() == 0:
-                self._warn_of_scales(blocks, layout, _get_feature_names(named(X)))
-            return blocks, layout, False
-        return self._read_blocks(X), self.layout_, False
-
-    def _warn_of_scales(self, blocks, layout, names):
-        for m, block in zip(layout.modalities, blocks.blocks, strict=True):
-            # What is sparse, such as counts of words, has no scale by column.
-            if issparse(block.values):
-                continue
-            own = m.feature_names
-            if names is not None and m.columns is not None:
-                own = names[list(m.columns)]
-            # A preprocessor makes columns of its own.
-            own = own if m.preprocessor is None else None
-            warn_of_scales(m.layout, block.values, own, f"modality {m.name!r}")
-
-    def _check_table(self, X):
-        """X as a dict, a table of mixed columns, or an array of numbers."""
-        check_holds_rows(X)
-        # Some sparse arrays are mappings too.
-        if isinstance(X, Mapping) and not issparse(X):
-            return {name: as_table(values) for name, values in X.items()}
-        X = as_table(X)
-        mixed = isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and self.preprocessing
-        if hasattr(X, "columns") or mixed:
-            if len(X.shape) != 2 or not X.shape[0]:
-                raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
-            return X
-        if not isinstance(X, np.ndarray) and isinstance(as_source(X), Source):
-            raise ValueError(
-                f"X is of type {type(X).__name__}, which would be read whole to take its columns "
-                "apart. Give a dict with such a source for each modality, to be read by batch."
-            )
-        X = stack_cells(X)
-        if (hasattr(X, "shape") or isinstance(X, list)) and len(_shape(X)) > 2:
-            raise ValueError(
-                f"X has the shape {_shape(X)}, and {type(self).__name__} takes a dict of arrays, "
-                "{name: rows}, or a table. In searches and cross-validation, which take rows by "
-                "index, give a table with a column of arrays for each modality, e.g. "
-                "pandas.DataFrame({name: list(rows)})."
-            )
-        return check_array(
-            X,
-            accept_sparse="csr",
-            dtype="numeric",
-            ensure_all_finite="allow-nan",
-            estimator=self,
-            input_name="X",
+    def _reader(self, anew=False):
+        if not anew:
+            check_is_fitted(self, "net_")
+        return ModalityReader(
+            type(self).__name__,
+            None if anew else self.layout_,
+            None if anew else self.__dict__.get("feature_names_in_"),
+            modalities=self.modalities,
+            preprocessing=self.preprocessing,
+            input_shapes=self.input_shapes,
         )
 
-    def _read_blocks(self, X, only=None):
-        """The blocks of an X that is like what was fitted, or holds one of them alone."""
-        layout = self.layout_
-        if only is not None and self._is_alone(X, only):
-            own = layout.modalities[layout.index(only)]
-            if own.as_series and _shape(X)[1:] == (1,):
-                one = isinstance(X, list)
-                X = [row[0] for row in X] if one else take_columns(X, 0)
-            X, layout = {only: X}, layout.apart(self.__dict__.get("feature_names_in_"))
-        else:
-            self._check_shape(X)
-        blocks = read_modalities(X, layout, only)
-        for modality, block in zip(self.layout_.modalities, blocks.blocks, strict=True):
-            if block.values.shape[0]:
-                block.values = check_like_fitted(self, block.values, modality.layout)
-        return blocks
-
-    def _check_shape(self, X):
-        check_is_fitted(self, "net_")
-        layout, name = self.layout_, type(self).__name__
-        if isinstance(X, Mapping) != layout.from_dict:
-            kind = "a dict of arrays" if layout.from_dict else "a table"
-            raise ValueError(f"{name} was fitted on {kind}, and expects one; got {type(X)}.")
-        if not layout.from_dict and X.shape[1] != layout.n_columns:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but {name} is expecting {layout.n_columns} features "
-                "as input."
-            )
+    def _validate_params(self):
+        super()._validate_params()
+        # Items of another form are refused, with what is wrong of them, when X is read.
+        items = (i for i in self.preprocessing if isinstance(i, tuple | list) and len(i) == 2)
+        self._validate_names([name for name, _ in items if isinstance(name, str)])
 
     def _view_maker(self, samples):
         layout, make = samples.layout, super()._view_maker(samples)
@@ -253,7 +157,9 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             own = layout.modalities[j].layout
             if isinstance(augmentation, str) and augmentation == "auto":
                 block = samples.X.blocks[j]
-                block.values = check_colours(own, block.values, f"The modality {name!r}")
+                if has_colors(own):
+                    check_colors(block.values, f"The modality {name!r}")
+                    block.hold_between(0, 1)
                 augmentation = default_augmentation(own.kind, own.network_shape[0])
             if not callable(augmentation):
                 raise ValueError(
@@ -265,14 +171,7 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
             augmentations[name] = augmentation, one_hot
         if not augmentations:
             return make
-        return functools.partial(_augment, make=make, layout=layout, augmentations=augmentations)
-
-    def _unit_interval(self, samples):
-        """For each modality, whether all of it lies in [0, 1]."""
-        return [
-            m.layout.pixels or in_unit_interval(block.values)
-            for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
-        ]
+        return ModalViewMaker(make, layout, augmentations)
 
     # ---------------------------------------------------------------- representation
 
@@ -302,42 +201,25 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         """
         if is_dask_array(X):
             if modality is None:
-                self._check_shape(X)
+                self._reader().check_shape(X)
             transform = functools.partial(self.transform, modality=modality)
             return by_chunk(transform, X, (self._n_features_out,))
         samples = self._samples_of(X, modality)
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
-            for part, views, _ in self._batches(samples, self.net_.device):
+            for part, views, _ in samples.batches(self.net_.device):
                 z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
                 Z[part] = z.cpu().numpy()
-        return check_finite(self, Z)
+        return check_finite(type(self).__name__, Z)
 
     def _samples_of(self, X, modality: str | None) -> Samples:
         """The samples of X, with one modality or with all that they have."""
         if modality is None:
             return self._read(X)
-        check_is_fitted(self, "net_")
-        self.layout_.index(modality)
-        if self.layout_.from_dict and not isinstance(X, Mapping):
-            X = {modality: X}
-        if self._is_alone(X, modality):
-            X = as_table(X)
-        else:
+        reader = self._reader()
+        if not reader.is_alone(X, modality):
             _check_feature_names(self, named(X), reset=False)
-            X = self._check_table(X)
-        return Samples(self._read_blocks(X, modality), self.layout_, False)
-
-    def _is_alone(self, X, modality: str) -> bool:
-        """Whether X is the columns of a modality without those of the others."""
-        if self.layout_.from_dict or isinstance(X, Mapping):
-            return False
-        shape, n_columns = _shape(X), self.layout_.n_columns
-        own = self.layout_.modalities[self.layout_.index(modality)]
-        # A table has two dimensions, and of a list, such as of tokens, as many entries in a row.
-        if own.as_series and (len(shape) != 2 or (isinstance(X, list) and shape[1] != n_columns)):
-            return True
-        return len(shape) == 2 and shape[1] == len(own.columns) < n_columns
+        return reader.read(X, only=modality)
 
     def _latent(self, module, x):
         mask, z = module.latents(x)
@@ -506,37 +388,59 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
         return tags
 
 
-def _shape(X) -> tuple[int, ...]:
-    """The shape of X; of rows that differ in length, their number."""
-    if hasattr(X, "shape"):
-        return tuple(X.shape)
-    try:
-        return np.shape(X)
-    except ValueError:
-        return (len(X),)
-
-
 def _type_name(value) -> str | None:
     return None if value is None else type(value).__name__
 
 
-def _augment(rows, generator=None, *, make, layout, augmentations) -> Tensor:
-    """Make views of rows, with some modalities of those that have them augmented."""
-    views = make(rows, generator=generator)
-    x = views[:, 0].clone()
-    for name, (augmentation, one_hot) in augmentations.items():
-        modality = layout.modalities[layout.index(name)]
-        there = ~x[:, modality.start].isnan()
-        # Rows of one modality are rows of its own layout, of which one view is made.
-        own = modality.layout
-        part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
-        if not len(part):
-            continue
-        made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
-        if not made.isfinite().all():
-            raise ValueError(not_finite(f"augmentations[{name!r}]"))
-        x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
-    return x.unsqueeze(1)
+@dataclass(frozen=True)
+class ModalViewMaker:
+    """Make views of rows, with some modalities of those that have them augmented.
+
+    Parameters
+    ----------
+    make : ViewMaker
+        Reads rows.
+    layout : ModalLayout
+        Places of the modalities.
+    augmentations : dict of str to (callable, blocks)
+        Augmentation of a modality, and its blocks of one-hot encoded columns.
+    """
+
+    make: ViewMaker
+    layout: ModalLayout
+    augmentations: dict
+    # What an augmentation gives is looked at here, by modality.
+    augments = False
+
+    def __call__(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Make views.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (batch, n_values)
+            A batch as it is read.
+        generator : torch.Generator, default=None
+            Randomness of the package's own augmentations.
+
+        Returns
+        -------
+        views : Tensor of float32 of shape (batch, 1, n_values)
+            Rows as networks take them.
+        """
+        x = self.make(rows, generator=generator)[:, 0].clone()
+        for name, (augmentation, one_hot) in self.augmentations.items():
+            modality = self.layout.modalities[self.layout.index(name)]
+            there = ~x[:, modality.start].isnan()
+            # Rows of one modality are rows of its own layout, of which one view is made.
+            own = modality.layout
+            part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
+            if not len(part):
+                continue
+            made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
+            if not made.isfinite().all():
+                raise ValueError(not_finite(f"augmentations[{name!r}]"))
+            x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
+        return x.unsqueeze(1)
 
 
 def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:

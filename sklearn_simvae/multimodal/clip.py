@@ -14,25 +14,65 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_simvae._batch import Terms
+from sklearn_simvae._checks import check_finite
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
-from sklearn_simvae._validation import check_finite
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip_terms
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
-    present_modalities,
     split_modalities,
 )
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
-from sklearn_simvae.networks import make_encoder, projection_head
+from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
+
+
+class LogitScale(LivingPart):
+    """The scale of similarities, learned up to a limit.
+
+    Parameters
+    ----------
+    temperature : float
+        The inverse of the scale, to begin with.
+    """
+
+    def __init__(self, temperature: float):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    @torch.no_grad()
+    def on_step_end(self, run) -> None:
+        """Keep to the limit, beyond which the scale gets no gradient and would never come back.
+
+        Parameters
+        ----------
+        run : Run
+            The fit.
+        """
+        self.log_scale.clamp_(max=math.log(run.parameters["max_logit_scale"]))
+
+    def forward(self, largest: float) -> Tensor:
+        """Read the scale.
+
+        Parameters
+        ----------
+        largest : float
+            Limit of the scale.
+
+        Returns
+        -------
+        scale : scalar Tensor
+            With its gradient.
+        """
+        return self.log_scale.clamp(max=math.log(largest)).exp()
 
 
 class ClipNetwork(nn.Module):
@@ -56,7 +96,7 @@ class ClipNetwork(nn.Module):
         self.encoders = nn.ModuleList(encoders)
         self.heads = nn.ModuleList(heads)
         self.n_components = n_components
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.scale = LogitScale(temperature)
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoders make of rows.
@@ -156,9 +196,6 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     }
     _not_shared = {**MultimodalTransformer._not_shared, "chunk_size": "auto"}
     _structure = (*MultimodalTransformer._structure, "projection_sizes")
-    _min_views = 1
-    # Negatives come of the batch.
-    _largest_auto_batch = 512
 
     def __init__(
         self,
@@ -194,7 +231,14 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         ]
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
 
-    def _check_counted(self, samples):
+    def _needs(self):
+        # A sample without a pair is no negative. Negatives come of the batch.
+        return Needs(views=1, scored_samples=2, batch_size=512)
+
+    def _contributing(self, samples):
+        return samples.X.present()[samples.indices].sum(1) > 1
+
+    def _check_contributing(self, samples):
         n_pairs = _most_pairs(samples)
         if n_pairs < 2:
             raise ValueError(
@@ -203,28 +247,14 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
                 "Rows of one sample must have the same place in each modality."
             )
 
-    def _weigh(self, module, batch):
-        return _weights(present_modalities(batch.views.flatten(1), module.layout)).sum()
-
-    def _counted(self, samples):
-        return samples.X.present()[samples.indices].sum(1) > 1
-
     def _check_scored(self, samples):
-        n_pairs = _most_pairs(samples)
-        if n_pairs < self._min_scored:
+        n_pairs, fewest = _most_pairs(samples), self._needs().scored_samples
+        if n_pairs < fewest:
             raise ValueError(
-                f"The objective of CLIP compares pairs, and needs at least {self._min_scored} rows "
+                f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
                 f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
                 "more, in cross-validation by larger folds."
             )
-
-    def _begin_fit(self, net, samples):
-        """No chunks: all modalities of a batch are encoded at once."""
-
-    @torch.no_grad()
-    def _after_step(self, net, progress):
-        # Beyond the limit the scale gets no gradient: it would never come back.
-        net.module_.log_scale.clamp_(max=math.log(self.max_logit_scale))
 
     def _objective(self, module, batch, generator):
         mask, z = module(batch.views[:, 0])
@@ -232,15 +262,16 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             return self._loss(*gather_batch(z, batch._replace(mask=mask)), module)
 
     def _loss(self, z, batch, module):
-        scale = module.log_scale.clamp(max=math.log(self.max_logit_scale)).exp()
+        scale = module.scale(self.max_logit_scale)
         pairs = [
             clip_terms(z[:, a], z[:, b], scale, batch.mask[:, a] & batch.mask[:, b])
             for a, b in combinations(range(z.shape[1]), 2)
         ]
         weights = _weights(batch.mask)
-        weights = weights / weights.sum().clamp(min=1)
+        n_pairs = weights.sum()
+        weights = weights / n_pairs.clamp(min=1)
         terms = {name: torch.stack([p[name] for p in pairs]) @ weights for name in pairs[0]}
-        return {**terms, "logit_scale": scale}
+        return Terms(terms.pop("loss"), {**terms, "logit_scale": scale}, n_pairs)
 
     # ---------------------------------------------------------------- use
 
@@ -272,9 +303,9 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             return mean_over_views(z, mask)
 
         with inference(self.module_):
-            batches = self._batches(samples, self.net_.device)
+            batches = samples.batches(self.net_.device)
             parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
-        return check_finite(self, torch.cat(parts).cpu().numpy())
+        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
@@ -350,13 +381,10 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
 
 def _weights(mask: Tensor) -> Tensor:
-    """How many rows have both modalities of each pair; none where one has no other to be told from.
-
-    Where processes train together, a row may be told from those of the others.
-    """
+    """Rows with both modalities of each pair; 0 where one has no other to be told from."""
     pairs = combinations(mask.unbind(1), 2)
     n_rows = torch.stack([(a & b).sum() for a, b in pairs]).float()
-    return n_rows.masked_fill(n_rows < 2, 0.0) if n_processes() == 1 else n_rows
+    return n_rows.masked_fill(n_rows < 2, 0.0)
 
 
 def _most_pairs(samples: Samples) -> int:

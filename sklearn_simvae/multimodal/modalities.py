@@ -12,11 +12,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
-from sklearn_simvae._validation import is_missing
+from sklearn_simvae._checks import is_missing
 from sklearn_simvae.views import Layout, Source, as_source
 from sklearn_simvae.views.layout import kind_of_rows
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_array
-from sklearn_simvae.views.sources import named, some_rows
+from sklearn_simvae.views.sources import held_between, named, some_rows
 
 # Rows of a source that are looked through at a time.
 _MAX_ROWS = 1024
@@ -160,6 +160,10 @@ class Block:
 
     values: Any
     position: np.ndarray
+
+    def hold_between(self, low: float, high: float) -> None:
+        """Have values beyond these bounds refused when they are read."""
+        self.values = held_between(self.values, low, high)
 
 
 class Blocks:

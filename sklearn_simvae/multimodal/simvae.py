@@ -10,9 +10,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from sklearn_simvae._checks import check_count, check_finite
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters
-from sklearn_simvae._validation import check_count, check_finite, held_to_unit_interval
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
@@ -25,11 +26,12 @@ from sklearn_simvae.multimodal.base import (
     present_modalities,
     split_modalities,
 )
-from sklearn_simvae.multimodal.modalities import Blocks
+from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples
-from sklearn_simvae.views.sources import held_between, some_rows
+from sklearn_simvae.views.checks import looks_unit_interval
+from sklearn_simvae.views.sources import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
@@ -211,7 +213,6 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         "likelihood": [StrOptions(set(LIKELIHOODS)), dict],
     }
     _structure = (*MultimodalTransformer._structure, "decoder", "noise_variance", "likelihood")
-    _min_views = 1
 
     _own_defaults = {"lr": 2e-3}
 
@@ -238,24 +239,24 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
 
     # ---------------------------------------------------------------- training
 
-    @property
-    def _lr_multiples(self):
+    def _needs(self):
         noise = self.noise_variance
         learned = "learned" in (noise.values() if isinstance(noise, dict) else [noise])
-        return {"*log_noise_variance": 10.0} if learned else {}
+        return Needs(lr_multipliers={"*log_noise_variance": 10.0} if learned else {})
 
-    def _check_X(self, X, reset):
-        blocks, layout, has_views = super()._check_X(X, reset)
-        if reset:
-            likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
-            _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
-            _check_likelihoods(likelihoods.values(), blocks)
-        return blocks, layout, has_views
+    def _reader(self, anew=False):
+        reader = MultimodalTransformer._reader(self, anew)
+        reader.require(self._check_modalities if anew else self._check_like_fitted)
+        return reader
 
-    def _read_blocks(self, X, only=None):
-        blocks = super()._read_blocks(X, only)
+    def _check_modalities(self, blocks: Blocks, layout: ModalLayout) -> None:
+        """Raise where parameters by modality, or the values, are not fit for the modalities."""
+        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
+        _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        _check_likelihoods(likelihoods.values(), blocks)
+
+    def _check_like_fitted(self, blocks: Blocks, layout: ModalLayout) -> None:
         _check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
-        return blocks
 
     def _build_module(self, layout, unit_interval):
         likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -266,7 +267,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         ]
         return JointAutoEncoder(layout, parts)
 
-    def _prepare(self, module, samples):
+    def _initialize(self, module, samples):
         # More rows than are looked at, since some lack a modality.
         x = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
         mask, rows = split_modalities(x, module.layout)
@@ -278,11 +279,12 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
 
     def _hold(self, module, samples):
         for j, block in enumerate(samples.X.blocks):
-            if module.parts[j].squash and not samples.layout.modalities[j].layout.pixels:
-                block.values = held_to_unit_interval(block.values)
+            own = module.parts[j].squash and not samples.layout.modalities[j].layout.pixels
+            if own and looks_unit_interval(block.values):
+                block.hold_between(0, 1)
 
     def _check_goes_on(self, samples):
-        inside = self._unit_interval(samples)
+        inside = self._reader().unit_interval(samples)
         for j, name in enumerate(samples.layout.names):
             if self.module_.parts[j].squash and not inside[j]:
                 values = some_rows(samples.X.blocks[j].values)
@@ -323,14 +325,14 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         shape = (len(samples), len(self.layout_.modalities), self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with inference(self.module_):
-            for part, views, _ in self._batches(samples, self.net_.device):
+            for part, views, _ in samples.batches(self.net_.device):
                 both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         missing = ~samples.X.present()
         for made in (mean, variance):
             made[missing] = 0.0
-            check_finite(self, made)
+            check_finite(type(self).__name__, made)
             made[missing] = np.nan
         return mean, variance
 
@@ -539,4 +541,4 @@ def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
                 f"{wanted}; got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
             )
         if not modality.layout.pixels:
-            block.values = held_between(block.values, *BOUNDS[likelihood])
+            block.hold_between(*BOUNDS[likelihood])

@@ -99,7 +99,7 @@ class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
     def _logits(self, X) -> np.ndarray:
         check_is_fitted(self)
         similarity = normalize(self.clip.project(X, self.source)) @ self.embeddings_.T
-        return similarity * self.clip.module_.log_scale.detach().exp().cpu().numpy()
+        return similarity * self.clip.module_.scale.log_scale.detach().exp().cpu().numpy()
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities of the classes.

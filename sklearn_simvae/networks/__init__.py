@@ -1,7 +1,15 @@
-"""Encoders, decoders, projection heads and teachers."""
+"""Encoders, decoders, projection heads, and parts that change as training goes on."""
 
 from .factory import make_decoder, make_encoder
 from .heads import hidden_features, projection_head
+from .living import LivingPart
 from .teacher import Teacher
 
-__all__ = ["Teacher", "hidden_features", "make_decoder", "make_encoder", "projection_head"]
+__all__ = [
+    "LivingPart",
+    "Teacher",
+    "hidden_features",
+    "make_decoder",
+    "make_encoder",
+    "projection_head",
+]

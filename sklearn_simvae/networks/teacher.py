@@ -5,8 +5,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from sklearn_simvae.networks.living import LivingPart
 
-class Teacher(nn.Module):
+
+class Teacher(LivingPart):
     """An exponential moving average of a module, without gradient.
 
     Parameters

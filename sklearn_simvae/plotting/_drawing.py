@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sklearn_simvae._validation import in_unit_interval
 from sklearn_simvae.views import Layout
+from sklearn_simvae.views.checks import in_unit_interval
 
 # Ten colours that colour-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
 # Visualization", arXiv 2107.02270.

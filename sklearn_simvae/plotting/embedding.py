@@ -9,7 +9,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklearn_simvae._validation import check_count, seed_of
+from sklearn_simvae._checks import check_count, seed_of
 from sklearn_simvae.evaluation.representations import representations
 from sklearn_simvae.evaluation.splits import check_labels
 from sklearn_simvae.plotting._drawing import PALETTE, named_once, require_matplotlib

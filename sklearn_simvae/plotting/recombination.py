@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_simvae._validation import check_count
+from sklearn_simvae._checks import check_count
 from sklearn_simvae.generative.content_style_vae import ContentStyleVAE
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_generative

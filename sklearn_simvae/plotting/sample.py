@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sklearn_simvae._validation import check_count
+from sklearn_simvae._checks import check_count
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import unwrap_generative
 from sklearn_simvae.views import Layout

@@ -1,13 +1,15 @@
 """What the augmentation makes of rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from sklearn_simvae._validation import check_count, seed_of
+from sklearn_simvae._checks import check_count, seed_of
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_one_kind
 from sklearn_simvae.training import isolated_random_state
-from sklearn_simvae.views import Layout, Samples
+from sklearn_simvae.views import Layout
 
 # Some augmentations mix the rows of a batch: make one of a size as in training.
 _BATCH = 256
@@ -103,21 +105,22 @@ class ViewsDisplay:
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
         unfitted = "net_" not in vars(estimator)
-        X, _ = estimator._take_groups(X, needed=unfitted, anew=unfitted)
-        X, layout, has_views = estimator._check_X(X, reset=unfitted)
-        if has_views:
+        reader = estimator._reader(anew=unfitted)
+        X, _ = reader.split_groups(X, needed=unfitted)
+        samples = reader.fit(X) if unfitted else reader.read(X)
+        layout, X = samples.layout, samples.X
+        if samples.has_views:
             raise ValueError(
                 f"X of shape {X.shape} has a views axis already. Give rows, of which views are to "
                 "be made, such as X[:, 0]."
             )
-        samples = Samples(X, layout, has_views)
         batch = torch.from_numpy(samples.take(np.arange(len(X)))[0])
         make_views, seed = estimator._view_maker(samples), seed_of(random_state)
         generator = torch.Generator().manual_seed(seed)
-        own_row = estimator._first_view_is_row
+        own_row = estimator._needs().first_view_is_row
         # Augmentations from elsewhere draw from the global states.
         with isolated_random_state(seed, generator.device):
-            views = make_views(batch, n_views=n_views + own_row, generator=generator)
+            views = replace(make_views, n_views=n_views + own_row)(batch, generator)
         views = views[:n_samples, int(own_row) :]
         made = layout.from_network(views.flatten(0, 1)).numpy()
         made = made.reshape(*views.shape[:2], *layout.row_shape)

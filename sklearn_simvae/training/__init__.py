@@ -6,10 +6,12 @@ from sklearn_simvae.training.checkpoint import Checkpoint
 from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import resolve_device, resolve_precision
+from sklearn_simvae.training.kept import DivergenceError
 from sklearn_simvae.training.modes import bf16_autocast, inference, own_modes
-from sklearn_simvae.training.net import DivergenceError, SSLNet, TotalLoss
+from sklearn_simvae.training.net import SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
 from sklearn_simvae.training.random_state import isolated_random_state, random_turn
+from sklearn_simvae.training.run import FitOptions, FitResult, Run
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 from sklearn_simvae.training.turns import reads, turns_of
 
@@ -18,9 +20,12 @@ __all__ = [
     "BatchLoader",
     "Checkpoint",
     "DivergenceError",
+    "FitOptions",
     "FitProgress",
+    "FitResult",
     "KNNScore",
     "ProcessLostError",
+    "Run",
     "SSLNet",
     "StopEarly",
     "TotalLoss",

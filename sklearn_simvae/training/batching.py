@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import own_part
 from sklearn_simvae.training.memory import fits_on_device
-from sklearn_simvae.views.samples import Batch, Samples
+from sklearn_simvae.views.samples import Samples
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
 

@@ -49,24 +49,16 @@ class StopEarly(EarlyStopping):
 
 
 class FitProgress(Callback):
-    """A bar over all steps of a fit, with the objective's terms of the last epoch.
-
-    Parameters
-    ----------
-    label : str
-        What is being fitted.
-    """
-
-    def __init__(self, label: str = "fit"):
-        self.label = label
+    """A bar over all steps of a fit, with the objective's terms of the last epoch."""
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar, where a fit that is resumed goes on."""
-        done = net.saved.metadata["epochs"] if net.saved else 0
+        run = net.run
+        done = run.options.saved.metadata["epochs"] if run.options.saved else 0
         self._bar = tqdm(
-            total=net.n_steps_,
-            initial=done * net.n_steps_ // net.n_epochs_,
-            desc=self.label,
+            total=run.n_steps,
+            initial=done * run.n_steps // run.options.n_epochs,
+            desc=run.options.name,
             unit="step",
             dynamic_ncols=True,
         )
@@ -203,7 +195,7 @@ class KNNScore(Callback):
                 "each a name of its own."
             )
         estimator, X = _as_fitted(net, self.X)
-        given, fitted = _get_feature_names(named(X)), net.feature_names
+        given, fitted = _get_feature_names(named(X)), net.run.options.feature_names
         if given is not None and fitted is not None and list(given) != list(fitted):
             raise ValueError(
                 f"X of KNNScore has the columns {_few(given)}, and that of fit {_few(fitted)}. "
@@ -224,17 +216,17 @@ class KNNScore(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Score, if it is due."""
-        done = net.epochs_done()
+        done = net.run.epochs_done
         if self.X is None:
             return
-        if done % self.every_n_epochs == 0 or done == net.n_epochs_:
+        if done % self.every_n_epochs == 0 or done == net.run.options.n_epochs:
             self._score(net)
 
     def on_train_end(self, net, **kwargs):
         """Score the last epoch where training stopped early."""
         if self.X is None:
             return
-        if net.history and self.name not in net.history[-1] and not net.interrupted_:
+        if net.history and self.name not in net.history[-1] and not net.run.interrupted:
             # What was trained is kept, should the user not wait for this.
             with contextlib.suppress(KeyboardInterrupt):
                 self._score(net)
@@ -258,10 +250,8 @@ def _as_fitted(net, X):
     The estimator is one for rows that are named as in X.
     """
     net.module_.eval()
-    estimator = copy.copy(net.objective.__self__)
-    estimator.net_ = net
-    estimator.layout_ = net.make_views.keywords["layout"]
-    X, _ = estimator._take_groups(X)
+    estimator = net.run.options.as_fitted(net)
+    X, _ = estimator._reader().split_groups(X)
     _check_feature_names(estimator, named(X), reset=True)
     return estimator, X
 

@@ -97,8 +97,8 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write the file, if it is due."""
-        done = net.epochs_done()
-        if done % self.every_n_epochs and done < net.n_epochs_:
+        done = net.run.epochs_done
+        if done % self.every_n_epochs and done < net.run.options.n_epochs:
             return
         try:
             write_whole(self.path, self._pack(net))
@@ -114,9 +114,9 @@ class Checkpoint(Callback):
         tensors, numbers = optimizer_parts(net.optimizer_)
         metadata = {
             "kind": "checkpoint",
-            "fit": net.fit_description,
+            "fit": dict(net.run.options.description),
             "net_seed": int(net.seed),
-            "epochs": net.epochs_done(),
+            "epochs": net.run.epochs_done,
             "history": plain_history(net.history),
             "optimizer": numbers,
             "stopping": {},

@@ -3,12 +3,14 @@
 Views come from groups of rows, from an axis of X, or from an augmentation.
 """
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae.views.augmentation import *  # noqa: F403
 from sklearn_simvae.views.augmentation import __all__ as _augmentations
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.samples import Batch, Samples, make_views
+from sklearn_simvae.views.samples import Samples, make_views
 from sklearn_simvae.views.sources import Source, as_source
+from sklearn_simvae.views.view_maker import ViewMaker
 
 __all__ = [
     "Batch",
@@ -16,6 +18,7 @@ __all__ = [
     "Layout",
     "Samples",
     "Source",
+    "ViewMaker",
     "as_source",
     "make_views",
     *_augmentations,

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,35 +12,12 @@ from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.augmentation.base import DATA, Data, as_batch_like
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.sources import some_rows
+from sklearn_simvae.views.sources import held_between, some_rows
 
+# Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
+_MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
 # What is looked at of sparse rows, which would be too many values if they were dense.
 _SOME_ROWS = 512
-
-
-class Batch(NamedTuple):
-    """Some samples, as they are read or as the networks take them.
-
-    Parameters
-    ----------
-    views : Tensor of shape (batch, n_views, ...)
-        Their views; as read, `(batch, ...)` where views are yet to be made.
-    mask : Tensor of bool of shape (batch, n_views) or None
-        False where a sample has fewer views than others, at a repetition of its first.
-    indices : Tensor of int of shape (batch,)
-        Their places among the samples that are gone through.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_simvae.views import Batch
-    >>> Batch(torch.zeros(4, 2, 3), None, torch.arange(4)).views.shape
-    torch.Size([4, 2, 3])
-    """
-
-    views: Tensor
-    mask: Tensor | None
-    indices: Tensor
 
 
 class Samples:
@@ -201,6 +177,45 @@ class Samples:
         some = np.linspace(0, len(self) - 1, min(len(self), n_samples)).astype(int)
         rows = torch.from_numpy(self.take(some)[0]).to(device)
         return self.layout.to_network(rows[:, 0] if self.views_given else rows)
+
+    def batches(self, device: torch.device | str) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+        """Read all samples in order, as they are.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Device of the views.
+
+        Yields
+        ------
+        part : slice
+            Places of the samples.
+        views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
+            Their views.
+        mask : Tensor of bool of shape (batch, n_views) or None
+            False where a group has fewer rows than others.
+        """
+        n_views = self.n_given_views
+        step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views)))
+        for start in range(0, len(self), step):
+            part = slice(start, min(start + step, len(self)))
+            rows, mask = self.take(np.arange(part.start, part.stop))
+            rows = torch.from_numpy(rows).to(device)
+            mask = None if mask is None else torch.from_numpy(mask).to(device)
+            views = make_views(rows, self.layout, None if self.views_given else 1)
+            # Before the next are read.
+            del rows
+            yield part, views, mask
+
+    def hold_between(self, low: float, high: float) -> None:
+        """Have rows refused, when they are read, whose values lie beyond.
+
+        Parameters
+        ----------
+        low, high : float
+            Bounds of the values.
+        """
+        self.X = held_between(self.X, low, high)
 
 
 def make_views(

@@ -71,7 +71,7 @@ def numbers(module, *names):
 
 def nearest_centres(module, Z):
     """The clusters of representations."""
-    mean, whitening, centres = numbers(module, "mean", "whitening", "centres")
+    mean, whitening, centres = numbers(module.clusters, "mean", "whitening", "centers")
     features = unit((Z - mean) @ whitening)
     return np.linalg.norm(features[:, None] - centres, axis=2).argmin(1)
 
@@ -156,7 +156,7 @@ def test_labels_of_a_step_are_the_clusters_of_its_own_samples(pairs, told):
         assert_array_equal(labels, nearest_centres(module, Z))
     assert len(torch.cat(told[:5]).unique()) == 10
     # The clusters of each epoch are its own.
-    by_epoch = [spy.steps[step][0].centres for step in (0, 5, 10)]
+    by_epoch = [spy.steps[step][0].clusters.centers for step in (0, 5, 10)]
     assert not torch.allclose(by_epoch[0], by_epoch[1])
     assert not torch.allclose(by_epoch[1], by_epoch[2])
 
@@ -169,8 +169,8 @@ def test_clusters_of_groups_are_those_of_their_own_rows(digits):
     fitted.fit(X[order], groups=groups[order])
     Z = fitted.transform(X)
     Z = np.stack([Z[groups == group].mean(0) for group in range(64)])
-    assert_array_equal(fitted.module_.labels, nearest_centres(fitted.module_, Z))
-    assert len(fitted.module_.labels.unique()) == 10
+    assert_array_equal(fitted.module_.clusters.labels, nearest_centres(fitted.module_, Z))
+    assert len(fitted.module_.clusters.labels.unique()) == 10
 
 
 def test_whitening_makes_representations_uncorrelated_and_of_one_size(pairs):
@@ -189,16 +189,20 @@ def test_prototypes_begin_each_epoch_as_the_means_of_their_clusters(pairs):
         with torch.no_grad():
             latents = module.encoder(torch.tensor(pairs).flatten(0, 1)).unflatten(0, (-1, 2))
             P = unit(module.head(latents.mean(1)).numpy())
-        expected = unit(np.stack([P[module.labels == k].mean(0) for k in range(10)]))
-        assert_allclose(module.prototypes.detach(), expected, atol=1e-4)
+        expected = unit(np.stack([P[module.clusters.labels == k].mean(0) for k in range(10)]))
+        assert_allclose(module.clusters.prototypes.detach(), expected, atol=1e-4)
         # Nothing is known of the moments of prototypes that were never trained; all others go on.
-        assert moments["prototypes"] is None or not moments["prototypes"].any()
+        assert moments["clusters.prototypes"] is None or not moments["clusters.prototypes"].any()
         if step:
             assert moments["encoder.1.weight"].any()
     # Between them, prototypes are trained.
-    assert spy.steps[4][1]["prototypes"].any()
-    assert not torch.allclose(spy.steps[4][0].prototypes, spy.steps[0][0].prototypes)
-    assert not torch.allclose(fitted.module_.prototypes, spy.steps[10][0].prototypes)
+    assert spy.steps[4][1]["clusters.prototypes"].any()
+    assert not torch.allclose(
+        spy.steps[4][0].clusters.prototypes, spy.steps[0][0].clusters.prototypes
+    )
+    assert not torch.allclose(
+        fitted.module_.clusters.prototypes, spy.steps[10][0].clusters.prototypes
+    )
 
 
 @pytest.mark.parametrize(("n_rows", "n_clusters"), [(160, 10), (21, 10), (20, 10), (7, 3), (2, 1)])
@@ -206,10 +210,10 @@ def test_clusters_are_at_most_half_as_many_as_samples(digits, n_rows, n_clusters
     X, _ = digits
     fitted = DeepCluster(**SMALL).fit(X[:n_rows])
     module = fitted.module_
-    assert module.prototypes.shape == (n_clusters, 8)
-    assert_array_equal(module.cluster_sizes, np.bincount(module.labels))
-    assert len(module.labels) == n_rows and module.cluster_sizes.min() > 0
-    assert len(module.cluster_sizes) == len(module.centres) == n_clusters
+    assert module.clusters.prototypes.shape == (n_clusters, 8)
+    assert_array_equal(module.clusters.sizes, np.bincount(module.clusters.labels))
+    assert len(module.clusters.labels) == n_rows and module.clusters.sizes.min() > 0
+    assert len(module.clusters.sizes) == len(module.clusters.centers) == n_clusters
 
 
 def test_no_cluster_is_empty_where_rows_are_few_and_the_same(digits):
@@ -218,8 +222,8 @@ def test_no_cluster_is_empty_where_rows_are_few_and_the_same(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's, that clusters are fewer than asked for
         DeepCluster(**{**SMALL, "max_epochs": 3}, callbacks=spy).fit(np.repeat(X[:3], 10, axis=0))
-    assert all(module.cluster_sizes.min() > 0 for module, *_ in spy.steps)
-    assert all(len(module.prototypes) == 10 for module, *_ in spy.steps)
+    assert all(module.clusters.sizes.min() > 0 for module, *_ in spy.steps)
+    assert all(len(module.clusters.prototypes) == 10 for module, *_ in spy.steps)
 
 
 @pytest.mark.parametrize("n_rows", [30, 160])
@@ -227,8 +231,8 @@ def test_going_on_clusters_the_rows_that_there_are(digits, n_rows):
     X, _ = digits
     fitted = DeepCluster(**{**SMALL, "lr": 1e-12}).fit(X[:100]).partial_fit(X[::-1][:n_rows])
     labels = nearest_centres(fitted.module_, fitted.transform(X[::-1][:n_rows]))
-    assert_array_equal(fitted.module_.labels, labels)
-    assert fitted.module_.cluster_sizes.sum() == n_rows
+    assert_array_equal(fitted.module_.clusters.labels, labels)
+    assert fitted.module_.clusters.sizes.sum() == n_rows
 
 
 def test_clusters_of_blobs_are_the_blobs():
@@ -238,7 +242,7 @@ def test_clusters_of_blobs_are_the_blobs():
     fitted = DeepCluster(
         4, hidden_layer_sizes=(32,), n_clusters=5, max_epochs=10, random_state=0
     ).fit(X.astype(np.float32) / 10, groups=groups)
-    assert normalized_mutual_info_score(y, fitted.module_.labels.numpy()) > 0.9
+    assert normalized_mutual_info_score(y, fitted.module_.clusters.labels.numpy()) > 0.9
 
 
 def test_clusters_are_fixed_by_the_random_state(digits):
@@ -246,9 +250,9 @@ def test_clusters_are_fixed_by_the_random_state(digits):
     first, again, other = (
         DeepCluster(**{**SMALL, "random_state": seed}).fit(X) for seed in (0, 0, 1)
     )
-    assert_array_equal(first.module_.labels, again.module_.labels)
+    assert_array_equal(first.module_.clusters.labels, again.module_.clusters.labels)
     assert_array_equal(first.transform(X), again.transform(X))
-    assert not np.array_equal(first.module_.labels, other.module_.labels)
+    assert not np.array_equal(first.module_.clusters.labels, other.module_.clusters.labels)
 
 
 # ---------------------------------------------------------------- score
@@ -261,7 +265,7 @@ def test_score_tells_the_nearest_cluster_of_unseen_rows(digits, n_views):
     unseen = np.random.default_rng(0).random((50, n_views, 64), dtype=np.float32)
     labels = nearest_centres(fitted.module_, fitted.transform(unseen))
     assert len(set(labels)) > 1
-    prototypes, sizes = numbers(fitted.module_, "prototypes", "cluster_sizes")
+    prototypes, sizes = numbers(fitted.module_.clusters, "prototypes", "sizes")
     P = np.stack([fitted.project(unseen[:, view]) for view in range(n_views)], axis=1)
     logits = unit(P) @ unit(prototypes).T / 0.2
     own = np.take_along_axis(logits, labels[:, None, None], axis=2)[..., 0]
@@ -285,7 +289,7 @@ def test_objective_of_the_validation_part_is_the_score(pairs):
     assert fitted.score(pairs[order[:20]]) == pytest.approx(
         -fitted.history_[0]["valid_loss"], rel=1e-5
     )
-    assert len(fitted.module_.labels) == 60
+    assert len(fitted.module_.clusters.labels) == 60
 
 
 def test_best_weights_come_back_however_many_directions_latents_have():

@@ -63,7 +63,7 @@ def directions(fitted, X):
 
 
 def prototypes(fitted):
-    return fitted.module_.prototypes.detach().numpy()
+    return fitted.module_.prototypes.values.detach().numpy()
 
 
 # ---------------------------------------------------------------- weights
@@ -73,11 +73,11 @@ def test_prototypes_are_one_trained_weight_for_each_sample(digits):
     X, _ = digits
     spy = Spy()
     fitted = InstanceDiscrimination(**SMALL, callbacks=spy).fit(X)
-    first, second = (weights["prototypes"] for weights in spy.seen("epoch_end", "weights"))
+    first, second = (weights["prototypes.values"] for weights in spy.seen("epoch_end", "weights"))
     assert first.shape == (len(X), 8)
     # Each sample is seen once an epoch, and each is pushed by all others.
     assert ((first - second).abs().amax(1) > 1e-4).all()
-    assert fitted.module_.prototypes in fitted.net_.optimizer_.state
+    assert fitted.module_.prototypes.values in fitted.net_.optimizer_.state
 
 
 @pytest.mark.parametrize("memory_bank", [False, True])
@@ -88,7 +88,7 @@ def test_prototypes_begin_as_the_projections_of_their_samples(pairs, memory_bank
     with torch.no_grad():
         latents = module.eval().encoder(torch.tensor(pairs).flatten(0, 1)).unflatten(0, (80, 2))
         expected = F.normalize(module.head(latents.mean(1)), dim=1)
-    torch.testing.assert_close(module.prototypes.detach(), expected)
+    torch.testing.assert_close(module.prototypes.values.detach(), expected)
 
 
 def test_loss_is_the_softmax_over_all_samples(pairs):
@@ -114,10 +114,10 @@ def test_memory_is_the_momentum_average_of_projections(pairs, momentum):
     for module, batch in spy.steps:
         with torch.no_grad():
             new = F.normalize(module.train()(batch.views), dim=-1).mean(1)
-        old = module.prototypes.detach()[batch.indices]
+        old = module.prototypes.values.detach()[batch.indices]
         expected = F.normalize(momentum * old + (1 - momentum) * new, dim=1)
         torch.testing.assert_close(
-            fitted.module_.prototypes.detach()[batch.indices], expected, atol=1e-5, rtol=1e-4
+            fitted.module_.prototypes.values.detach()[batch.indices], expected, atol=1e-5, rtol=1e-4
         )
 
 
@@ -128,10 +128,10 @@ def test_memory_is_not_touched_by_the_optimiser(digits):
     fitted = InstanceDiscrimination(
         **SMALL, memory_bank=True, memory_momentum=1.0, weight_decay=0.1, callbacks=spy
     ).fit(X)
-    first, second = (weights["prototypes"] for weights in spy.seen("epoch_end", "weights"))
+    first, second = (weights["prototypes.values"] for weights in spy.seen("epoch_end", "weights"))
     torch.testing.assert_close(first, second)
-    assert fitted.module_.prototypes not in fitted.net_.optimizer_.state
-    assert fitted.module_.prototypes.grad is None
+    assert fitted.module_.prototypes.values not in fitted.net_.optimizer_.state
+    assert fitted.module_.prototypes.values.grad is None
 
 
 def test_each_place_in_memory_is_that_of_its_sample(pairs):
@@ -162,11 +162,11 @@ def test_memory_is_taken_for_large_sets_alone(digits, monkeypatch):
     monkeypatch.setattr(source, "_LARGEST_SOFTMAX", 100)
     for n, trained in ((100, True), (101, False)):
         fitted = InstanceDiscrimination(**SMALL).fit(X[:n])
-        assert fitted.module_.prototypes.requires_grad is trained
+        assert fitted.module_.prototypes.values.requires_grad is trained
     # What is asked for is what is done.
     for memory_bank in (True, False):
         fitted = InstanceDiscrimination(**SMALL, memory_bank=memory_bank).fit(X)
-        assert fitted.module_.prototypes.requires_grad is not memory_bank
+        assert fitted.module_.prototypes.values.requires_grad is not memory_bank
 
 
 @pytest.mark.parametrize("n", [50, 160])
@@ -219,7 +219,7 @@ def test_prototypes_of_new_samples_are_trained(digits, optimizer):
     fitted = InstanceDiscrimination(**SMALL, optimizer=optimizer).fit(X[:100])
     spy = Before()
     fitted.set_params(callbacks=spy).partial_fit(X)
-    before = spy.steps[0][0].prototypes.detach().numpy()
+    before = spy.steps[0][0].prototypes.values.detach().numpy()
     assert before.shape == (160, 8)
     assert (np.abs(prototypes(fitted) - before).max(1) > 1e-6).all()
 
@@ -291,7 +291,7 @@ def test_score_does_not_depend_on_prototypes(digits):
     X, _ = digits
     fitted = InstanceDiscrimination(**SMALL).fit(X)
     before = fitted.score(X)
-    fitted.module_.prototypes.data.normal_()
+    fitted.module_.prototypes.values.data.normal_()
     assert fitted.score(X) == before
 
 

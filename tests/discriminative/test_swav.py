@@ -58,7 +58,7 @@ class First(Spy):
 
     def on_batch_begin(self, net, **kwargs):
         if "batch_begin" not in self.hooks():
-            self.queue = net.module_.queue.clone()
+            self.queue = net.module_.queue.projections.clone()
         super().on_batch_begin(net, **kwargs)
 
 
@@ -69,7 +69,7 @@ class Batch:
 
 
 def queue_of(fitted):
-    return fitted.module_.queue.clone()
+    return fitted.module_.queue.projections.clone()
 
 
 def projected(fitted, batch):
@@ -151,7 +151,7 @@ def test_score_has_no_queue_and_leaves_it_alone(digits, queued):
     fitted.transform(X), fitted.project(X)
     assert set(queued) == {None}
     assert torch.equal(queue_of(fitted), before)
-    fitted.module_.queue.normal_()
+    fitted.module_.queue.projections.normal_()
     assert fitted.score(X[:50]) == score
 
 
@@ -171,14 +171,14 @@ def test_queue_is_shared_out_along_with_the_batch(pairs, balanced):
 # ---------------------------------------------------------------- views
 
 
-def augmentation_of(fitted):
-    return fitted.net_.make_views.keywords["augmentation"]
+def augmentation_of(fitted, X):
+    return fitted._view_maker(fitted._read(X)).augmentation
 
 
 def test_further_views_of_images_are_small_crops(digits):
     X, _ = digits
     fitted = SwAV(**SMALL, input_shape=(8, 8), n_views=4).fit(X)
-    augmentation = augmentation_of(fitted)
+    augmentation = augmentation_of(fitted, X)
     assert isinstance(augmentation, PerView)
     # The last step makes all further views.
     steps = [augmentation.steps[min(view, len(augmentation.steps) - 1)] for view in range(4)]
@@ -188,8 +188,9 @@ def test_further_views_of_images_are_small_crops(digits):
 
 
 def test_small_crops_of_colour_images_change_colours_as_large_ones_do(sprites):
-    fitted = SwAV(**SMALL, n_views=4, encoder="mlp").fit(sprites[:, 0])
-    large, _, small = augmentation_of(fitted).steps
+    X = sprites[:, 0]
+    fitted = SwAV(**SMALL, n_views=4, encoder="mlp").fit(X)
+    large, _, small = augmentation_of(fitted, X).steps
     assert [type(step) for step in large.steps] == [type(step) for step in small.steps]
     assert (large.steps[-1].scale, small.steps[-1].scale) == ((0.6, 1.0), (0.1, 0.4))
 
@@ -198,14 +199,14 @@ def test_small_crops_of_colour_images_change_colours_as_large_ones_do(sprites):
 def test_without_further_views_there_are_no_small_crops(digits, params):
     X, _ = digits
     fitted = SwAV(**SMALL, input_shape=(8, 8), **params).fit(X)
-    assert isinstance(augmentation_of(fitted), RandomResizedCrop)
+    assert isinstance(augmentation_of(fitted, X), RandomResizedCrop)
 
 
 def test_users_augmentation_makes_all_views(digits):
     X, _ = digits
     crop = RandomResizedCrop((0.5, 1.0))
     fitted = SwAV(**SMALL, input_shape=(8, 8), n_views=4, augmentation=crop).fit(X)
-    assert augmentation_of(fitted) is crop
+    assert augmentation_of(fitted, X) is crop
 
 
 @pytest.mark.parametrize("n_global_views", [1, 2, 3])

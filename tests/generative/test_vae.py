@@ -57,7 +57,9 @@ def test_first_view_of_crvae_is_the_row_itself(digits):
     blank = Views(act=lambda x: 0 * x)
     crvae = CRVAE(**TINY, augmentation=blank, n_views=3, batch_size=len(X)).fit(X)
     rows = blank.batches[0][: 3 * 2].numpy()
-    views = crvae.net_.make_views(crvae.net_.module_.encoder[1].weight.new_tensor(X[:2]))
+    views = crvae._view_maker(crvae._read(X, n_views=3))(
+        crvae.net_.module_.encoder[1].weight.new_tensor(X[:2])
+    )
     assert_array_equal(rows[0], rows[1])
     assert_array_equal(views[:, 0].numpy(), X[:2])
     assert not views[:, 1:].any()

@@ -70,7 +70,7 @@ def of_three():
 
 def loss_by_hand(clip, X):
     """The mean over pairs of modalities by their rows, from what `project` gives."""
-    scale, losses, n_rows = clip.module_.log_scale.detach().exp(), [], []
+    scale, losses, n_rows = clip.module_.scale.log_scale.detach().exp(), [], []
     for a, b in itertools.combinations(X, 2):
         both = ~np.isnan(X[a]).any(1) & ~np.isnan(X[b]).any(1)
         pair = {name: values[both] if name in (a, b) else None for name, values in X.items()}
@@ -145,7 +145,7 @@ def test_the_scale_stays_below_its_limit_and_is_not_stuck_there(temperature):
     ).fit(X)
     scales = [row["logit_scale"] for row in clip.history_]
     assert max(scales) <= 4 * (1 + 1e-5) and scales[-1] == pytest.approx(4, rel=1e-3)
-    assert clip.module_.log_scale.detach().exp() <= 4 * (1 + 1e-5)
+    assert clip.module_.scale.log_scale.detach().exp() <= 4 * (1 + 1e-5)
     # Of strangers nothing can be told, and the scale should fall.
     clip.fit({**X, "sound": np.random.default_rng(0).permutation(X["sound"])})
     assert clip.history_[-1]["logit_scale"] < 3.5
@@ -330,7 +330,7 @@ def test_decisions_are_similarities_times_the_scale(captioned):
     classifier = captioned.zero_shot_classifier(prompts, CLASSES)
     logits = classifier.decision_function(X["image"])
     assert logits.shape == (20, 3)
-    scale = captioned.module_.log_scale.detach().exp().item()
+    scale = captioned.module_.scale.log_scale.detach().exp().item()
     expected = scale * captioned.similarity(X["image"], prompts)
     assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     p = classifier.predict_proba(X["image"])

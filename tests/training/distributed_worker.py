@@ -16,11 +16,11 @@ from torch import nn
 
 import sklearn_simvae
 from sklearn_simvae import BYOL, SimSiam
-from sklearn_simvae.training import net
+from sklearn_simvae.training import run
 from sklearn_simvae.training.distributed import ProcessLostError
 
 # Interrupted fits come soon after each other here.
-net._MEANT_FOR_ALL = -1.0
+run._MEANT_FOR_ALL = -1.0
 
 SIZE = int(os.environ.get("WORLD_SIZE", 1))
 RANK = int(os.environ.get("RANK", 0))

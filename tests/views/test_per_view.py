@@ -198,9 +198,9 @@ def test_an_estimator_trains_on_views_that_are_made_differently(make, digits):
     augment = PerView(steps)
     estimator = make(augmentation=augment, n_views=4, batch_size=80, max_epochs=1).fit(X)
     rows = torch.from_numpy(X[:5].copy())
-    views = estimator.net_.make_views(rows)
+    views = estimator._view_maker(estimator._read(X, n_views=4))(rows)
     # CRVAE keeps the row as it is, and each later view is one that the augmentation makes.
-    offsets = [0, 0, 1, 2] if estimator._first_view_is_row else [0, 1, 2, 2]
+    offsets = [0, 0, 1, 2] if estimator._needs().first_view_is_row else [0, 1, 2, 2]
     for view, offset in enumerate(offsets):
         assert torch.equal(views[:, view], rows + offset)
     assert [len(x) for x in second.batches[:2]] == [80, 80]

@@ -1,0 +1,251 @@
+"""The settings of a fit, made of an estimator's parameters and its data."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from sklearn_simvae._checks import seed_of
+from sklearn_simvae._plain import described
+from sklearn_simvae._shared_parameters import NOT_DESCRIBED
+from sklearn_simvae.networks import hidden_features
+from sklearn_simvae.training import (
+    Checkpoint,
+    FitOptions,
+    FitProgress,
+    KNNScore,
+    SSLNet,
+    StopEarly,
+    auto_batch_size,
+    optimizer_parameters,
+    resolve_device,
+    resolve_precision,
+)
+from sklearn_simvae.training.callbacks import callback_type, callbacks_of_process, want_batches
+from sklearn_simvae.training.checkpoint import (
+    Saved,
+    check_same_fit,
+    epochs_before,
+    find_checkpoint,
+)
+from sklearn_simvae.training.checks import check_callbacks, smallest_batch
+from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
+from sklearn_simvae.training.exchange import from_first
+from sklearn_simvae.views import Layout, PerView, Samples, ViewMaker
+from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
+from sklearn_simvae.views.samples import one_hot_columns
+
+if TYPE_CHECKING:
+    from sklearn_simvae.base import SSLTransformer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The course of a fit, as far as it does not depend on the data.
+
+    Parameters
+    ----------
+    partial : bool
+        Whether it is one pass of `partial_fit`.
+    n_epochs : int
+        Passes over the samples.
+    lr_schedule : str
+        Course of the learning rate.
+    stops_early : bool
+        Whether a validation part is set aside, to stop by.
+    given_callbacks : list
+        Callbacks of the user.
+    checkpoint : Checkpoint or None
+        The one among them.
+    saved : Saved or None
+        What the checkpoint holds.
+    seed : int
+        Seed of a new net, and of the validation part.
+    """
+
+    partial: bool
+    n_epochs: int
+    lr_schedule: str
+    stops_early: bool
+    given_callbacks: list
+    checkpoint: Checkpoint | None
+    saved: Saved | None
+    seed: int
+
+
+def make_plan(estimator: SSLTransformer, partial: bool) -> Plan:
+    """Plan a fit, and read its checkpoint if there is one."""
+    lr_schedule = "constant" if partial else estimator.lr_schedule
+    stops_early = estimator.early_stopping and not partial
+    callbacks = check_callbacks(estimator.callbacks, lr_schedule, stops_early)
+    checkpoint = find_checkpoint(callbacks)
+    saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
+    if saved is None or isinstance(estimator.random_state, Integral):
+        seed = from_first(seed_of(estimator.random_state))
+    else:
+        # That of the fit that goes on, where no number was given.
+        seed = saved.metadata["fit"]["seed"]
+    n_epochs = 1 if partial else estimator.max_epochs
+    return Plan(partial, n_epochs, lr_schedule, stops_early, callbacks, checkpoint, saved, seed)
+
+
+def make_options(
+    estimator: SSLTransformer,
+    plan: Plan,
+    net: SSLNet,
+    make_views: ViewMaker,
+    samples: Samples,
+    watched: Tensor,
+    feature_names,
+) -> FitOptions:
+    """Put together the settings of a fit, and go back in the history to where it began."""
+    description = {}
+    if plan.checkpoint:
+        n_before = epochs_before(net, plan.saved)
+        description = _describe_fit(estimator, plan, n_before, samples, watched)
+        if plan.saved:
+            check_same_fit(plan.saved, description)
+            del net.history[n_before:]
+    return FitOptions(
+        name=type(estimator).__name__,
+        n_epochs=plan.n_epochs,
+        batch_size=batch_size(estimator, samples),
+        loss=estimator._objective,
+        latent=estimator._latent,
+        make_views=make_views,
+        lr=estimator.lr,
+        lr_schedule=plan.lr_schedule,
+        bf16=_runs_in_bf16(estimator, net),
+        callbacks=_make_callbacks(estimator, plan),
+        record_batches=want_batches(plan.given_callbacks),
+        parameters=estimator.get_params(deep=False),
+        feature_names=feature_names,
+        saved=plan.saved,
+        description=description,
+        as_fitted=functools.partial(estimator._as_fitted, samples.layout),
+    )
+
+
+def new_net(
+    estimator: SSLTransformer, layout: Layout, unit_interval: bool | list[bool], seed: int
+) -> SSLNet:
+    """Make a net for rows of this layout, with first weights that know nothing of the data."""
+    needs = estimator._needs()
+    net = SSLNet(
+        functools.partial(estimator._build_module, layout, unit_interval),
+        seed=seed,
+        unit_interval=unit_interval,
+        lr=estimator.lr,
+        device=str(resolve_device(estimator.device)),
+        compile=estimator.compile,
+        **optimizer_parameters(
+            estimator.optimizer, estimator.weight_decay, dict(needs.lr_multipliers)
+        ),
+    )
+    net.initialize()
+    if estimator.representation == "hidden":
+        hidden_features(net.module_.encoder)
+    return net
+
+
+def _runs_in_bf16(estimator: SSLTransformer, net: SSLNet) -> bool:
+    n_weights = _n_weights(net.module_)
+    return resolve_precision(estimator.precision, resolve_device(estimator.device), n_weights)
+
+
+def make_view_maker(estimator: SSLTransformer, samples: Samples) -> ViewMaker:
+    """Make the function from a batch as it is read to views, on the device."""
+    layout, augmentation = samples.layout, estimator.augmentation
+    if isinstance(augmentation, str):
+        augmentation = None
+        if not samples.views_given:
+            if has_colors(layout):
+                check_colors(samples.X)
+                samples.hold_between(0, 1)
+            augmentation = estimator._default_augmentation(layout)
+    check_augmentation(augmentation, "augmentation")
+    if estimator._needs().first_view_is_row and not samples.views_given:
+        augmentation = PerView([None, augmentation])
+    return ViewMaker(
+        layout,
+        None if samples.views_given else estimator.n_views,
+        augmentation,
+        None if augmentation is None else one_hot_columns(samples.X, layout),
+    )
+
+
+def batch_size(estimator: SSLTransformer, samples: Samples) -> int:
+    """Choose the samples of a step, of all processes together."""
+    n, processes = len(samples), n_processes()
+    if estimator.batch_size == "auto":
+        size = auto_batch_size(n, estimator._needs().batch_size * processes)
+        size = max(size, 2 * processes)
+    else:
+        size = min(estimator.batch_size * processes, n)
+    smallest = smallest_batch(n, size)
+    if smallest < processes:
+        raise ValueError(
+            f"{n} samples in batches of at most {size} make batches of {smallest}, of which "
+            f"{processes} processes cannot each take a part. Raise batch_size, or train with "
+            "fewer processes."
+        )
+    return size
+
+
+def _describe_fit(
+    estimator: SSLTransformer, plan: Plan, n_before: int, samples: Samples, watched: Tensor
+) -> dict[str, Any]:
+    """Describe a fit, to know it again by its checkpoint."""
+    parameters = described(estimator.get_params(deep=False))
+    return {
+        "estimator": type(estimator).__name__,
+        **{name: value for name, value in parameters.items() if name not in NOT_DESCRIBED},
+        "seed": plan.seed,
+        "partial_fit": plan.partial,
+        "first epoch": n_before + 1,
+        "n_samples": len(samples),
+        "shape of X": list(samples.X.shape),
+        "X (checksum)": fingerprint(watched),
+    }
+
+
+def check_same_in_processes(
+    estimator: SSLTransformer, net: SSLNet, samples: Samples, watched: Tensor
+) -> None:
+    """Raise where processes that train together are given different things."""
+    if n_processes() > 1:
+        check_same(
+            {
+                "estimator": type(estimator).__name__,
+                "n_samples": len(samples),
+                "X (checksum)": fingerprint(watched),
+                "batch_size": batch_size(estimator, samples),
+                "max_epochs": estimator.max_epochs,
+                "number of weights": _n_weights(net.module_),
+            }
+        )
+
+
+def _n_weights(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _make_callbacks(estimator: SSLTransformer, plan: Plan) -> list:
+    callbacks = callbacks_of_process(plan.given_callbacks)
+    if plan.stops_early:
+        callbacks.append(("early_stopping", StopEarly(estimator.n_iter_no_change)))
+
+    # Scores of the weights that there are, before others choose some; the checkpoint last, when all
+    # have seen the epoch.
+    def place(item):
+        kind = callback_type(item)
+        return issubclass(kind, Checkpoint) - issubclass(kind, KNNScore)
+
+    callbacks.sort(key=place)
+    if estimator.verbose and rank() == 0:
+        callbacks.append(("progress", FitProgress()))
+    return callbacks

@@ -1,0 +1,304 @@
+"""The way from a table or a dict of modalities to samples."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import _get_feature_names, check_array
+
+from sklearn_simvae.multimodal.modalities import (
+    Blocks,
+    ModalLayout,
+    declare,
+    fit_modalities,
+    read_modalities,
+    take_columns,
+)
+from sklearn_simvae.views import Samples, Source, as_source
+from sklearn_simvae.views.checks import check_like_fitted, in_unit_interval
+from sklearn_simvae.views.hints import warn_of_scales
+from sklearn_simvae.views.rows import check_holds_rows, stack_cells
+from sklearn_simvae.views.sources import as_table, named
+
+
+class ModalityReader:
+    """Read tables and dicts whose rows have parts of several kinds.
+
+    It has the methods of :class:`~sklearn_simvae.views.reader.ArrayReader`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the estimator, for messages.
+    layout : ModalLayout or None, default=None
+        Layout of the rows that were fitted; None where they are yet to be read.
+    feature_names : ndarray of str or None, default=None
+        Names of the columns that were fitted.
+    modalities, preprocessing, input_shapes : object
+        Parameters of the estimator of these names.
+
+    Attributes
+    ----------
+    layout : ModalLayout
+        Layout of the rows, once they are read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        layout: ModalLayout | None = None,
+        feature_names: np.ndarray | None = None,
+        *,
+        modalities=None,
+        preprocessing=(),
+        input_shapes=None,
+    ):
+        self.name = name
+        self.layout = layout
+        self.feature_names = feature_names
+        self.modalities = modalities
+        self.preprocessing = preprocessing
+        self.input_shapes = input_shapes
+        self._check: Callable[[Blocks, ModalLayout], None] | None = None
+
+    def require(self, check: Callable[[Blocks, ModalLayout], None]) -> None:
+        """Have values looked at when they are read.
+
+        Parameters
+        ----------
+        check : callable
+            Raises where the values of a modality are not fit for it.
+        """
+        self._check = check
+
+    def split_groups(self, X, groups=None, needed: bool = False) -> tuple:
+        """Refuse groups, since the views of a row are its modalities.
+
+        Parameters
+        ----------
+        X : object
+            Rows.
+        groups : None
+            Groups.
+        needed : bool, default=False
+            Not used.
+
+        Returns
+        -------
+        X : object
+            The same rows.
+        groups : None
+            No groups.
+
+        Raises
+        ------
+        ValueError
+            If there are groups.
+        """
+        if groups is not None:
+            raise ValueError(f"{self.name} takes no groups: the views of a row are its modalities.")
+        return X, None
+
+    def fit(self, X, groups=None, n_views: int = 1, hints: bool = True) -> Samples:
+        """Read the X that is to be fitted: fit the preprocessors, and learn the layout.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            Rows.
+        groups : None, default=None
+            Not used.
+        n_views : int, default=1
+            Not used.
+        hints : bool, default=True
+            Whether to warn of features of another scale than others.
+
+        Returns
+        -------
+        samples : Samples
+            The samples of X.
+
+        Raises
+        ------
+        ValueError
+            If X or the declaration of the modalities is not valid.
+        """
+        X = self._check_table(X)
+        declared = declare(X, self.modalities, self.preprocessing)
+        blocks, self.layout = fit_modalities(X, declared, self.input_shapes)
+        if hints:
+            self._hint_at_scales(blocks, _get_feature_names(named(X)))
+        return self._samples(blocks)
+
+    def read(self, X, groups=None, n_views: int = 1, only: str | None = None) -> Samples:
+        """Read an X that is like what was fitted, or holds one modality alone.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame, sparse matrix or dict
+            Rows.
+        groups : None, default=None
+            Not used.
+        n_views : int, default=1
+            Not used.
+        only : str, default=None
+            Name of the one modality to read.
+
+        Returns
+        -------
+        samples : Samples
+            The samples of X.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid, or not like what was fitted.
+        """
+        self.split_groups(X, groups)
+        layout = self.layout
+        if only is not None:
+            layout.index(only)
+            if layout.from_dict and not isinstance(X, Mapping):
+                X = {only: X}
+        if only is not None and self.is_alone(X, only):
+            X, layout = self._apart(as_table(X), only)
+        else:
+            X = self._check_table(X)
+            self.check_shape(X)
+        blocks = read_modalities(X, layout, only)
+        for modality, block in zip(self.layout.modalities, blocks.blocks, strict=True):
+            if block.values.shape[0]:
+                block.values = check_like_fitted(self.name, block.values, modality.layout)
+        return self._samples(blocks)
+
+    def check_shape(self, X) -> None:
+        """Raise if rows, whatever they hold, are not of the form of those that were fitted.
+
+        Parameters
+        ----------
+        X : object
+            Rows.
+
+        Raises
+        ------
+        ValueError
+            If they are of another form.
+        """
+        if isinstance(X, Mapping) != self.layout.from_dict:
+            kind = "a dict of arrays" if self.layout.from_dict else "a table"
+            raise ValueError(f"{self.name} was fitted on {kind}, and expects one; got {type(X)}.")
+        if not self.layout.from_dict and X.shape[1] != self.layout.n_columns:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {self.name} is expecting "
+                f"{self.layout.n_columns} features as input."
+            )
+
+    def unit_interval(self, samples: Samples) -> list[bool]:
+        """Tell, for each modality, whether all of it lies in [0, 1].
+
+        Parameters
+        ----------
+        samples : Samples
+            The samples of X.
+
+        Returns
+        -------
+        inside : list of bool
+            In the order of the modalities.
+        """
+        return [
+            m.layout.pixels or in_unit_interval(block.values)
+            for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
+        ]
+
+    def is_alone(self, X, modality: str) -> bool:
+        """Tell whether X is the columns of a modality without those of the others.
+
+        Parameters
+        ----------
+        X : object
+            Rows.
+        modality : str
+            Name of the modality.
+
+        Returns
+        -------
+        alone : bool
+            False for a dict.
+        """
+        own = self.layout.modalities[self.layout.index(modality)]
+        if self.layout.from_dict or isinstance(X, Mapping):
+            return False
+        shape, n_columns = _shape(X), self.layout.n_columns
+        # A table has two dimensions, and of a list, such as of tokens, as many entries in a row.
+        if own.as_series and (len(shape) != 2 or (isinstance(X, list) and shape[1] != n_columns)):
+            return True
+        return len(shape) == 2 and shape[1] == len(own.columns) < n_columns
+
+    def _samples(self, blocks: Blocks) -> Samples:
+        if self._check is not None:
+            self._check(blocks, self.layout)
+        return Samples(blocks, self.layout, False)
+
+    def _apart(self, X, only: str) -> tuple[dict, ModalLayout]:
+        """The columns of one modality as an entry of a dict, and the layout of that."""
+        own = self.layout.modalities[self.layout.index(only)]
+        if own.as_series and _shape(X)[1:] == (1,):
+            X = [row[0] for row in X] if isinstance(X, list) else take_columns(X, 0)
+        return {only: X}, self.layout.apart(self.feature_names)
+
+    def _hint_at_scales(self, blocks: Blocks, names: np.ndarray | None) -> None:
+        for m, block in zip(self.layout.modalities, blocks.blocks, strict=True):
+            # What is sparse, such as counts of words, has no scale by column.
+            if issparse(block.values):
+                continue
+            own = m.feature_names
+            if names is not None and m.columns is not None:
+                own = names[list(m.columns)]
+            # A preprocessor makes columns of its own.
+            own = own if m.preprocessor is None else None
+            warn_of_scales(m.layout, block.values, own, f"modality {m.name!r}")
+
+    def _check_table(self, X):
+        """X as a dict, a table of mixed columns, or an array of numbers."""
+        check_holds_rows(X)
+        # Some sparse arrays are mappings too.
+        if isinstance(X, Mapping) and not issparse(X):
+            return {name: as_table(values) for name, values in X.items()}
+        X = as_table(X)
+        mixed = isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and self.preprocessing
+        if hasattr(X, "columns") or mixed:
+            if len(X.shape) != 2 or not X.shape[0]:
+                raise ValueError(f"X must be a table with rows and columns, got shape {X.shape}.")
+            return X
+        if not isinstance(X, np.ndarray) and isinstance(as_source(X), Source):
+            raise ValueError(
+                f"X is of type {type(X).__name__}, which would be read whole to take its columns "
+                "apart. Give a dict with such a source for each modality, to be read by batch."
+            )
+        X = stack_cells(X)
+        if (hasattr(X, "shape") or isinstance(X, list)) and len(_shape(X)) > 2:
+            raise ValueError(
+                f"X has the shape {_shape(X)}, and {self.name} takes a dict of arrays, "
+                "{name: rows}, or a table. In searches and cross-validation, which take rows by "
+                "index, give a table with a column of arrays for each modality, e.g. "
+                "pandas.DataFrame({name: list(rows)})."
+            )
+        return check_array(
+            X,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_all_finite="allow-nan",
+            estimator=self.name,
+            input_name="X",
+        )
+
+
+def _shape(X) -> tuple[int, ...]:
+    """The shape of X; of rows that differ in length, their number."""
+    if hasattr(X, "shape"):
+        return tuple(X.shape)
+    try:
+        return np.shape(X)
+    except ValueError:
+        return (len(X),)

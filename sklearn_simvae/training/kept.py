@@ -1,0 +1,90 @@
+"""The last good state of a net, to go back to where a fit fails."""
+
+import torch
+from torch import Tensor, nn
+
+
+class DivergenceError(ValueError):
+    """The loss or the weights are no longer finite."""
+
+
+class LastGood:
+    """Weights of the last whole epoch, and the optimizer's state as training began.
+
+    Parameters
+    ----------
+    net : SSLNet
+        Net whose state is kept.
+    """
+
+    def __init__(self, net):
+        self.net = net
+        self.n_epochs = self._start = len(net.history)
+        self._weights: dict[str, Tensor] | None = None
+        self._moments: dict = {}
+
+    def keep(self) -> None:
+        """Keep the weights as they are now."""
+        self.n_epochs = len(self.net.history)
+        good = self._weights or {}
+        for name, w in _tensors(self.net.module_):
+            # Prototypes grow from none at the start of training.
+            if name in good and good[name].shape == w.shape:
+                good[name].copy_(w.detach())
+            else:
+                good[name] = w.detach().clone()
+        self._weights = good
+
+    def keep_moments(self) -> None:
+        """Keep the optimizer's state, by the tensor that it belongs to."""
+        self._moments = {
+            weights: {k: v.clone() if torch.is_tensor(v) else v for k, v in state.items()}
+            for weights, state in self.net.optimizer_.state.items()
+        }
+
+    def restore(self) -> None:
+        """Put back the weights and the history.
+
+        The optimizer's state is that of the beginning, and forgotten once there was a whole epoch
+        since.
+        """
+        if self._weights is None:
+            return
+        # Not by load_state_dict, which is strict about shapes.
+        for name, w in _tensors(self.net.module_):
+            w.data = self._weights[name]
+        self.net.optimizer_.state.clear()
+        if self.n_epochs == self._start:
+            self.net.optimizer_.state.update(self._moments)
+        del self.net.history[self.n_epochs :]
+
+
+def weights_finite(module: nn.Module) -> bool:
+    """Tell whether all parameters of a module are finite.
+
+    Parameters
+    ----------
+    module : Module
+        A network.
+
+    Returns
+    -------
+    finite : bool
+        True also where there are no parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.kept import weights_finite
+    >>> weights_finite(torch.nn.Linear(2, 1))
+    True
+    """
+    with torch.no_grad():
+        checks = [p.isfinite().all() for p in module.parameters()]
+        return not checks or bool(torch.stack(checks).all())
+
+
+def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """Weights and buffers in a module's state, to which a part may add other objects."""
+    state = module.state_dict(keep_vars=True)
+    return [(name, value) for name, value in state.items() if torch.is_tensor(value)]

@@ -1,0 +1,413 @@
+"""One fit: its options, its course, and the state that is left where it ends early."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sklearn_simvae._batch import Batch, Terms
+from sklearn_simvae._numerics import smooth_rank
+from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.networks.living import living_parts
+from sklearn_simvae.training.checkpoint import Saved, resume
+from sklearn_simvae.training.distributed import any_process
+from sklearn_simvae.training.exchange import (
+    first_weights,
+    from_first,
+    gather_rows,
+    own_part,
+    synchronise_batch_norm,
+)
+from sklearn_simvae.training.hardware import one_thread_if_small
+from sklearn_simvae.training.kept import DivergenceError, LastGood, weights_finite
+from sklearn_simvae.training.memory import ran_out_of_memory
+from sklearn_simvae.training.modes import bf16_autocast, inference
+from sklearn_simvae.training.random_state import isolated_random_state
+from sklearn_simvae.views.samples import Samples, not_finite
+from sklearn_simvae.views.view_maker import ViewMaker
+
+# Seconds within which a second interruption ends not just a fit but also what the fit is part of.
+_MEANT_FOR_ALL = 2.0
+
+
+class _Interruptions:
+    """When a fit of this process was last interrupted."""
+
+    last = -np.inf
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Settings of one fit, all of them resolved.
+
+    Parameters
+    ----------
+    name : str
+        Name of the estimator, for messages.
+    n_epochs : int
+        Passes over the samples.
+    batch_size : int
+        The most samples in a step, of all processes together.
+    loss : callable
+        `(module, batch, generator) -> Terms`.
+    latent : callable
+        `(module, x) -> z`, representations of views.
+    make_views : ViewMaker
+        From batches as they are read to views, on the device.
+    lr : float, default=1e-3
+        Peak of the learning rate.
+    lr_schedule : str, default="constant"
+        See :func:`~sklearn_simvae.training.lr_factor`.
+    bf16 : bool, default=False
+        Whether a step runs under bf16 autocast.
+    callbacks : list, default=[]
+        Skorch callbacks, or `(name, callback)`.
+    record_batches : bool, default=False
+        Whether callbacks find skorch's record of every batch.
+    parameters : mapping, default={}
+        Parameters of the estimator by name, for the living parts of the module.
+    feature_names : ndarray of str or None, default=None
+        Names of the columns.
+    saved : Saved or None, default=None
+        The checkpoint of this fit, after whose epochs it goes on.
+    description : mapping, default={}
+        What this fit is known by, for its checkpoint.
+    as_fitted : callable, default=None
+        `(net) -> estimator`, the estimator as if the fit had ended now.
+    """
+
+    name: str
+    n_epochs: int
+    batch_size: int
+    loss: Callable[[nn.Module, Batch, torch.Generator], Terms]
+    latent: Callable[[nn.Module, Tensor], Tensor]
+    make_views: ViewMaker
+    lr: float = 1e-3
+    lr_schedule: str = "constant"
+    bf16: bool = False
+    callbacks: list = field(default_factory=list)
+    record_batches: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    feature_names: np.ndarray | None = None
+    saved: Saved | None = None
+    description: Mapping[str, Any] = field(default_factory=dict)
+    as_fitted: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The end of a fit.
+
+    Parameters
+    ----------
+    interrupted : bool
+        Whether the user stopped it, after at least one whole epoch.
+    views_range : tuple of float or None
+        Least and greatest value of the augmented views of the last epoch.
+    """
+
+    interrupted: bool
+    views_range: tuple[float, float] | None
+
+
+class Run:
+    """A fit that is going on.
+
+    Living parts of the module see it, see :class:`~sklearn_simvae.networks.LivingPart`.
+
+    Parameters
+    ----------
+    net : SSLNet
+        Net to train, new or with an earlier fit.
+    options : FitOptions
+        Settings of the fit.
+    train : Samples
+        Samples to learn from.
+    valid : Samples or None
+        Samples on which the objective is recorded.
+    watched : Tensor of shape (n, ...)
+        Some views, whose latents are looked at after each epoch.
+
+    Attributes
+    ----------
+    step, n_steps : int
+        Steps of the optimizer so far, and in all.
+    """
+
+    def __init__(
+        self, net, options: FitOptions, train: Samples, valid: Samples | None, watched: Tensor
+    ):
+        self.net = net
+        self.options = options
+        self.train = train
+        self.valid = valid
+        self.start = len(net.history)
+        self.step = 0
+        self.n_steps = options.n_epochs * -(-len(train) // options.batch_size)
+        self.interrupted = self._in_epoch = self._stopped_by_user = False
+        self._views_trace = None
+        self._watched = watched
+
+    # ---------------------------------------------------------------- seen by living parts
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that is trained."""
+        return self.net.module_
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which it is trained."""
+        return torch.device(self.net.device)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Parameters of the estimator by name."""
+        return self.options.parameters
+
+    @property
+    def progress(self) -> float:
+        """Fraction of the steps that are done."""
+        return self.step / self.n_steps
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs of this fit, from 0 to `options.n_epochs`."""
+        return len(self.net.history) - self.start
+
+    @property
+    def n_views(self) -> int:
+        """The most views of a sample in a step."""
+        return self.train.n_given_views if self.train.views_given else self.train.n_views
+
+    @torch.no_grad()
+    def latents(self, samples: Samples | None = None) -> Tensor:
+        """Represent samples as they are, each by the mean over its views.
+
+        Parameters
+        ----------
+        samples : Samples, default=None
+            None is all samples to learn from.
+
+        Returns
+        -------
+        z : Tensor of float32 of shape (n, d)
+            Representations, on the device.
+
+        Raises
+        ------
+        DivergenceError
+            If they are not finite.
+        """
+        samples = self.train if samples is None else samples
+        n = len(samples)
+        samples = samples.subset(np.arange(n)[own_part(n)])
+        self.module.eval()
+        parts = []
+        with bf16_autocast(self.device, self.options.bf16):
+            for _, views, mask in samples.batches(self.device):
+                z = self.options.latent(self.module, views.flatten(0, 1)).float()
+                parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
+        return self._check_latents(gather_rows(torch.cat(parts), n))
+
+    def replace_parameter(self, part: nn.Module, name: str, values: Tensor) -> None:
+        """Give a part another parameter, of any shape, that is new to the optimizer.
+
+        Parameters
+        ----------
+        part : Module
+            Owner of the parameter.
+        name : str
+            Name of the parameter in it.
+        values : Tensor
+            Values of the new one.
+        """
+        self.net.replace_parameter(part, name, values)
+
+    # ---------------------------------------------------------------- its course
+
+    def fit(self) -> FitResult:
+        """Train; a failure or an interruption leaves the weights of the last whole epoch.
+
+        Returns
+        -------
+        result : FitResult
+            How it ended.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss or the weights stop being finite.
+        KeyboardInterrupt
+            If interrupted before the first whole epoch, or within two seconds of another fit.
+        MemoryError
+            If a step does not fit in memory.
+        """
+        self._good = LastGood(self.net)
+        try:
+            self._train()
+        except BaseException as error:
+            self.go_back()
+            if ran_out_of_memory(error):
+                raise self._too_large() from error
+            raise
+        finally:
+            self.net.end_run()
+        if self.interrupted:
+            before, _Interruptions.last = _Interruptions.last, time.monotonic()
+            if from_first(_Interruptions.last - before < _MEANT_FOR_ALL):
+                raise KeyboardInterrupt
+        trace = self._views_trace
+        return FitResult(self.interrupted, None if trace is None else tuple(trace.tolist()))
+
+    def _train(self) -> None:
+        net = self.net
+        net.begin_run(self)
+        synchronise_batch_norm(self.module, self.device)
+        first_weights(self.module)
+        self._good.keep()
+        self._good.keep_moments()
+        self.living = living_parts(self.module)
+        self.tell_parts("on_fit_begin", self.start)
+        with one_thread_if_small(self.module, self.n_views * self.options.batch_size):
+            net.partial_fit(self.train, epochs=self.options.n_epochs)
+        # Callbacks, which may choose or change weights, are those of the first process.
+        first_weights(self.module)
+        net.history[:] = from_first(list(net.history))
+        if self.interrupted and not self.epochs_done:
+            raise KeyboardInterrupt
+        if not self.interrupted and not weights_finite(self.module):
+            raise self.diverged()
+
+    def tell_parts(self, event: str, epoch: int) -> None:
+        """Tell the living parts of the begin of the fit or of an epoch.
+
+        Parameters
+        ----------
+        event : {"on_fit_begin", "on_epoch_begin"}
+            Name of the method.
+        epoch : int
+            Number of the epoch, by which their draws are seeded.
+        """
+        if self.living:
+            with isolated_random_state(self.net.epoch_seeds(epoch)[0], self.device):
+                for part in self.living:
+                    getattr(part, event)(self)
+        first_weights(self.module)
+
+    def begin_epoch(self) -> None:
+        """Keep the weights of the epoch before, if it left some that are good."""
+        if not weights_finite(self.module):
+            raise self.diverged()
+        # At the first epoch they are kept already, as they were before the fit began.
+        if len(self.net.history) > self._good.n_epochs:
+            self._good.keep()
+        self._in_epoch = True
+
+    def end_epoch(self) -> dict[str, float]:
+        """Measure the spread of the latents of some rows, for the history."""
+        with inference(self.module):
+            z = self._check_latents(self.options.latent(self.module, self._watched)).cpu().double()
+        # From here on callbacks may stop the training, by KeyboardInterrupt as skorch has it.
+        self._in_epoch = False
+        return {
+            "effective_rank": smooth_rank(z.numpy()),
+            "representation_variance": float(z.var(0, correction=0).mean()),
+        }
+
+    def end_step(self) -> None:
+        """Tell the living parts that a step was taken."""
+        for part in self.living:
+            part.on_step_end(self)
+
+    def resume(self) -> None:
+        """Go on after the epochs of the checkpoint, once callbacks have begun."""
+        resume(self.net, self.options.saved)
+        self._good.keep()
+        self.step = self.epochs_done * self.n_steps // self.options.n_epochs
+
+    # ---------------------------------------------------------------- where it ends early
+
+    def stop(self, by_user: bool) -> None:
+        """Note that a callback or a user stops the training between two epochs.
+
+        Parameters
+        ----------
+        by_user : bool
+            Whether the callback at work never stops by itself, so that it is the user.
+        """
+        self._stopped_by_user = by_user
+
+    def settle_interruption(self) -> None:
+        """Find, with the other processes, whether an interruption came in the midst of an epoch."""
+        by_user = self._in_epoch or self._stopped_by_user
+        self._in_epoch, self.interrupted = from_first((self._in_epoch, by_user))
+
+    def go_back_to_whole_epoch(self) -> None:
+        """Leave the epoch in which the user interrupted."""
+        if self.interrupted and self._in_epoch:
+            self.go_back()
+
+    def go_back(self) -> None:
+        """Go back to the last whole epoch, or to where training began."""
+        try:
+            self._good.restore()
+        except KeyboardInterrupt:
+            self._good.restore()
+            raise
+
+    def forget_views(self) -> None:
+        """Begin to note the range of views anew."""
+        self._views_trace = None
+
+    def note_views(self, views: Tensor) -> None:
+        """Note the range of augmented views on the device, where nobody waits for it.
+
+        Parameters
+        ----------
+        views : Tensor
+            Views of a batch; NaN stays NaN.
+        """
+        if not self.options.make_views.augments:
+            return
+        low, high = torch.aminmax(views.detach().float())
+        if self._views_trace is not None:
+            low = torch.minimum(low, self._views_trace[0])
+            high = torch.maximum(high, self._views_trace[1])
+        self._views_trace = torch.stack([low, high])
+
+    def diverged(self) -> DivergenceError:
+        """Make the error of a loss or weights that are no longer finite."""
+        trace, epoch = self._views_trace, len(self.net.history)
+        if any_process(trace is not None and not bool(trace.isfinite().all())):
+            return DivergenceError(
+                f"Training diverged in epoch {epoch}, where the loss became NaN or infinite. "
+                f"{not_finite('The augmentation')} The last good weights are kept."
+            )
+        return DivergenceError(
+            f"Training diverged in epoch {epoch}: the loss or the weights became NaN or infinite. "
+            "The last good weights are kept. Lower lr, raise the variances, or scale the data, "
+            "e.g. by StandardScaler."
+        )
+
+    def _check_latents(self, z: Tensor) -> Tensor:
+        """Latents, if training has left them finite."""
+        if not z.isfinite().all():
+            raise DivergenceError(
+                f"{self.options.name} makes latents of the data that are not finite: training "
+                "diverged, or the data are too large for float32. The last good weights are kept. "
+                "Lower lr, or scale the data, e.g. by StandardScaler."
+            )
+        return z
+
+    def _too_large(self) -> MemoryError:
+        size = min(self.options.batch_size, len(self.train))
+        return MemoryError(
+            f"Training ran out of memory in steps of {size} samples; what was fitted before is "
+            "kept. Lower batch_size, chunk_size (of the methods that have it: the views that are "
+            "encoded at a time) or hidden_layer_sizes."
+        )
