@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Some samples, as they are read or as the networks take them.
+    """A batch of samples, either as it was read or as the networks take it.
 
     Parameters
     ----------
     views : Tensor of shape (batch, n_views, ...)
-        Views of the samples; as read, `(batch, ...)` where views are yet to be made.
+        Views of the samples; `(batch, ...)` as long as the views have not been made.
     mask : Tensor of bool of shape (batch, n_views) or None
-        False where a sample has fewer views than others, at a repetition of its first.
+        False for each view that a sample lacks, in whose place its first view is repeated.
     indices : Tensor of int of shape (batch,)
-        Places of the samples among those that are gone through.
+        Indices of the samples in the `Samples` that they come from.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Checks of numbers that several parts of the package are given."""
+"""Checks of integer arguments, for several parts of the package."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -9,14 +9,14 @@ from sklearn.utils import check_random_state
 
 
 def check_positive_int(value: Any, name: str) -> int:
-    """Turn a positive integer of any type into an int.
+    """Convert a positive integer of any type to an int.
 
     Parameters
     ----------
     value : int or numpy integer
-        The value.
+        Value to check.
     name : str
-        Its name in the message.
+        Name of the argument in the message.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def check_positive_int(value: Any, name: str) -> int:
     Raises
     ------
     ValueError
-        If it is not a positive integer.
+        If the value is not a positive integer.
 
     Examples
     --------
@@ -41,12 +41,12 @@ def check_positive_int(value: Any, name: str) -> int:
 
 
 def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
-    """Turn a positive integer or a sequence of them into a tuple.
+    """Convert a positive integer, or a sequence of positive integers, to a tuple.
 
     Parameters
     ----------
     sizes : int or sequence of int
-        Possibly empty.
+        A positive integer, or a sequence of positive integers that may be empty.
     name : str
         Name of the argument in the message.
 
@@ -58,7 +58,7 @@ def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
     Raises
     ------
     ValueError
-        If they are anything else.
+        If `sizes` is anything else.
 
     Examples
     --------

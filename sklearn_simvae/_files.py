@@ -1,4 +1,4 @@
-"""Files of tensors and JSON: written whole or not at all, read without running anything."""
+"""Files of tensors and JSON, written whole or not at all, and read without running code."""
 
 import contextlib
 import hashlib
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from sklearn_simvae._version import __version__
 
-# Raised whenever files change so that this version cannot read them as they are. What was written
-# before is then brought up by a function of `MIGRATIONS`: from the format that is its key to the
-# next, `(tensors, metadata) -> (tensors, metadata)`.
+# Version of the file format. When files change so that older ones cannot be read as they are, it
+# is increased, and `MIGRATIONS` gets a function from the format that is its key to the next,
+# `(tensors, metadata) -> (tensors, metadata)`.
 FORMAT = 1
 MIGRATIONS: dict[int, Callable] = {}
 
@@ -29,22 +29,22 @@ Tensors = dict[str, Tensor]
 
 
 def need(module: str):
-    """Import what is an extra.
+    """Import an optional dependency.
 
     Parameters
     ----------
     module : str
-        Its name.
+        Name of the module.
 
     Returns
     -------
     module : module
-        Imported.
+        The imported module.
 
     Raises
     ------
     ImportError
-        If it is not installed, with the command that installs it.
+        If the module is not installed; the message has the command that installs it.
     """
     try:
         return __import__(module, fromlist=["*"])
@@ -59,19 +59,19 @@ def need(module: str):
 
 
 def write_whole(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file so that any reader finds the one before or this one, never a part.
+    """Write a file so that readers find either the previous file or the new one, never a part.
 
     Parameters
     ----------
     path : path-like
-        Where to.
+        Path of the file to write.
     data : bytes
-        All of it.
+        Contents of the file.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was there before still is.
+        If the file cannot be written; a previous file is then unchanged.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -83,7 +83,7 @@ def write_whole(path: str | os.PathLike, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    # The new name is on the disk once the folder is; not every system can be asked for that.
+    # A power failure could undo the renaming until the folder is synced, if the system can do it.
     with contextlib.suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -93,12 +93,12 @@ def write_whole(path: str | os.PathLike, data: bytes) -> None:
 
 
 def remove_parts(path: str | os.PathLike) -> None:
-    """Remove what writers of a file left that were killed.
+    """Remove the temporary files that killed processes left while they wrote a file.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        Path of the file that they were writing.
     """
     path = Path(path)
     for part in path.parent.iterdir():
@@ -107,21 +107,21 @@ def remove_parts(path: str | os.PathLike) -> None:
 
 
 def pack(tensors: Tensors, metadata: dict[str, Any]) -> bytes:
-    """Put tensors and what describes them into the bytes of a safetensors file.
+    """Convert tensors and metadata to the bytes of a safetensors file.
 
     Parameters
     ----------
     tensors : dict of str to Tensor
-        On any device.
+        Tensors on any device.
     metadata : dict
-        Of what JSON knows.
+        Values that JSON can hold.
 
     Returns
     -------
     data : bytes
-        With the format, the version of the package and a checksum.
+        Contents of the file, with the format, the version of the package and a checksum.
     """
-    # Copies: safetensors refuses tensors that share their memory.
+    # Copied, since safetensors refuses tensors that share memory.
     tensors = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
     text = json.dumps({"format": FORMAT, "version": __version__, **metadata})
     header = {_KEY: text, "sha256": _digest(tensors, text)}
@@ -129,28 +129,28 @@ def pack(tensors: Tensors, metadata: dict[str, Any]) -> bytes:
 
 
 def unpack(data: bytes, where: str, kind: str) -> tuple[Tensors, dict[str, Any]]:
-    """Undo :func:`pack`.
+    """Convert the bytes of a file made by :func:`pack` back to tensors and metadata.
 
     Parameters
     ----------
     data : bytes
-        A file.
+        Contents of the file.
     where : str
-        What it is, for messages.
+        Name of the file in messages.
     kind : str
-        The "kind" that its metadata must have.
+        Value that "kind" must have in the metadata.
 
     Returns
     -------
     tensors : dict of str to Tensor
-        On the CPU.
+        Tensors on the CPU.
     metadata : dict
-        In the format of this version.
+        Metadata, in the format of this version.
 
     Raises
     ------
     ValueError
-        If it is damaged, of something else or of a later format.
+        If the file is damaged, of another kind, or of a format that this version does not read.
     """
     torch_files = need("safetensors.torch")
     try:
@@ -171,7 +171,7 @@ def unpack(data: bytes, where: str, kind: str) -> tuple[Tensors, dict[str, Any]]
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{where} is a safetensors file, but not one that sklearn_simvae wrote. Put weights "
-            "of other origin into `module_` by load_state_dict."
+            "of another origin into `module_` by load_state_dict."
         ) from error
     if found > FORMAT:
         raise ValueError(
@@ -180,20 +180,21 @@ def unpack(data: bytes, where: str, kind: str) -> tuple[Tensors, dict[str, Any]]
         )
     if header.get("sha256") != _digest(tensors, text):
         raise ValueError(
-            f"{where} is damaged: its checksum is not that of what it holds. Nothing was loaded. "
-            "Use another copy of it."
+            f"{where} is damaged: its checksum does not fit its contents. Nothing was loaded. Use "
+            "another copy of it."
         )
     for version_before in range(found, FORMAT):
         if version_before not in MIGRATIONS:
             raise ValueError(
                 f"{where} was written by sklearn-simvae {version} in format {found}, which this "
-                "version no longer reads. Load it with that version, and save it by one in between."
+                "version no longer reads. Load it with that version, and save it with one between "
+                "that and this one."
             )
         tensors, metadata = MIGRATIONS[version_before](tensors, metadata)
     if metadata.get("kind") != kind:
         raise ValueError(
             f"{where} is a file of kind {metadata.get('kind')!r}, where {kind!r} is expected. "
-            "Weights are of save_weights, checkpoints of a Checkpoint among the callbacks of a fit."
+            "Weights are written by save_weights, and checkpoints by the callback Checkpoint."
         )
     return tensors, metadata
 
@@ -207,21 +208,21 @@ def _digest(tensors: Tensors, text: str) -> str:
     return sha.hexdigest()
 
 
-# ---------------------------------------------------------------- what they hold
+# ---------------------------------------------------------------- contents of files
 
 
 def plain_history(history) -> list[dict]:
-    """The rows of a skorch history, without the records of single batches.
+    """Return the rows of a skorch history, without the records of single batches.
 
     Parameters
     ----------
     history : skorch.history.History
-        Of a net.
+        History of a net.
 
     Returns
     -------
     rows : list of dict
-        Their numbers and texts.
+        Numbers and strings of each epoch, by name.
     """
 
     def number(value):
@@ -238,30 +239,30 @@ def plain_history(history) -> list[dict]:
 
 
 def set_history(history, rows: list[dict]) -> None:
-    """Undo :func:`plain_history`.
+    """Replace the rows of a skorch history by those of :func:`plain_history`.
 
     Parameters
     ----------
     history : skorch.history.History
-        To be changed.
+        History to change.
     rows : list of dict
-        The new ones.
+        Numbers and strings of each epoch, by name.
     """
     history[:] = [{"batches": [], **row} for row in rows]
 
 
 def pack_history(history) -> dict[str, Any]:
-    """Turn the rows of a skorch history into columns, which take a fraction of the bytes.
+    """Convert the rows of a skorch history to columns, which take a fraction of the bytes.
 
     Parameters
     ----------
     history : skorch.history.History
-        The history of a net.
+        History of a net.
 
     Returns
     -------
     packed : dict
-        What :func:`unpack_history` takes.
+        Columns of the history, for :func:`unpack_history`.
     """
     rows = [{name: v for name, v in row.items() if name != "batches"} for row in history]
     return {
@@ -273,17 +274,17 @@ def pack_history(history) -> dict[str, Any]:
 
 
 def unpack_history(packed: dict[str, Any]) -> list[dict]:
-    """Undo :func:`pack_history`.
+    """Convert the columns made by :func:`pack_history` back to rows.
 
     Parameters
     ----------
     packed : dict
-        The columns.
+        Columns of the history.
 
     Returns
     -------
     rows : list of dict
-        Equal to those that were packed, with values of the same types.
+        Rows equal to those that were packed, with values of the same types.
     """
     n_batches = packed["n_batches"].tolist()
     batches = iter(_rows(packed["batches"], sum(n_batches)))
@@ -293,7 +294,7 @@ def unpack_history(packed: dict[str, Any]) -> list[dict]:
 
 
 def _columns(rows: list[dict]) -> dict[str, tuple]:
-    """For each name the rows that have it, None for all of them, and their values."""
+    """Return for each name the indices of the rows that have it (None for all) and the values."""
     found: dict[str, tuple[list, list]] = {}
     for i, row in enumerate(rows):
         for name, value in row.items():
@@ -307,7 +308,7 @@ def _columns(rows: list[dict]) -> dict[str, tuple]:
 
 
 def _column(values: list):
-    """Values of one plain type as the shortest array that holds them; all others as they are."""
+    """Return values of one plain type as the smallest array that holds them, else as they are."""
     kinds = {type(value) for value in values}
     if kinds in ({float}, {bool}):
         return np.array(values)
@@ -327,55 +328,55 @@ def _rows(columns: dict[str, tuple], n_rows: int) -> list[dict]:
 
 
 def module_tensors(module: nn.Module) -> Tensors:
-    """The weights of a module, by names of a file.
+    """Return the weights and buffers of a module, by the names that they have in files.
 
     Parameters
     ----------
     module : Module
-        Any.
+        Any module.
 
     Returns
     -------
     tensors : dict of str to Tensor
-        Its own, not copies.
+        The tensors of the module, not copies.
 
     Raises
     ------
     ValueError
-        If a part of it keeps an object in its state that is no tensor.
+        If the module's state holds an object that is not a tensor.
     """
     state = module.state_dict()
     for name, value in state.items():
         if not torch.is_tensor(value):
             raise ValueError(
-                f"The network keeps {name} of type {type(value).__name__} in its state, and files "
-                "of weights hold tensors alone. Use joblib to keep it, or let get_extra_state "
-                "return a tensor."
+                f"The network keeps {name} of type {type(value).__name__} in its state, but files "
+                "of weights hold only tensors. Save it with joblib, or let get_extra_state return "
+                "a tensor."
             )
     return {f"module.{name}": value for name, value in state.items()}
 
 
 def module_differences(module: nn.Module, tensors: Tensors) -> list[str]:
-    """How the weights of a file differ from those of a new module, in words.
+    """Describe how the names, shapes and types of a file's weights differ from those of a module.
 
     Parameters
     ----------
     module : Module
-        As built.
+        Module that was just built.
     tensors : dict of str to Tensor
-        As :func:`module_tensors` gives them.
+        Weights of the file, by the names of :func:`module_tensors`.
 
     Returns
     -------
     differences : list of str
-        Empty where the file fits.
+        One phrase for each difference, for messages; empty if the weights fit the module.
     """
     own, given = module_tensors(module), parts(tensors, "module")
     own = {name.removeprefix("module."): value for name, value in own.items()}
     found = [f"{name} is not in the file" for name in own if name not in given]
     found += [f"{name} of the file is not in the network" for name in given if name not in own]
     for name in own.keys() & given.keys():
-        # What is empty at first grows with the data, as prototypes of samples do.
+        # Tensors that are empty at first grow with the data, such as the prototypes of samples.
         if own[name].numel() and (own[name].shape, own[name].dtype) != (
             given[name].shape,
             given[name].dtype,
@@ -392,14 +393,14 @@ def _kind(tensor: Tensor) -> str:
 
 @torch.no_grad()
 def set_module(module: nn.Module, tensors: Tensors) -> None:
-    """Give a module the weights of a file, which are known to fit.
+    """Set the weights of a module to those of a file, which must fit.
 
     Parameters
     ----------
     module : Module
-        To be changed.
+        Module to change.
     tensors : dict of str to Tensor
-        As :func:`module_tensors` gives them.
+        Weights of the file, by the names of :func:`module_tensors`.
     """
     given = parts(tensors, "module")
     for name, own in module.state_dict(keep_vars=True).items():
@@ -415,26 +416,26 @@ def set_module(module: nn.Module, tensors: Tensors) -> None:
 
 
 def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str, Any]]:
-    """The state of an optimiser, as tensors and what JSON knows.
+    """Split the state of an optimizer into tensors and values that JSON can hold.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        Any that keeps tensors and numbers.
+        Any optimizer whose state holds only tensors and numbers.
 
     Returns
     -------
     tensors : dict of str to Tensor
-        Its own, not copies.
+        The tensors of the state, not copies.
     numbers : dict
-        The rest.
+        All other values of the state.
     """
     state = optimizer.state_dict()
     tensors, numbers = {}, {}
     for i, values in state["state"].items():
         numbers[str(i)] = {name: v for name, v in values.items() if not isinstance(v, Tensor)}
         tensors |= {f"optimizer.{i}.{n}": v for n, v in values.items() if isinstance(v, Tensor)}
-    # Some optimisers count in their groups.
+    # Some optimizers keep counters in their parameter groups.
     groups = [
         {name: v for name, v in group.items() if isinstance(v, bool | int | float)}
         for group in state["param_groups"]
@@ -445,16 +446,16 @@ def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str
 def set_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Tensors, numbers: dict[str, Any]
 ) -> None:
-    """Undo :func:`optimizer_parts`.
+    """Set the state of an optimizer to the one that :func:`optimizer_parts` returned.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        Of the same parameters and options, to be changed.
+        Optimizer to change, with the same parameters and options as the other.
     tensors : dict of str to Tensor
-        Of a file.
+        Tensors of a file, among them those of the state.
     numbers : dict
-        Of the same.
+        All other values of the state.
     """
     state = optimizer.state_dict()
     state["state"] = {int(i): dict(values) for i, values in numbers["state"].items()}
@@ -467,19 +468,19 @@ def set_optimizer(
 
 
 def parts(tensors: Tensors, prefix: str) -> Tensors:
-    """The tensors whose names begin with a prefix and a dot, without it.
+    """Return the tensors whose names begin with a prefix and a dot, by their names without it.
 
     Parameters
     ----------
     tensors : dict of str to Tensor
-        Of a file.
+        Tensors of a file.
     prefix : str
-        What to look for.
+        Prefix of the names, without the dot.
 
     Returns
     -------
     tensors : dict of str to Tensor
-        Those.
+        The tensors with that prefix.
     """
     start = f"{prefix}."
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}

@@ -1,4 +1,4 @@
-"""How an estimator shows itself in a notebook."""
+"""Display of estimators as HTML in notebooks."""
 
 from torch import nn
 
@@ -6,11 +6,11 @@ _PAGE = "https://sklearn-simvae.readthedocs.io/en/latest/api/{module}.{name}.htm
 
 
 class LinkMixin:
-    """Adds a link to an estimator's page to scikit-learn's diagram."""
+    """Mixin that adds a link to the estimator's documentation to scikit-learn's diagram."""
 
     _doc_link_module = "sklearn_simvae"
     _doc_link_template = _PAGE
-    # That users import it from.
+    # Module from which users import the estimator.
     _public_module = "sklearn_simvae"
 
     def _doc_link_url_param_generator(self):
@@ -18,9 +18,9 @@ class LinkMixin:
 
 
 class HTMLMixin(LinkMixin):
-    """Adds the size of an estimator's networks to the diagram, and a link to its page.
+    """Mixin that adds the sizes of the networks and a documentation link to the diagram.
 
-    The size is that of a fitted estimator, also where it is a step of a pipeline.
+    The sizes are shown for a fitted estimator, even if it is a step of a pipeline.
 
     Examples
     --------
@@ -32,7 +32,7 @@ class HTMLMixin(LinkMixin):
     """
 
     def _sk_visual_block_(self):
-        # Here, so that wherever scikit-learn moves it next, its own diagram is what is left.
+        # Imported here: if scikit-learn moves this private class, only the diagram is affected.
         try:
             from sklearn.utils._repr_html.estimator import _VisualBlock
         except ImportError:
@@ -49,17 +49,18 @@ class HTMLMixin(LinkMixin):
 
 
 def network_sizes(module: nn.Module) -> str:
-    """How many weights the networks of a module have, in words.
+    """Describe how many weights the networks of a module have.
 
     Parameters
     ----------
     module : Module
-        Of an estimator, with a network in each attribute. What a list holds is given one by one.
+        Module of an estimator, with a network in each attribute. The networks of a ModuleList are
+        counted one by one.
 
     Returns
     -------
     sizes : str
-        For people to read.
+        Text with the number of weights of each network.
 
     Examples
     --------

@@ -1,24 +1,24 @@
-"""Parameters of parameters, as `set_params(augmentation__p=0.5)` sets them."""
+"""Check of nested parameters, such as that of `set_params(augmentation__p=0.5)`."""
 
 from typing import Any
 
-# The augmentations that "auto" stands for.
+# An explanation of augmentation="auto", which is a name without parameters.
 _AUTO = (
     "'auto' stands for FeatureCorruption() of vectors, RandomResizedCrop() of images, with "
-    "ColorJitter() before it where these have colours, and Compose([Jitter(), Scaling(), "
+    "ColorJitter() before it where these have colors, and Compose([Jitter(), Scaling(), "
     "SeriesCrop()]) of series. "
 )
 
 
 def check_nested(estimator: Any, params: dict[str, Any]) -> None:
-    """Raise where a parameter is to be set of what has none, such as a name.
+    """Raise an error if a nested parameter is set on a value without parameters, such as a name.
 
     Parameters
     ----------
     estimator : object
-        With `get_params`.
+        Estimator with a method `get_params`.
     params : dict of str to object
-        What `set_params` was given.
+        Parameters given to `set_params`.
 
     Raises
     ------
@@ -26,12 +26,12 @@ def check_nested(estimator: Any, params: dict[str, Any]) -> None:
         If in `name__parameter` the value of `name` is no object with parameters.
     """
     nested = [key for key in params if "__" in key]
-    # Looked up only then: of many steps it takes its time.
+    # Parameters are collected only if needed, since that takes long for many steps.
     own = {**estimator.get_params(deep=True), **params} if nested else {}
     for key in nested:
         name, _, parameter = key.partition("__")
         value = own.get(name)
-        # scikit-learn says by itself which names there are.
+        # For an unknown name scikit-learn raises its own error, which lists the valid names.
         if name not in own or hasattr(value, "set_params"):
             continue
         automatic = name == "augmentation" and isinstance(value, str) and value == "auto"

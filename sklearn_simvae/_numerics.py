@@ -1,20 +1,21 @@
-"""Numbers that several parts of the package need."""
+"""Numerical functions that several parts of the package use."""
 
 import numpy as np
 
 
 def smooth_rank(Z: np.ndarray) -> float:
-    """Compute the number of directions in which rows differ, as a smooth rank.
+    """Compute the effective rank of the centered rows, a smooth number of directions.
 
     Parameters
     ----------
     Z : ndarray of float64 of shape (n, d)
-        Finite rows.
+        Rows of finite values.
 
     Returns
     -------
     rank : float
-        See :func:`~sklearn_simvae.evaluation.effective_rank`.
+        Exponential of the entropy of the normalized singular values; 0 if all rows are equal. See
+        :func:`~sklearn_simvae.evaluation.effective_rank`.
 
     Examples
     --------
@@ -23,14 +24,14 @@ def smooth_rank(Z: np.ndarray) -> float:
     >>> round(smooth_rank(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])), 3)
     2.0
     """
-    # Its scale does not matter, and its squares must not overflow.
+    # The rank does not depend on the scale, and the squares must not overflow.
     size = np.abs(Z).max(initial=0)
     Z = Z / size if size > 0 else Z
     Z = Z - Z.mean(0)
-    # The eigenvalues of a small matrix rather than the singular values of a long one.
+    # Eigenvalues of the smaller Gram matrix are faster than singular values of a long matrix.
     gram = Z.T @ Z if Z.shape[0] >= Z.shape[1] else Z @ Z.T
     singular = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None))
-    # Equal rows differ by rounding, which is no spread.
+    # Rounding makes equal rows differ a little, which must count as 0.
     if singular.max(initial=0) <= 1e-12 * np.sqrt(Z.size):
         return 0.0
     p = singular[singular > 0] / singular.sum()

@@ -1,4 +1,4 @@
-"""The types of this package that a file may hold, known without importing any of them."""
+"""Registry of the types of this package that a file may hold, which imports none of them."""
 
 import inspect
 
@@ -7,12 +7,12 @@ _types: set[type] = set()
 
 
 def trust(cls: type) -> type:
-    """Note a type of this package as one whose objects run no code that comes from a file.
+    """Register a type of this package whose objects run no code that comes from a file.
 
     Parameters
     ----------
     cls : type
-        The type; those of other packages, such as a user's own subclass, are not noted.
+        Type to register. Types of other packages, such as a user's own subclass, are ignored.
 
     Returns
     -------
@@ -25,12 +25,12 @@ def trust(cls: type) -> type:
 
 
 def trusted_names() -> list[str]:
-    """Return the names of all types that were noted, but those that only others derive from.
+    """Return the names of all registered types, except abstract base classes.
 
     Returns
     -------
     names : list of str
-        With their modules, sorted.
+        Names of the types, with their modules, sorted.
     """
     concrete = (cls for cls in _types if not inspect.isabstract(cls))
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in concrete)

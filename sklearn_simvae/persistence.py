@@ -1,4 +1,4 @@
-"""Keeping what was fitted: weights in safetensors, skops files and encoders in ONNX."""
+"""Saving of fitted estimators: weights as safetensors, pickle, skops and encoders as ONNX."""
 
 import contextlib
 import copy
@@ -39,12 +39,12 @@ from sklearn_simvae.views import Layout
 
 __all__ = ["ONNX_OPSET", "read_metadata", "trusted_types"]
 
-# The version of ONNX's operators that `to_onnx` writes.
+# Version of the ONNX operators that `to_onnx` writes.
 ONNX_OPSET = 18
 
-# Parts of a network's structure that are of its training, and leave no trace in its weights.
+# Parameters of the structure that only matter for training; weights fit whatever they are.
 _OF_TRAINING = ("optimizer", "weight_decay", "compile")
-# What `fit` sets and the packed form gives back.
+# Attributes set by `fit` that are restored from the packed bytes.
 _PACKED = (
     *("net_", "layout_", "n_features_in_", "feature_names_in_", "history_", "n_iter_"),
     *("_fitted_structure", "_fitted_batch_size"),
@@ -52,32 +52,32 @@ _PACKED = (
 
 
 class PersistenceMixin:
-    """How an estimator of this package is kept, for all of them."""
+    """Mixin that saves and loads the estimators of this package."""
 
     @reads
     def save_weights(self, path: str | os.PathLike) -> None:
-        """Write the network's weights, and what is needed to build it again, to a file.
+        """Write the network's weights, and all that is needed to build it again, to a file.
 
-        The file is in the safetensors format: numbers and text, from any device for any other.
-        Beside the weights it holds the history, the names of the features and the parameters as far
-        as they are not the user's own code, but not the optimiser's state.
+        The file is in the safetensors format. It holds only numbers and text, and does not depend
+        on the device. Beside the weights it holds the history, the names of the features and the
+        parameters (those that are not the user's own code), but not the optimizer's state.
 
         Parameters
         ----------
         path : str or path-like
-            The file, e.g. "model.safetensors". One that is there is replaced as a whole.
+            Path of the file, e.g. "model.safetensors". An existing file is replaced as a whole.
 
         Raises
         ------
         ValueError
             If parameters of the network changed since it was fitted.
         OSError
-            If the file cannot be written; one that was there is as it was.
+            If the file cannot be written; an existing file is then unchanged.
 
         See Also
         --------
-        load_weights : Reads it.
-        sklearn_simvae.persistence.read_metadata : What such a file says of itself.
+        load_weights : Load such a file.
+        sklearn_simvae.persistence.read_metadata : Read the metadata of such a file.
 
         Examples
         --------
@@ -96,18 +96,18 @@ class PersistenceMixin:
         save_weights(self, path)
 
     def load_weights(self, path: str | os.PathLike):
-        """Take the weights that :meth:`save_weights` wrote; nothing in the file is run.
+        """Load the weights that :meth:`save_weights` wrote, without running code from the file.
 
-        The estimator is then as fitted: `transform`, scores and the history are those of the one
-        that was saved, and `partial_fit` or `warm_start` go on from there, with the optimiser's
-        moments forgotten. Its parameters stay its own: those of the network must be those of the
-        file. An `encoder` or `decoder` that is not a name is held against the shapes of the
-        weights.
+        The estimator is then fitted: `transform`, scores and the history are the same as those of
+        the estimator that was saved. `partial_fit` and `warm_start` continue from its weights, but
+        with a new state of the optimizer. The estimator keeps its own parameters; those that
+        describe the network must be equal to those in the file. An `encoder` or `decoder` that is
+        not a name is only checked against the shapes of the weights.
 
         Parameters
         ----------
         path : str or path-like
-            The file.
+            Path of the file.
 
         Returns
         -------
@@ -117,8 +117,8 @@ class PersistenceMixin:
         Raises
         ------
         ValueError
-            If the file is damaged or of something else, of a later format, or of another estimator
-            or network, with what differs. What was fitted before is then kept.
+            If the file is damaged, of another kind or of a later format, or if it is from another
+            estimator or network; the message says what differs. The estimator is then unchanged.
         """
         with turns_of(self).training, own_modes():
             load_weights(self, path)
@@ -126,29 +126,30 @@ class PersistenceMixin:
 
     @reads
     def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the encoder, from rows to what `transform` gives, as an ONNX file.
+        """Write the encoder, which computes the result of `transform`, as an ONNX file.
 
-        It runs without Python or torch. Its input "rows" is float32 of shape `(n, ...)`, with rows
-        as `fit` saw them, or uint8 where that saw uint8 images, which are scaled inside; its output
-        "representation" is that of :meth:`transform`. Rows have no views axis. n is free.
+        Neither Python nor torch is needed to run it. Its input "rows" is float32 of shape
+        `(n, ...)`, or uint8 if `fit` was given uint8 images, which the encoder then scales. The
+        rows have the shape of those given to `fit`, without a views axis, and n may vary. Its
+        output "representation" is that of :meth:`transform`.
 
         Parameters
         ----------
         path : str or path-like
-            The file, e.g. "encoder.onnx". One that is there is replaced as a whole.
+            Path of the file, e.g. "encoder.onnx". An existing file is replaced as a whole.
 
         Raises
         ------
         ValueError
-            If the encoder does what ONNX cannot say.
+            If the encoder has operations that ONNX does not support.
         OSError
-            If the file cannot be written; one that was there is as it was.
+            If the file cannot be written; an existing file is then unchanged.
         """
         check_is_fitted(self, "net_")
         to_onnx(self, path, self.layout_, self._represent)
 
     def __reduce_ex__(self, protocol):
-        # For pickle and joblib: all objects as they are. __getstate__ is what skops sees.
+        # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
         return copyreg.__newobj__, (type(self),), pickled_state(self)
 
     def __copy__(self):
@@ -169,7 +170,7 @@ class PersistenceMixin:
         state = dict(state)
         packed = state.pop("_packed", None)
         preprocessors = state.pop("_fitted_preprocessors", None)
-        # Of estimators that were pickled when it was no property.
+        # Older pickles hold this attribute, which is a property now.
         state.pop("history_", None)
         super().__setstate__(state)
         if packed is not None:
@@ -182,31 +183,31 @@ class PersistenceMixin:
         return Layout.from_dict(fields)
 
     def _check_preprocessors(self, metadata: dict, where: str) -> None:
-        """Raise where a file is of an estimator whose preprocessors learned other things."""
+        """Raise an error if the preprocessors of a file's estimator were fitted differently."""
 
     def _preprocessors(self, layout: Layout | None) -> dict:
-        """Fitted transformers by name, without which a layout reads no data."""
+        """Return the fitted transformers, by name, that a layout needs to read data."""
         return {}
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """What a file of :meth:`save_weights` says of itself.
+    """Read the metadata of a file that :meth:`save_weights` wrote.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        Path of the file.
 
     Returns
     -------
     metadata : dict
-        "class", "version" of the package, "params" (all parameters of the estimator, as far as they
-        are not the user's own code), "history", "feature_names", "layout" and others.
+        "class", "version" of the package, "params" (the parameters of the estimator that are not
+        the user's own code), "history", "feature_names", "layout" and others.
 
     Raises
     ------
     ValueError
-        If it is damaged or not such a file.
+        If the file is damaged, or was not written by :meth:`save_weights`.
 
     Examples
     --------
@@ -225,15 +226,16 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def trusted_types() -> list[str]:
-    """The types of this package that a skops file may hold.
+    """Return the types of this package that a skops file may hold.
 
-    None of them runs code that comes from the file: they are the estimators and the augmentations,
-    of which parameters and numbers are read.
+    They are the estimators and the augmentations. None of them runs code from the file, of which
+    only parameters and numbers are read.
 
     Returns
     -------
     types : list of str
-        To be given to :func:`skops.io.load` as `trusted`, with what else you know and trust.
+        Names to pass to :func:`skops.io.load` as `trusted`, together with other types that you
+        know and trust.
 
     Examples
     --------
@@ -248,13 +250,13 @@ def trusted_types() -> list[str]:
 
 
 def save_weights(estimator, path: str | os.PathLike) -> None:
-    """See :meth:`SSLTransformer.save_weights`."""
+    """Write weights to a file, see :meth:`SSLTransformer.save_weights`."""
     check_is_fitted(estimator, "net_")
     write_whole(path, pack(*_described(estimator)))
 
 
 def load_weights(estimator, path: str | os.PathLike) -> None:
-    """See :meth:`SSLTransformer.load_weights`."""
+    """Load weights from a file, see :meth:`SSLTransformer.load_weights`."""
     estimator._validate_params()
     tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
     layout = estimator.__dict__.get("layout_")
@@ -263,7 +265,7 @@ def load_weights(estimator, path: str | os.PathLike) -> None:
 
 
 def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a fitted estimator, and all that is needed to build its network again."""
+    """Return the weights of a fitted estimator, and all that is needed to build its network."""
     now, net = estimator._current_structure(), estimator.net_
     changed = [
         name
@@ -286,7 +288,7 @@ def _described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "feature_names": None if names is None else [str(name) for name in names],
         "history": plain_history(net.history),
         "seed": int(net.seed),
-        # Of the fit that there is, whatever one that failed had set.
+        # From the last fit that succeeded, not from one that failed later.
         "batch_size": int(estimator._fitted_batch_size),
     }
 
@@ -297,28 +299,28 @@ def _structure(estimator) -> dict[str, Any]:
 
 
 def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, Any]) -> None:
-    """Make a net, and keep it if all of the file fits."""
+    """Make a net from the contents of a file, and keep it in the estimator if all of it fits."""
     name = type(estimator).__name__
     try:
         if metadata["class"] != name:
             raise ValueError(
-                f"{where} holds the weights of a {metadata['class']}, and this is a {name}. Load "
+                f"{where} holds the weights of a {metadata['class']}, but this is a {name}. Load "
                 f"it into a {metadata['class']}."
             )
         own = _structure(estimator)
-        # Parameters that came later were at their defaults.
+        # Parameters that are missing in older files have their defaults.
         known = inspect.signature(type(estimator)).parameters
         given = {name: known[name].default for name in own} | metadata["structure"]
         theirs = {name: one_or_many(name, value) for name, value in given.items()}
         different = [
-            f"{parameter}={theirs.get(parameter)!r} there and {own[parameter]!r} here"
+            f"{parameter}={theirs.get(parameter)!r} in the file and {own[parameter]!r} here"
             for parameter in own
             if theirs.get(parameter) != own[parameter]
         ]
         if different:
             raise ValueError(
-                f"{where} is of another network than the parameters of this {name} describe: "
-                f"{', '.join(different)}. Set them as they are there, by set_params."
+                f"{where} is from another network than the parameters of this {name} describe: "
+                f"{', '.join(different)}. Set them to the values in the file with set_params."
             )
         layout = estimator._layout_from_dict(metadata["layout"], preprocessors)
         net = estimator._new_net(layout, metadata["unit_interval"], metadata["seed"])
@@ -347,10 +349,10 @@ def _restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, 
 
 
 class _Weights:
-    """A tensor that is pickled by its values, as which it is equal for all copies.
+    """A tensor that is pickled by its values, so that pickles of equal tensors are equal.
 
-    torch pickles the address of a tensor with it, by which joblib takes each copy of a module for
-    another one, and a Pipeline with memory never finds what it has computed.
+    torch's own pickles hold the address of the tensor. joblib would then take each copy of a module
+    for a different one, and a Pipeline with memory would never find its cached results.
     """
 
     def __init__(self, tensor: Tensor):
@@ -366,7 +368,7 @@ class _Weights:
 
 
 def _weights(data, shape, dtype, device, requires_grad, is_parameter) -> Tensor:
-    # A copy: what joblib hands on may be read-only.
+    # Copied, since joblib may pass read-only arrays.
     tensor = torch.from_numpy(np.array(data)).view(dtype).reshape(shape).to(device)
     if is_parameter:
         return nn.Parameter(tensor, requires_grad=requires_grad)
@@ -374,18 +376,18 @@ def _weights(data, shape, dtype, device, requires_grad, is_parameter) -> Tensor:
 
 
 def pickled_state(estimator) -> dict[str, Any]:
-    """The state of an estimator as it is pickled.
+    """Return the state of an estimator for pickle.
 
     Parameters
     ----------
     estimator : SSLTransformer
-        Fitted or not.
+        An estimator, fitted or not.
 
     Returns
     -------
     state : dict
-        Its attributes. Modules among the parameters have weights that are pickled by value, and
-        callbacks of a fitted estimator hold no data.
+        Attributes of the estimator. Modules among the parameters have weights that are pickled by
+        value, and callbacks of a fitted estimator hold no data.
     """
     state, memo = dict(picklable(estimator.__dict__)), {}
     for name in estimator.get_params(deep=False):
@@ -409,10 +411,10 @@ def _with_weights_by_value(value, memo: dict[int, Any]):
         if plain_type and not has_more:
             memo[id(tensor)] = _Weights(tensor)
     try:
-        # A copy of all but the weights, in whose place it finds the others.
+        # The memo puts the stand-ins in place of the weights, which are not copied.
         return copy.deepcopy(value, memo)
     except Exception:
-        # What torch can pickle but not copy, such as a module that keeps an activation.
+        # torch can pickle but not copy some modules, such as those that keep an activation.
         return value
 
 
@@ -420,29 +422,29 @@ def _with_weights_by_value(value, memo: dict[int, Any]):
 
 
 def plain_state(estimator) -> dict[str, Any]:
-    """The state of an estimator in plain parts: parameters, and what was fitted as bytes.
+    """Return the state of an estimator as plain values, with the fitted network packed as bytes.
 
     Parameters
     ----------
     estimator : SSLTransformer
-        Fitted or not.
+        An estimator, fitted or not.
 
     Returns
     -------
     state : dict
-        Without a net: what :func:`set_plain_state` takes.
+        Attributes of the estimator without the net, which :func:`set_plain_state` restores.
     """
     state = {name: v for name, v in estimator.__dict__.items() if name not in _PACKED}
     modules = [n for n, v in estimator.get_params(deep=False).items() if _holds_module(v)]
     if modules:
         raise ValueError(
             f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
-            "is code. Give a function that makes it, save_weights, or use joblib and load only "
-            "files that you trust."
+            "is code. Give a function that makes the module, call save_weights instead, or use "
+            "joblib and load only files that you trust."
         )
     if "net_" in estimator.__dict__:
         tensors, metadata = _described(estimator)
-        estimator._check_structure("A file of skops keeps the optimiser of")
+        estimator._check_structure("A file of skops keeps the optimizer of")
         moments, metadata["optimizer"] = optimizer_parts(estimator.net_.optimizer_)
         state["_packed"] = pack({**tensors, **moments}, metadata)
         state["_fitted_preprocessors"] = estimator._preprocessors(estimator.layout_)
@@ -458,16 +460,16 @@ def _holds_module(value) -> bool:
 
 
 def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> None:
-    """Give an estimator, which has its parameters, what was fitted.
+    """Restore the fitted attributes of an estimator whose parameters are already set.
 
     Parameters
     ----------
     estimator : SSLTransformer
-        To be changed.
+        Estimator to change.
     packed : bytes
-        From :func:`plain_state`.
+        Packed network, from :func:`plain_state`.
     preprocessors : dict of str to transformer
-        Fitted, of the modalities that have one.
+        Fitted preprocessors of the modalities that have one.
 
     Raises
     ------
@@ -488,7 +490,7 @@ def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> 
 
 
 class _FromRows(nn.Module):
-    """What a network makes of rows as users give them."""
+    """Module that computes the representation of rows in the user's layout."""
 
     def __init__(self, module, layout, represent):
         super().__init__()
@@ -500,38 +502,38 @@ class _FromRows(nn.Module):
         return self.represent(self.layout.to_network(rows)).float()
 
 
-# A caller's modes would be written into the file.
+# The package's own modes, since those of the caller (such as autocast) would end up in the file.
 @own_modes()
 def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
-    """Write a network, from rows to their representation, as an ONNX file.
+    """Write a network that maps rows to their representation as an ONNX file.
 
     Parameters
     ----------
     estimator : SSLTransformer
-        Fitted.
+        A fitted estimator.
     path : path-like
-        Where to.
+        Path of the file to write.
     layout : Layout
-        Of the rows that it is to take.
+        Layout of the rows that the network in the file takes.
     represent : callable
-        From a batch in network layout to representations.
+        Function from a batch in the layout of the networks to representations.
 
     Raises
     ------
     ValueError
-        If the network does what ONNX cannot say.
+        If the network has operations that ONNX does not support.
     """
     need("onnx")
     module = _FromRows(estimator.module_, layout, represent)
-    # Two rows, lest what is right for a single row alone be taken for a rule.
+    # Two rows, since with one row the export could treat the batch axis as constant.
     dtype = torch.uint8 if layout.pixels else torch.float32
     rows = torch.zeros(2, *layout.row_shape, dtype=dtype, device=estimator.net_.device)
     file = io.BytesIO()
     try:
         with warnings.catch_warnings(), evaluation_mode(module), _silent_export():
-            # The exporter that goes by torch.export takes ten times as long, and says no more.
+            # The newer exporter, based on torch.export, takes ten times as long for the same file.
             warnings.simplefilter("ignore", DeprecationWarning)
-            # What torch's own layers check of a batch is right for any batch.
+            # The checks in torch's own layers hold for any batch.
             warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="torch")
             torch.onnx.export(
                 module,
@@ -543,12 +545,12 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
                 output_names=["representation"],
                 dynamic_axes={"rows": {0: "n"}, "representation": {0: "n"}},
             )
-    # What is raised depends on the operator.
+    # The type of the error depends on the operator.
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         name = type(estimator).__name__
         raise ValueError(
-            f"The encoder of this {name} does what ONNX cannot say: {first:.300}"
+            f"The encoder of this {name} has an operation that ONNX does not support: {first:.300}"
         ) from error
     write_whole(path, file.getvalue())
 

@@ -180,7 +180,7 @@ def n_outputs(estimator):
 
 def n_made_views(estimator):
     """Views of a row that the augmentation makes: all, or all but the row itself."""
-    return estimator.n_views - estimator._first_view_is_row
+    return estimator.n_views - estimator._needs().first_view_is_row
 
 
 @pytest.fixture(scope="session")

@@ -337,7 +337,7 @@ def test_signatures_name_every_parameter_and_no_others(make):
 def test_too_few_samples_to_be_compared(make):
     estimator = make().fit(X)
     if hasattr(estimator, "score"):
-        if estimator._min_scored == 1:
+        if estimator._needs().scored_samples == 1:
             assert np.isfinite(estimator.score(X[:1]))
         else:
             message = refused(estimator, X[:1], "at least 2; got 1", method="score")
@@ -424,7 +424,7 @@ def test_pixels_that_are_read_later_must_be_pixels(make_one_of_each_kind, tmp_pa
 @one_kind
 def test_batches_too_small_to_be_compared(make):
     estimator = make(batch_size=1)
-    if estimator._min_scored > 1:
+    if estimator._needs().scored_samples > 1:
         refused(estimator, X, "make some of 1, and it needs 2. Raise batch_size")
 
 

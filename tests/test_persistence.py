@@ -174,15 +174,19 @@ def test_settings_of_training_alone_may_differ(X, fitted, path):
 
 
 OTHERS = {
-    "class": ("VAE", {}, "holds the weights of a SimVAE, and this is a VAE"),
-    "width": ("SimVAE", {"n_components": 4}, "n_components=3 there and 4 here"),
+    "class": ("VAE", {}, "holds the weights of a SimVAE, but this is a VAE"),
+    "width": ("SimVAE", {"n_components": 4}, "n_components=3 in the file and 4 here"),
     "layers": (
         "SimVAE",
         {"hidden_layer_sizes": (8, 4)},
-        r"hidden_layer_sizes=\[16\] there and \[8, 4\] here",
+        r"hidden_layer_sizes=\[16\] in the file and \[8, 4\] here",
     ),
-    "noise": ("SimVAE", {"noise_variance": "learned"}, "noise_variance=0.01 there"),
-    "own encoder": ("SimVAE", {"encoder": mlp}, r"encoder='auto' there and '\(own code\)' here"),
+    "noise": ("SimVAE", {"noise_variance": "learned"}, "noise_variance=0.01 in the file"),
+    "own encoder": (
+        "SimVAE",
+        {"encoder": mlp},
+        r"encoder='auto' in the file and '\(own code\)' here",
+    ),
 }
 
 
@@ -554,7 +558,7 @@ def test_what_onnx_cannot_say_is_refused(X, path, capfd):
     estimator.set_params(encoder=lambda shape, n: Odd(n_outputs(estimator))).fit(X)
     path.write_bytes(b"what was there before")
     capfd.readouterr()
-    with pytest.raises(ValueError, match=r"what ONNX cannot say.*bessel") as raised:
+    with pytest.raises(ValueError, match=r"ONNX does not support.*bessel") as raised:
         estimator.to_onnx(path)
     assert path.read_bytes() == b"what was there before"
     assert len(str(raised.value)) < 400
@@ -658,7 +662,7 @@ def test_weights_beside_other_preprocessors_are_refused(mine, theirs, path):
 
 def test_an_optimiser_that_skops_would_not_describe_is_told(X):
     vae = tiny("VAE").fit(X).set_params(weight_decay=0.1)
-    with pytest.raises(ValueError, match="keeps the optimiser of the network that was fitted, but"):
+    with pytest.raises(ValueError, match="keeps the optimizer of the network that was fitted, but"):
         skops.io.dumps(vae)
 
 

@@ -1,4 +1,4 @@
-"""Image sets to learn from, and a generator of images with known factors."""
+"""Loaders of image sets, and a generator of images with known factors."""
 
 from ._celeba import fetch_celeba
 from ._cifar10 import fetch_cifar10

@@ -21,17 +21,17 @@ _SUBSETS = {"train": (0,), "validation": (1,), "test": (2,), "all": (0, 1, 2)}
 _N_ATTRIBUTES = 40
 _HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
 _SIZE = (178, 218)
-# Left, upper, right, lower: the largest square in the middle.
+# Left, upper, right and lower edge of the largest square in the middle.
 _SQUARE = (0, 20, 178, 198)
 
 _DESCR = """\
 CelebA
 ------
 
-Faces of celebrities, aligned at the eyes, with 40 attributes that are there or not. Here the
-{n_images} images of {subset}, as the square in the middle of 178 x 218 pixels, resized to colour
-images of 3 x {image_size} x {image_size}, channels (red, green, blue) first, 0 to 255. The colour
-of the hair is the content, and all other attributes are the style.
+Faces of celebrities, aligned at the eyes, with 40 binary attributes. These are the {n_images}
+images of {subset}. The square in the middle of each image of 178 x 218 pixels was resized to a
+color image of 3 x {image_size} x {image_size}, channels (red, green, blue) first, 0 to 255. The
+hair color is the content, and all other attributes are the style.
 
 Liu, Luo, Wang, Tang, "Deep learning face attributes in the wild", ICCV 2015.
 
@@ -49,47 +49,47 @@ def fetch_celeba(
     n_jobs: int | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load CelebA, from the folder that its authors give out.
+    """Load CelebA from a folder with the files that its authors distribute.
 
     ================   ======================
-    Classes            4 colours of hair
+    Classes            4 hair colors
     Styles             36 attributes
     Samples            162,770 train, 19,867 validation, 19,962 test, before `hair_only`
     Dimensionality     12288 (3 x 64 x 64)
     Features           integer, 0 to 255
     ================   ======================
 
-    The set is never downloaded: get the aligned and cropped JPEGs from its authors [1]_. The
-    folder holds `img_align_celeba` with the images `000001.jpg`, ..., `list_attr_celeba.txt` and
-    `list_eval_partition.txt`. It is `data_home` or `celeba` in there, or else the same of the
-    folder named by the environment variable `SKLEARN_SIMVAE_DATA`; then that of `sklearn_simvae`
-    in scikit-learn's data home.
+    The data set is never downloaded: get the aligned and cropped JPEGs from its authors [1]_. The
+    folder must hold `img_align_celeba` (with the images `000001.jpg`, ...), `list_attr_celeba.txt`
+    and `list_eval_partition.txt`. It is `data_home` or the folder `celeba` in it. Without
+    `data_home` it is the folder named by the environment variable `SKLEARN_SIMVAE_DATA`, or
+    `celeba` in it. The last folder searched is `sklearn_simvae` in scikit-learn's data home.
 
     Parameters
     ----------
     subset : {"train", "validation", "test", "all"}, default="train"
-        The part to load, as the authors split the set: by person.
+        Part to load. The authors split the data set by person.
 
     image_size : int, default=64
         Height and width in pixels. The square of 178 pixels in the middle of each image is resized
         by bilinear interpolation with antialiasing.
 
     hair_only : bool, default=True
-        Whether to leave out the images whose attributes name no colour of hair, or more than one.
+        Whether to leave out the images whose attributes name no hair color, or more than one.
 
     n_samples : int, default=None
-        Load only the first so many of these images. None is all.
+        Number of these images to load, from the first on. None means all.
 
     data_home : str or path-like, default=None
         Folder to look in first.
 
     n_jobs : int, default=None
-        Number of threads that decode images; None is 1 unless in a
-        :obj:`joblib.parallel_config` context, and -1 is one for each processor. One thread takes
-        about a minute for 100,000 images.
+        Number of threads that decode images. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, and -1 means one for each processor. One thread
+        takes about a minute for 100,000 images.
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
@@ -101,12 +101,12 @@ def fetch_celeba(
         images : ndarray of shape (n_samples, 3, image_size, image_size), dtype uint8
             The images, channels first, in the order of the lists.
         target : ndarray of shape (n_samples,), dtype int64
-            The colour of the hair in each image, an index into `target_names`; -1 where
-            `hair_only` would have left the image out.
+            The hair color in each image, an index into `target_names`; -1 for an image that
+            `hair_only=True` would leave out.
         target_names : ndarray of shape (4,)
             "Black_Hair", "Blond_Hair", "Brown_Hair" and "Gray_Hair".
         style : dict of str to ndarray of shape (n_samples,), dtype bool
-            The 36 attributes that are no colours of hair, such as "Male", by name.
+            The 36 attributes that are not hair colors, such as "Male", by name.
         attributes : ndarray of shape (n_samples, 40), dtype bool
             All attributes of each image.
         attribute_names : ndarray of shape (40,)
@@ -114,9 +114,9 @@ def fetch_celeba(
         file_names : ndarray of shape (n_samples,)
             The name of the file of each image.
         feature_names : list of length 3 * image_size**2
-            The names of the values: colour, row, column.
+            The names of the values: color, row, column.
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -124,7 +124,7 @@ def fetch_celeba(
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, or images are not there that the lists name.
+        If there is no such folder, or if it lacks images that the lists name.
     ImportError
         If Pillow is not installed.
     ValueError
@@ -133,12 +133,12 @@ def fetch_celeba(
     See Also
     --------
     fetch_glyphs : Small images with known content and style.
-    make_sprites : Images with known factors, made without any data.
+    make_sprites : Images with known factors, which need no files.
 
     Notes
     -----
-    Only the images that are given are read. An image of 64 x 64 takes 12 kB of memory. CelebA may
-    be used for research that is not commercial, and not be passed on.
+    Only the images that are returned are read. An image of 64 x 64 takes 12 kB of memory. CelebA
+    may be used for non-commercial research only, and may not be redistributed.
 
     References
     ----------
@@ -165,13 +165,13 @@ def fetch_celeba(
     rows = np.flatnonzero(kept)[:n_samples]
     if n_samples is not None and len(rows) < n_samples:
         raise ValueError(
-            f"n_samples={n_samples} is more than the {len(rows)} images that there are with "
-            f"subset={subset!r} and hair_only={hair_only}; ask for fewer, or for all with None."
+            f"n_samples={n_samples} is more than the {len(rows)} images with "
+            f"subset={subset!r} and hair_only={hair_only}; give a smaller number, or None for all."
         )
     if not len(rows):
         raise ValueError(
             f"There are no images with subset={subset!r} and hair_only={hair_only} in {folder}; "
-            "ask for another subset."
+            "give another subset."
         )
 
     images = _read_images(folder / _IMAGES, file_names[rows], image_size, n_jobs)
@@ -212,13 +212,14 @@ def _find_folder(data_home: str | os.PathLike | None) -> Path:
                 return folder
             searched.append(f"{folder} lacks {', '.join(lacking)}")
     raise FileNotFoundError(
-        f"There is no CelebA here, and it is not downloaded: {'; '.join(searched)}. Set "
-        f"{DATA_VARIABLE} or data_home to a folder with all three, or with celeba in it."
+        f"CelebA was not found, and it cannot be downloaded: {'; '.join(searched)}. Set "
+        f"{DATA_VARIABLE} or data_home to a folder that holds all three, or to its parent if that "
+        "folder is called celeba."
     )
 
 
 def _read_lists(folder: Path) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """Give file names, attribute names, attributes (bool) and parts of all images."""
+    """Return the file names, attribute names, attributes (bool) and parts of all images."""
     path = folder / _ATTRIBUTES
     file_names, attribute_names, values = _read_attributes(path)
     if not np.isin(values, (-1, 1)).all():
@@ -226,7 +227,7 @@ def _read_lists(folder: Path) -> tuple[np.ndarray, list[str], np.ndarray, np.nda
     for name in file_names:
         # A path would lead out of the folder.
         if not re.fullmatch(r"\w+\.jpg", name):
-            raise unusable(path, f"{name!r} is no plain name of a .jpg file")
+            raise unusable(path, f"{name!r} is not the plain name of a .jpg file")
     if len(set(file_names)) < len(file_names):
         raise unusable(path, "it names an image twice")
 
@@ -270,16 +271,16 @@ def _read_table(path: Path, dtype: Sequence[tuple], n_header_lines: int = 0) -> 
 def _read_images(
     folder: Path, file_names: np.ndarray, image_size: int, n_jobs: int | None
 ) -> np.ndarray:
-    """Give images of shape (n_images, 3, image_size, image_size)."""
-    # Told now rather than after minutes of decoding.
+    """Return the images, of shape (n_images, 3, image_size, image_size)."""
+    # Missing files are reported now rather than after minutes of decoding.
     missing = sorted(set(file_names).difference(os.listdir(folder)))
     if missing:
         raise FileNotFoundError(
-            f"{folder} lacks {len(missing)} of the {len(file_names)} images that the lists ask "
-            f"for, such as {missing[0]}. Unpack the archive of the images there again."
+            f"{folder} lacks {len(missing)} of the {len(file_names)} images that the lists name, "
+            f"such as {missing[0]}. Unpack the archive of the images there again."
         )
     images = np.empty((len(file_names), 3, image_size, image_size), dtype=np.uint8)
-    # Decoding and resizing are most of the time, and Pillow lets other threads run meanwhile.
+    # Most of the time goes to decoding and resizing, during which Pillow lets other threads run.
     Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(_decode)(folder, file_names[batch], images[batch])
         for batch in gen_batches(len(file_names), 256)
@@ -293,7 +294,7 @@ def _decode(folder: Path, file_names: np.ndarray, images: np.ndarray) -> None:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            'To decode the images of CelebA takes Pillow: pip install "sklearn-simvae[data]"'
+            'Decoding the images of CelebA needs Pillow: pip install "sklearn-simvae[data]"'
         ) from error
 
     for name, image in zip(file_names, images, strict=True):

@@ -1,4 +1,4 @@
-"""CIFAR-10, and a small file of it whose images are JPEGs."""
+"""CIFAR-10, from its published archive or from a smaller file of JPEG images."""
 
 import io
 import os
@@ -16,7 +16,7 @@ _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
 def _read_archive(contents: bytes) -> dict[str, np.ndarray]:
-    """Read the published archive, where a row of a batch is a label and then the pixels."""
+    """Read the published archive, in which a row of a batch is a label followed by the pixels."""
     files = read_tar(contents, [f"cifar-10-batches-bin/{name}.bin" for name in _BATCHES])
     rows = [np.frombuffer(file, np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files]
     train, test = np.concatenate(rows[:-1]), rows[-1]
@@ -61,7 +61,7 @@ _DESCR = """\
 {rule}
 
 Photographs of ten classes of animals and vehicles, 50,000 to train on and 10,000 to test on, as
-colour images of 3 x 32 x 32, channels (red, green, blue) first, 0 to 255.{note}
+color images of 3 x 32 x 32, channels (red, green, blue) first, 0 to 255.{note}
 
 Krizhevsky, "Learning multiple layers of features from tiny images", technical report, University
 of Toronto, 2009.
@@ -71,8 +71,8 @@ Read from {source}.
 
 _JPEG_NOTE = """
 
-The images were compressed as JPEG, which changed their pixels a little: call results on them
-"CIFAR-10 (JPEG re-encoded)". Their order is the file's, which may be class after class."""
+The images were compressed as JPEG, which changed their pixels a little: report results on them as
+"CIFAR-10 (JPEG re-encoded)". They are in the order of the file, which may be sorted by class."""
 
 
 def fetch_cifar10(
@@ -81,7 +81,7 @@ def fetch_cifar10(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load CIFAR-10, from a file or downloaded.
+    """Load CIFAR-10 from a file, or download it.
 
     ================   ======================
     Classes            10
@@ -91,24 +91,24 @@ def fetch_cifar10(
     ================   ======================
 
     The file is `cifar10.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`, or
-    `cifar10_jpeg.npz`, where every image is a JPEG (see Notes). It is looked for in `data_home`,
-    or else in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`; then in
-    `sklearn_simvae` in scikit-learn's data home. If it is in none of them, the archive that its
+    `cifar10_jpeg.npz`, where every image is a JPEG (see Notes). It is searched for in `data_home`,
+    or without it in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`, and then
+    in `sklearn_simvae` in scikit-learn's data home. If there is no such file, the archive that the
     author published (170 MB, the binary version) is downloaded, and refused unless its SHA-256 is
-    the known one. What it holds is kept as `cifar10.npz` in `data_home`, or if that is not given
-    in `sklearn_simvae` in scikit-learn's data home; nothing is unpacked or written elsewhere. A
-    file that was there before is checked for its form alone.
+    the expected one. The images and labels are kept as `cifar10.npz` in `data_home`, or without it
+    in `sklearn_simvae` in scikit-learn's data home; nothing is unpacked or written elsewhere. If
+    there is a file, only the types and shapes of its arrays and its labels are checked.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The part to load; "all" is the train part followed by the test part.
+        Part to load; "all" is the train part followed by the test part.
 
     data_home : str or path-like, default=None
         Folder to look in first, and to keep a download in.
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
@@ -124,9 +124,9 @@ def fetch_cifar10(
         target_names : ndarray of shape (10,)
             The names of the classes.
         feature_names : list of length 3072
-            The names of the values: colour, row, column.
+            The names of the values: color, row, column.
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -134,7 +134,7 @@ def fetch_cifar10(
     Raises
     ------
     OSError
-        If there is no file and the archive cannot be reached, or has another SHA-256.
+        If there is no file, and the archive cannot be reached or has another SHA-256.
     ImportError
         If the file is `cifar10_jpeg.npz` and Pillow is not installed.
     ValueError
@@ -142,16 +142,16 @@ def fetch_cifar10(
 
     See Also
     --------
-    fetch_fashion_mnist : Grey images of the same number.
-    make_sprites : Images with known factors, made without any data.
+    fetch_fashion_mnist : Grayscale images of ten classes.
+    make_sprites : Images with known factors, which need no files.
 
     Notes
     -----
-    `cifar10_jpeg.npz` is a tenth of the size, but its pixels are not quite those of CIFAR-10:
-    its `DESCR` names it "CIFAR-10 (JPEG re-encoded)". It may be ordered by class, so shuffle
-    before you take the first few rows. Its arrays are `header` and `data`, the bytes that all
-    images begin with and the bytes that follow; `offsets`, of shape (n + 1,), such that image `i`
-    is `header` and then `data[offsets[i]:offsets[i + 1]]`; `y`, `is_test` and `classes`.
+    `cifar10_jpeg.npz` is a tenth of the size, but its pixels differ a little from those of
+    CIFAR-10: its `DESCR` names it "CIFAR-10 (JPEG re-encoded)". It may be sorted by class, so
+    shuffle before you take the first few rows. Its arrays are `header`, the bytes that all images
+    begin with; `data`, the bytes that follow them; `offsets`, of shape (n + 1,), such that image
+    `i` is `header` followed by `data[offsets[i]:offsets[i + 1]]`; `y`, `is_test` and `classes`.
 
     References
     ----------
@@ -202,7 +202,7 @@ def _check_jpegs(path: Path, arrays: dict[str, np.ndarray]) -> None:
     check_labels(path, "y", arrays["y"], n_images, len(arrays["classes"]))
     offsets = arrays["offsets"].astype(np.int64)
     if offsets[0] < 0 or offsets[-1] > len(arrays["data"]) or np.any(np.diff(offsets) < 0):
-        raise unusable(path, "'offsets' do not rise from 0 to the length of 'data'")
+        raise unusable(path, "'offsets' do not increase from 0 to the length of 'data'")
 
 
 def _decode(path: Path, arrays: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
@@ -210,14 +210,14 @@ def _decode(path: Path, arrays: dict[str, np.ndarray], rows: np.ndarray) -> np.n
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            f"{path} holds JPEG images, and to decode them takes Pillow: "
+            f"{path} holds JPEG images, and decoding them needs Pillow: "
             'pip install "sklearn-simvae[data]"'
         ) from error
 
     header, data = arrays["header"].tobytes(), arrays["data"].tobytes()
     starts, ends = arrays["offsets"][:-1], arrays["offsets"][1:]
     images = np.empty((len(rows), *_CIFAR10.image_shape), dtype=np.uint8)
-    # One after the other: most of the time is Pillow's Python code, so threads gain nothing.
+    # Threads would gain nothing, since most of the time goes to Pillow's Python code.
     for image, row in zip(images, rows, strict=True):
         stream = io.BytesIO(header + data[starts[row] : ends[row]])
         try:

@@ -1,4 +1,4 @@
-"""Emoji: a picture and its name, two modalities of one thing."""
+"""Emoji, each with two modalities: a picture and a name."""
 
 import os
 from pathlib import Path
@@ -15,25 +15,25 @@ _DESCR = """\
 Emoji
 -----
 
-{n} emoji as pictures of 48 x 48 pixels in colour, 0 to 255, with their Unicode names. Skin tones
-and flags repeat each other: split by `group`, the first code point, not by row.
+{n} emoji as color pictures of 48 x 48 pixels, 0 to 255, with their Unicode names. Variants of an
+emoji, such as skin tones, are nearly the same: split by `group`, the first code point, not by row.
 
 Read from {path}.
 """
 
 
 def fetch_emoji(*, data_home: str | os.PathLike | None = None) -> Bunch:
-    """Load pictures of emoji and their names, from a file.
+    """Load pictures of emoji and their names from a file.
 
     ================   ===========================
     Samples            3,545
-    Pictures           48 x 48 in three colours
+    Pictures           48 x 48 in three colors
     Names              Unicode, up to 116 letters
     ================   ===========================
 
-    The file is `emoji.npz`. It is looked for in `data_home`, or else in the folder named by the
-    environment variable `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data
-    home. It cannot be downloaded.
+    The file is `emoji.npz`. It is searched for in `data_home`, or without it in the folder named
+    by the environment variable `SKLEARN_SIMVAE_DATA`, and then in `sklearn_simvae` in
+    scikit-learn's data home. It cannot be downloaded.
 
     Parameters
     ----------
@@ -46,16 +46,16 @@ def fetch_emoji(*, data_home: str | os.PathLike | None = None) -> Bunch:
         Dictionary-like, with the attributes
 
         images : ndarray of shape (n_samples, 48, 48, 3), dtype uint8
-            The pictures: red, green and blue last.
+            The pictures, with the channels (red, green, blue) last.
         captions : ndarray of str of shape (n_samples,)
-            The name of each.
+            The name of each emoji.
         group : ndarray of int of shape (n_samples,)
-            Emoji with the same first code point have the same number: for
-            :class:`~sklearn.model_selection.GroupShuffleSplit`.
+            The group of each emoji, the same number for all that have the same first code point.
+            Pass it as `groups` to :class:`~sklearn.model_selection.GroupShuffleSplit`.
         codepoints : ndarray of str of shape (n_samples,)
-            The code points of each, in hexadecimal, joined by "_".
+            The code points of each emoji, in hexadecimal, joined by "_".
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def fetch_emoji(*, data_home: str | os.PathLike | None = None) -> Bunch:
 
     See Also
     --------
-    sklearn_simvae.CLIP : Tells which picture goes with which name.
+    sklearn_simvae.CLIP : Model that learns which picture goes with which name.
 
     Examples
     --------

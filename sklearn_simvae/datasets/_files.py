@@ -1,4 +1,4 @@
-"""Where data files lie on this machine, and how they are read and written."""
+"""Finding, reading and writing of data files on this machine."""
 
 import os
 import tokenize
@@ -13,7 +13,7 @@ import numpy as np
 
 DATA_VARIABLE = "SKLEARN_SIMVAE_DATA"
 
-# What numpy and zipfile raise on bytes that are damaged, pickled or no archive at all.
+# Exceptions of numpy and zipfile for bytes that are damaged, pickled or not an archive.
 _UNREADABLE = (
     *(ValueError, EOFError, OSError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
@@ -21,20 +21,20 @@ _UNREADABLE = (
 
 
 def named_folder(data_home: str | os.PathLike | None) -> Path | None:
-    """Give the folder that the user named, by argument or else by environment variable."""
+    """Return the folder that the user named by argument, or else by environment variable."""
     folder = data_home if data_home is not None else os.environ.get(DATA_VARIABLE)
     return Path(folder).expanduser() if folder else None
 
 
 def cache_folder() -> Path:
-    """Give this package's folder in scikit-learn's data home."""
-    # As sklearn.datasets.get_data_home, which would make the folder where it is only looked into.
+    """Return this package's folder in scikit-learn's data home."""
+    # sklearn.datasets.get_data_home returns the same, but would also create the folder.
     home = os.environ.get("SCIKIT_LEARN_DATA", os.path.join("~", "scikit_learn_data"))
     return Path(home).expanduser() / "sklearn_simvae"
 
 
 def folders_searched(data_home: str | os.PathLike | None) -> Iterator[Path]:
-    """Give the folders to look in, first the one that the user named."""
+    """Yield the folders to look in, first the one that the user named."""
     named = named_folder(data_home)
     if named is not None:
         yield named
@@ -42,13 +42,13 @@ def folders_searched(data_home: str | os.PathLike | None) -> Iterator[Path]:
 
 
 def find_file(names: Sequence[str], data_home: str | os.PathLike | None) -> Path | None:
-    """Give the first file of one of these names, or None; earlier folders and names win."""
+    """Return the first file with one of these names, or None; earlier folders and names win."""
     paths = (folder / name for folder in folders_searched(data_home) for name in names)
     return next((path for path in paths if path.is_file()), None)
 
 
 def require_file(name: str, data_home: str | os.PathLike | None) -> Path:
-    """Give the first file of this name that nobody can download, or raise FileNotFoundError."""
+    """Return the first file with this name, or raise FileNotFoundError."""
     path = find_file([name], data_home)
     if path is None:
         folders = " and ".join(str(folder) for folder in folders_searched(data_home))
@@ -60,7 +60,7 @@ def require_file(name: str, data_home: str | os.PathLike | None) -> Path:
 
 
 def unusable(path: Path, problem: str) -> ValueError:
-    """Make the error for a file that is there but cannot be used."""
+    """Make the error for a file that exists but cannot be used."""
     return ValueError(
         f"{path} cannot be used: {problem}. "
         "Put an intact copy in its place, or remove it and fetch the data again."
@@ -75,7 +75,7 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
         except KeyError as error:
             raise unusable(path, f"it lacks the array {error}") from None
         except _UNREADABLE as error:
-            raise unusable(path, f"it is damaged or no plain .npz file ({error})") from error
+            raise unusable(path, f"it is damaged or is no plain .npz file ({error})") from error
     return arrays
 
 
@@ -88,7 +88,7 @@ def _read_members(file: BinaryIO, keys: Sequence[str]) -> dict[str, np.ndarray]:
             if key not in archive.files:
                 raise KeyError(key)
         arrays = {key: archive[key] for key in keys}
-    # Members of the archive that are no arrays come as bytes.
+    # numpy returns members of the archive that are not arrays as bytes.
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise ValueError("it holds files that are not arrays")
     return arrays
@@ -97,7 +97,7 @@ def _read_members(file: BinaryIO, keys: Sequence[str]) -> dict[str, np.ndarray]:
 def check_array(
     path: Path, name: str, array: np.ndarray, dtype: type, shape: Sequence[int | None]
 ) -> None:
-    """Raise unless an array read from `path` has this kind of dtype and this shape."""
+    """Raise an error if an array read from `path` has another kind of dtype or another shape."""
     fits = len(shape) == array.ndim and all(
         expected in (None, found) for expected, found in zip(shape, array.shape, strict=True)
     )
@@ -111,7 +111,7 @@ def check_array(
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a compressed .npz file that other processes see whole or not at all."""
+    """Write a compressed .npz file, so that other processes see it whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:

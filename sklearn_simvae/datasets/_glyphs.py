@@ -1,4 +1,4 @@
-"""Characters in many fonts: content against style."""
+"""Images of characters in many fonts, with known content and style."""
 
 import os
 from pathlib import Path
@@ -15,9 +15,9 @@ _DESCR = """\
 Glyphs
 ------
 
-{n_characters} characters in {n_fonts} font faces of {n_families} families, every combination
-once, as grey images of 32 x 32 pixels, 0 to 255. The character is the content and the font the
-style. Faces of one family are near copies of each other: split by `family`, not by row.
+Every combination of {n_characters} characters and {n_fonts} fonts of {n_families} families, as
+grayscale images of 32 x 32 pixels, 0 to 255. The character is the content and the font is the
+style. Fonts of one family are nearly the same: split by `family`, not by row.
 
 Read from {path}.
 """
@@ -28,20 +28,20 @@ def fetch_glyphs(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load images of characters in many fonts, from a file.
+    """Load images of characters in many fonts from a file.
 
     ================   ======================
     Classes            62 characters
     Styles             139 fonts
     Samples            8,618
-    Dimensionality     1024 (32 x 32 grey)
+    Dimensionality     1024 (32 x 32 grayscale)
     Features           integer, 0 to 255
     ================   ======================
 
-    Every character is there in every font, so that what is content (the character) and what is
-    style (the font) is known for each row. The file is `glyphs.npz`. It is looked for in
-    `data_home`, or else in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`;
-    then in `sklearn_simvae` in scikit-learn's data home. It cannot be downloaded.
+    Every character is present in every font. The content (the character) and the style (the font)
+    of each row are known. The file is `glyphs.npz`. It is searched for in `data_home`, or without
+    it in the folder named by the environment variable `SKLEARN_SIMVAE_DATA`, and then in
+    `sklearn_simvae` in scikit-learn's data home. It cannot be downloaded.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def fetch_glyphs(
         Folder to look in first.
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def fetch_glyphs(
         feature_names : list of length 1024
             The names of the pixels.
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -89,16 +89,16 @@ def fetch_glyphs(
 
     See Also
     --------
-    make_sprites : Images with known factors, made without any data.
+    make_sprites : Images with known factors, which need no files.
 
     Notes
     -----
-    The family is the name of the font up to the first "-", so that close relatives with names of
-    their own (Karla and Karla[wght], DejaVuSans and DejaVuSansMono) stay apart. Fonts of a family
-    are near copies of each other, so pass `family` as `groups` to
-    :class:`~sklearn.model_selection.GroupKFold` where a model is to be tested on styles that it
-    has not seen. The groups for views that share their content are `target`. The arrays of the
-    file are `x`, of shape (n_fonts, n_characters, 32, 32), and the names `font` and `char`.
+    The family is the name of the font up to the first "-", so closely related fonts with different
+    names (Karla and Karla[wght], DejaVuSans and DejaVuSansMono) are in different families. Fonts of
+    one family are nearly the same, so pass `family` as `groups` to
+    :class:`~sklearn.model_selection.GroupKFold` to test a model on styles that it has not seen.
+    Pass `target` as `groups` to an estimator whose views are to share their content. The arrays of
+    the file are `x`, of shape (n_fonts, n_characters, 32, 32), and the names `font` and `char`.
 
     Examples
     --------

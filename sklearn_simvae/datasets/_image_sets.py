@@ -1,4 +1,4 @@
-"""What the image sets with a train and a test part have in common."""
+"""Code shared by the image sets that have a train and a test part."""
 
 import os
 import warnings
@@ -27,26 +27,26 @@ _PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A published image set: its file here, the files that its authors published, and its sizes.
+    """A published image set: its local file, the files that its authors published, and its sizes.
 
     Parameters
     ----------
     title : str
-        Name to show.
+        Name of the data set, for descriptions and messages.
     filename : str
         Name of the .npz file with `x_train`, `y_train`, `x_test` and `y_test`.
     source : str
-        Who gives the published files out, to show.
+        Name of the source of the published files, for the description.
     published : tuple of RemoteFile
-        Those files.
+        Files that the authors published.
     read_published : callable
-        Takes their contents and gives the four arrays of the .npz file, by name.
+        Function from the contents of these files to the four arrays of the .npz file, by name.
     image_shape : tuple of int
         Shape of one image.
     target_names : tuple of str
         Names of the classes.
     other_filenames : tuple of str
-        Files of other layouts that hold the same set.
+        Names of files with another layout that hold the same data set.
     """
 
     title: str
@@ -60,7 +60,7 @@ class ImageSet:
 
 
 def parts_of(subset: str) -> tuple[str, ...]:
-    """Give the parts that make up a subset, train first."""
+    """Return the parts that make up a subset, train first."""
     if not isinstance(subset, str) or subset not in _PARTS:
         raise ValueError(f"subset must be one of {list(_PARTS)}, got {subset!r}.")
     return _PARTS[subset]
@@ -79,7 +79,7 @@ def read_parts(
 
 
 def check_labels(path: Path, name: str, target: np.ndarray, n_rows: int, n_classes: int) -> None:
-    """Raise unless `target` read from `path` is one class index for each row."""
+    """Raise an error if `target`, read from `path`, is not one class index for each row."""
     check_array(path, name, target, np.integer, (n_rows,))
     if n_rows and not 0 <= target.min() <= target.max() < n_classes:
         raise unusable(path, f"{name!r} has labels outside 0, ..., {n_classes - 1}")
@@ -88,7 +88,7 @@ def check_labels(path: Path, name: str, target: np.ndarray, n_rows: int, n_class
 def join_parts(
     arrays: Mapping[str, np.ndarray], parts: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put the parts one after the other; a single part is not copied."""
+    """Concatenate the parts; a single part is not copied."""
     images, target = ([arrays[f"{letter}_{part}"] for part in parts] for letter in "xy")
     if len(parts) == 1:
         return np.ascontiguousarray(images[0]), target[0].astype(np.int64)
@@ -98,7 +98,7 @@ def join_parts(
 def download(
     image_set: ImageSet, parts: Sequence[str], data_home: str | os.PathLike | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fetch the published files of a set and keep what they hold as .npz."""
+    """Download the published files of a data set and keep their contents as an .npz file."""
     try:
         contents = [fetch(file) for file in image_set.published]
     except OSError as error:
@@ -117,7 +117,7 @@ def download(
 def _keep(
     filename: str, arrays: Mapping[str, np.ndarray], data_home: str | os.PathLike | None
 ) -> None:
-    # The folder of the environment variable is read only: it may be shared by many.
+    # Nothing is written to the folder of the environment variable, which many users may share.
     folder = named_folder(data_home) if data_home else cache_folder()
     try:
         write_npz(folder / filename, arrays)
@@ -136,7 +136,7 @@ def make_bunch(
     descr: str,
     **more: Any,
 ) -> Bunch:
-    """Put images and labels into the Bunch that all loaders give; `data` shares memory."""
+    """Make the Bunch that loaders return; `data` shares its memory with `images`."""
     return Bunch(
         data=images.reshape(len(images), int(np.prod(images.shape[1:]))),
         images=images,
@@ -149,8 +149,8 @@ def make_bunch(
 
 
 def _feature_names(image_shape: tuple[int, ...]) -> list[str]:
-    *colour, height, width = image_shape
-    prefixes = ["red", "green", "blue"] if colour else ["pixel"]
+    *color, height, width = image_shape
+    prefixes = ["red", "green", "blue"] if color else ["pixel"]
     return [
         f"{prefix}_{row}_{column}"
         for prefix in prefixes

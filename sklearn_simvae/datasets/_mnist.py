@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST."""
+"""Loaders of MNIST and Fashion-MNIST."""
 
 import gzip
 import os
@@ -13,19 +13,19 @@ from ._remote import RemoteFile
 
 
 def _read_idx(*contents: bytes) -> dict[str, np.ndarray]:
-    """Read the four published files: images and labels to train on, then those to test on."""
+    """Read the four published files: images and labels of the train part, then of the test part."""
     names = ("x_train", "y_train", "x_test", "y_test")
     return {name: _array(gzip.decompress(file)) for name, file in zip(names, contents, strict=True)}
 
 
 def _array(idx: bytes) -> np.ndarray:
-    # Two zeros, the type (8 is bytes), the number of axes, the length of each, and then the values.
+    # The format: two zeros, the type (8 is bytes), the number of axes, their lengths, the values.
     n_axes = idx[3]
     shape = np.frombuffer(idx, ">u4", n_axes, offset=4)
     return np.frombuffer(idx, np.uint8, offset=4 + 4 * n_axes).reshape(shape).copy()
 
 
-# What the authors of both sets call the four files, in the order of `_read_idx`.
+# Names of the four files of both data sets, in the order of `_read_idx`.
 _NAMES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -65,8 +65,8 @@ _MNIST_DESCR = """\
 MNIST
 -----
 
-Handwritten digits, 60,000 to train on and 10,000 to test on, as grey images of 28 x 28 pixels,
-light on dark, 0 to 255. The ten classes are the digits.
+Handwritten digits, 60,000 to train on and 10,000 to test on, as grayscale images of 28 x 28
+pixels, light on dark, 0 to 255. The ten classes are the digits.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
 Proceedings of the IEEE 86(11), 1998.
@@ -106,8 +106,8 @@ _FASHION_MNIST_DESCR = """\
 Fashion-MNIST
 -------------
 
-Articles of clothing from Zalando, 60,000 to train on and 10,000 to test on, as grey images of
-28 x 28 pixels, light on dark, 0 to 255. Ten classes, equally frequent.
+Articles of clothing from Zalando, 60,000 to train on and 10,000 to test on, as grayscale images
+of 28 x 28 pixels, light on dark, 0 to 255. The ten classes are equally frequent.
 
 Xiao, Rasul and Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
 learning algorithms", arXiv:1708.07747, 2017.
@@ -120,33 +120,34 @@ def fetch_mnist(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load MNIST, from a file or downloaded.
+    """Load MNIST from a file, or download it.
 
     ================   ======================
     Classes            10
     Samples            60,000 train, 10,000 test
-    Dimensionality     784 (28 x 28 grey)
+    Dimensionality     784 (28 x 28 grayscale)
     Features           integer, 0 to 255
     ================   ======================
 
     The file is `mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`. It is
-    looked for in `data_home`, or else in the folder named by the environment variable
-    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. If it is in none of
-    them, the four files that its authors published are downloaded, from either of two places that
-    keep copies, and refused unless the SHA-256 of each is the known one. What they hold is kept as
-    `mnist.npz` in `data_home`, or if that is not given in `sklearn_simvae` in scikit-learn's data
-    home; nothing is written elsewhere. A file that was there before is checked for its form alone.
+    searched for in `data_home`, or without it in the folder named by the environment variable
+    `SKLEARN_SIMVAE_DATA`, and then in `sklearn_simvae` in scikit-learn's data home. If there is no
+    such file, the four files that the authors published are downloaded from one of two servers
+    that keep copies, and refused unless the SHA-256 of each is the expected one. The images and
+    labels are kept as `mnist.npz` in `data_home`, or without it in `sklearn_simvae` in
+    scikit-learn's data home; nothing is written elsewhere. If there is a file, only the types and
+    shapes of its arrays and its labels are checked.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The part to load; "all" is the train part followed by the test part.
+        Part to load; "all" is the train part followed by the test part.
 
     data_home : str or path-like, default=None
         Folder to look in first, and to keep a download in.
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
@@ -164,7 +165,7 @@ def fetch_mnist(
         feature_names : list of length 784
             The names of the pixels.
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -172,14 +173,14 @@ def fetch_mnist(
     Raises
     ------
     OSError
-        If there is no file and the published ones cannot be reached, or have another SHA-256.
+        If there is no file, and the published files cannot be reached or have another SHA-256.
     ValueError
         If `subset` is unknown, or the file is damaged or holds something else.
 
     See Also
     --------
     fetch_fashion_mnist : The same format, with clothes in place of digits.
-    make_sprites : Images with known factors, made without any data.
+    make_sprites : Images with known factors, which need no files.
 
     References
     ----------
@@ -203,34 +204,34 @@ def fetch_fashion_mnist(
     data_home: str | os.PathLike | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load Fashion-MNIST, from a file or downloaded.
+    """Load Fashion-MNIST from a file, or download it.
 
     ================   ======================
     Classes            10
     Samples            60,000 train, 10,000 test
-    Dimensionality     784 (28 x 28 grey)
+    Dimensionality     784 (28 x 28 grayscale)
     Features           integer, 0 to 255
     ================   ======================
 
     The file is `fashion_mnist.npz`, with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
-    It is looked for in `data_home`, or else in the folder named by the environment variable
-    `SKLEARN_SIMVAE_DATA`; then in `sklearn_simvae` in scikit-learn's data home. If it is in none of
-    them, the four files that its authors published are downloaded, from either of their two places,
-    and refused unless the SHA-256 of each is the known one. What they hold is kept as
-    `fashion_mnist.npz` in `data_home`, or if that is not given in `sklearn_simvae` in
-    scikit-learn's data home; nothing is written elsewhere. A file that was there before is checked
-    for its form alone.
+    It is searched for in `data_home`, or without it in the folder named by the environment
+    variable `SKLEARN_SIMVAE_DATA`, and then in `sklearn_simvae` in scikit-learn's data home. If
+    there is no such file, the four files that the authors published are downloaded from one of the
+    authors' two servers, and refused unless the SHA-256 of each is the expected one. The images
+    and labels are kept as `fashion_mnist.npz` in `data_home`, or without it in `sklearn_simvae` in
+    scikit-learn's data home; nothing is written elsewhere. If there is a file, only the types and
+    shapes of its arrays and its labels are checked.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The part to load; "all" is the train part followed by the test part.
+        Part to load; "all" is the train part followed by the test part.
 
     data_home : str or path-like, default=None
         Folder to look in first, and to keep a download in.
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     Returns
     -------
@@ -248,7 +249,7 @@ def fetch_fashion_mnist(
         feature_names : list of length 784
             The names of the pixels.
         DESCR : str
-            A description of the set, and where it was read from.
+            A description of the data set and of its source.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -256,14 +257,14 @@ def fetch_fashion_mnist(
     Raises
     ------
     OSError
-        If there is no file and the published ones cannot be reached, or have another SHA-256.
+        If there is no file, and the published files cannot be reached or have another SHA-256.
     ValueError
         If `subset` is unknown, or the file is damaged or holds something else.
 
     See Also
     --------
     fetch_mnist : The same format, with digits in place of clothes.
-    make_sprites : Images with known factors, made without any data.
+    make_sprites : Images with known factors, which need no files.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Published files: where they are, and which bytes they must be."""
+"""Download of published files, each of which is checked by its SHA-256."""
 
 import hashlib
 import io
@@ -14,16 +14,16 @@ _TIMEOUT = 60
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that never changes, and the places that give it out.
+    """A file that never changes, and the addresses to download it from.
 
     Parameters
     ----------
     urls : tuple of str
-        Where it is; later ones are asked where earlier ones fail.
+        Addresses of the file; later ones are used if earlier ones fail.
     n_bytes : int
-        Its length, more than which is never read.
+        Length of the file in bytes; no more is ever read.
     sha256 : str
-        Its SHA-256, in lower-case hexadecimal digits.
+        SHA-256 of the file, in lower-case hexadecimal digits.
     """
 
     urls: tuple[str, ...]
@@ -32,22 +32,22 @@ class RemoteFile:
 
 
 def fetch(file: RemoteFile) -> bytes:
-    """Give the contents of a published file, of which nothing was looked at but its SHA-256.
+    """Download a published file into memory, and check its SHA-256.
 
     Parameters
     ----------
     file : RemoteFile
-        What to download. It is kept in memory alone.
+        File to download.
 
     Returns
     -------
     contents : bytes
-        Those that the SHA-256 stands for.
+        Contents of the file, which have the expected SHA-256.
 
     Raises
     ------
     OSError
-        If no place gives these bytes, with what each gave.
+        If no address returns the expected bytes; the message tells what each returned.
     """
     problems = []
     for url in file.urls:
@@ -74,17 +74,17 @@ def read_tar(contents: bytes, names: Sequence[str]) -> list[bytes]:
     contents : bytes
         The archive.
     names : sequence of str
-        The members to read. What others there are is of no account.
+        Names of the members to read; all others are ignored.
 
     Returns
     -------
     members : list of bytes
-        Their contents.
+        Contents of these members.
 
     Raises
     ------
     ValueError
-        If one is not there or is no plain file, such as a link, or the archive is damaged.
+        If a member is missing or is no plain file (such as a link), or if the archive is damaged.
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
@@ -95,7 +95,7 @@ def read_tar(contents: bytes, names: Sequence[str]) -> list[bytes]:
 
 def _read_member(archive: tarfile.TarFile, name: str) -> bytes:
     members = [member for member in archive.getmembers() if member.name == name]
-    # Of a link, tarfile would give what it leads to; of two of one name, the later.
+    # tarfile would follow a link, and of two members with one name it would read the later.
     if len(members) != 1 or not members[0].isreg():
         raise ValueError(f"The archive should hold one plain file {name}.")
     return archive.extractfile(members[0]).read()

@@ -7,15 +7,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-# A sprite's radius and brightness, as fractions of the image's side and of full white.
+# Ranges of a sprite's radius and brightness, as fractions of the image's side and of full white.
 _SIZES = (0.18, 0.30)
 _SHADES = (0.4, 1.0)
 _SATURATION = 0.8
 
-# Room in pixels for the soft edge and an empty row beyond it.
+# Pixels between shape and border, for the soft edge and an empty row beyond it.
 _MARGIN = 1.5
 
-# Few enough that the work arrays of a chunk stay in the processor's cache.
+# So few that the work arrays of a chunk stay in the processor's cache.
 _PIXELS_PER_CHUNK = 2**17
 
 _MIN_IMAGE_SIZE = 8
@@ -30,8 +30,8 @@ hue are the style. See `make_sprites` for the units of the factors.
 
 _Outline = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Each function takes coordinates (v points up) in units of the sprite's radius and gives a distance
-# to the outline, negative inside; every shape just fits the unit disc and has its centroid in 0.
+# Each function maps coordinates (v points up), in units of the sprite's radius, to the distance
+# from the outline, negative inside. Every shape just fits the unit disk and has its centroid in 0.
 
 
 def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -39,11 +39,11 @@ def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # To first order the distance is the implicit function over the length of its gradient.
+    # The distance is approximated by the implicit function over the length of its gradient.
     ratio = 2.0
     level = np.sqrt(u**2 + (ratio * v) ** 2)
     slope = np.sqrt(u**2 + (ratio**2 * v) ** 2)
-    # Both are 0 in the centre, where their ratio is to stay finite.
+    # Both are 0 in the center, where the ratio must stay finite.
     tiny = 1e-6
     return np.maximum(level, tiny) * (level - 1) / np.maximum(slope, tiny)
 
@@ -53,7 +53,7 @@ def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # Mirrored into one of its ten equal sectors, a star is what lies on one side of a line.
+    # By symmetry one of ten equal sectors is enough, in which the outline is a straight line.
     sector = math.pi / 5
     angle = np.arctan2(np.abs(u), v)
     angle = np.abs(angle - 2 * sector * np.round(angle / (2 * sector)))
@@ -61,7 +61,7 @@ def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     normal = math.atan2(1 - inner * math.cos(sector), inner * math.sin(sector))
     radius = np.sqrt(u**2 + v**2)
     line = radius * np.cos(angle - normal) - math.cos(normal)
-    # Close to the line does not mean close to the star beyond its tips: end them at the circle.
+    # Beyond its tips the line is no part of the star, so the tips end at the circle.
     return np.maximum(line, radius - 1)
 
 
@@ -77,13 +77,13 @@ def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # A square that stands on its tip, its diagonal 1, and a disc on each of its upper sides.
+    # A square with diagonal 1 that stands on its tip, and a disk on each of its upper sides.
     tip_to_centroid = (28 + 9 * math.pi) / (48 + 12 * math.pi)
     x = tip_to_centroid * np.abs(u)
     y = tip_to_centroid * (v + 1)
     square = (x + np.abs(y - 0.5) - 0.5) * math.sqrt(0.5)
-    disc = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(0.125)
-    return np.minimum(square, disc) / tip_to_centroid
+    disk = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(0.125)
+    return np.minimum(square, disk) / tip_to_centroid
 
 
 _OUTLINES: dict[str, _Outline] = {
@@ -110,10 +110,10 @@ def make_sprites(
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Draw images of simple shapes from known content and style.
 
-    The content of a sample is the shape. Its style is position, size, rotation and shade, and in
-    colour the hue. With `n_views` > 1 the views of a sample share the content, and each has a style
-    of its own: the model that self-supervised learning assumes [1]_. All factors are independent of
-    each other. A bright shape on black with a soft edge lies wholly inside the image.
+    The content of a sample is the shape. Its style is position, size, rotation and shade, and for
+    color images also the hue. With `n_views` > 1 the views of a sample share the content and each
+    has its own style, as self-supervised learning assumes [1]_. All factors are independent of
+    each other. Shapes are bright on black with a soft edge, and lie wholly inside the image.
 
     Parameters
     ----------
@@ -124,23 +124,23 @@ def make_sprites(
         Height and width in pixels, at least 8.
 
     n_channels : {1, 3}, default=1
-        1 for grey images, 3 for colour (red, green, blue).
+        Number of channels: 1 for grayscale images, 3 for color images (red, green, blue).
 
     n_views : int, default=1
-        Number of images of each sample. With 1 the results have no axis for views.
+        Number of images of each sample. With 1 the returned arrays have no axis for views.
 
     shapes : sequence of str, default=all seven
-        The classes, drawn with equal probability.
+        Shapes to draw, each with the same probability. They are the classes.
 
     noise : float, default=0.0
-        Standard deviation of Gaussian noise on each pixel, as a fraction of full white. Results
+        Standard deviation of the Gaussian noise on each pixel, as a fraction of full white. Pixels
         are clipped to [0, 255].
 
     return_X_y : bool, default=False
-        Whether to give `(data, target)` in place of a Bunch.
+        Whether to return `(data, target)` instead of a Bunch.
 
     random_state : int, RandomState instance or None, default=None
-        Pass an int to get the same images at each call.
+        Source of randomness. Pass an int to get the same images in each call.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def make_sprites(
         data : ndarray of shape (n_samples, n_features) or (n_samples, n_views, n_features)
             The flattened images, sharing memory with `images`.
         images : ndarray of shape (n_samples, [n_views,] [3,] image_size, image_size), dtype uint8
-            The images; the axes in brackets are there if `n_views` > 1 and if `n_channels` is 3.
+            The images; the axes in brackets exist if `n_views` > 1 and if `n_channels` is 3.
         target : ndarray of shape (n_samples,), dtype int64
             The shape of each sample, an index into `target_names`.
         target_names : ndarray of shape (n_shapes,)
@@ -160,14 +160,16 @@ def make_sprites(
         factor_names : list of str
             The names of the columns of `factors`:
 
-            - "x", "y": centre of mass, from the left and from the top, as a fraction of the side;
+            - "x", "y": position of the centroid, from the left and from the top, as a fraction of
+              the side;
             - "size": radius of the circle around the shape as a fraction of the side, 0.18 to 0.3;
-            - "rotation": anticlockwise, in radians, 0 to 2 pi;
-            - "shade": the largest value of a channel as a fraction of full white, 0.4 to 1, of a
-              pixel wholly inside the shape; of images below 14 pixels not all have one;
-            - "hue" (colour only): 0 to 1 and round again; 0 is red, 1/3 green, 2/3 blue.
+            - "rotation": angle, counterclockwise, in radians, 0 to 2 pi;
+            - "shade": the largest value of a channel in a pixel wholly inside the shape, as a
+              fraction of full white, 0.4 to 1 (in images below 14 pixels, some shapes cover no
+              pixel wholly);
+            - "hue" (color images only): 0 to 1, a circle; 0 is red, 1/3 green, 2/3 blue.
         DESCR : str
-            A description of the set.
+            A description of the data set.
 
     (data, target) : tuple if `return_X_y` is True
         Two of the arrays above.
@@ -183,9 +185,9 @@ def make_sprites(
 
     Notes
     -----
-    Not all rotations can be told apart. A turn that leaves the shape as it was is 2 pi for the
-    heart, 2 pi / 2 for the ellipse, 2 pi / 3 for the triangle, 2 pi / 4 for the square and the
-    cross and 2 pi / 5 for the star. The ring looks the same at every rotation.
+    Not all rotations can be distinguished. The smallest rotation after which a shape looks the
+    same is 2 pi for the heart, 2 pi / 2 for the ellipse, 2 pi / 3 for the triangle, 2 pi / 4 for
+    the square and the cross, and 2 pi / 5 for the star. The ring looks the same at every rotation.
 
     References
     ----------
@@ -205,7 +207,7 @@ def make_sprites(
     ((100, 2, 3, 28, 28), (100, 2, 6), (100,))
     """
     _check_parameters(n_samples, image_size, n_channels, n_views, noise)
-    # Small integers of numpy would overflow.
+    # As numpy integers of few bits, the products below would overflow.
     n_samples, image_size, n_channels, n_views = map(
         int, (n_samples, image_size, n_channels, n_views)
     )
@@ -227,8 +229,8 @@ def make_sprites(
         _add_noise(images, noise, rng)
 
     views = () if n_views == 1 else (n_views,)
-    colour = () if n_channels == 1 else (n_channels,)
-    images = images.reshape(n_samples, *views, *colour, image_size, image_size)
+    color = () if n_channels == 1 else (n_channels,)
+    images = images.reshape(n_samples, *views, *color, image_size, image_size)
     data = images.reshape(n_samples, *views, n_channels * image_size**2)
     if return_X_y:
         return data, target
@@ -259,7 +261,7 @@ def _check_parameters(
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
     if not isinstance(n_channels, Integral) or n_channels not in (1, 3) or n_channels is True:
-        raise ValueError(f"n_channels must be 1 (grey) or 3 (colour), got {n_channels!r}.")
+        raise ValueError(f"n_channels must be 1 (grayscale) or 3 (color), got {n_channels!r}.")
     if not isinstance(noise, Real) or isinstance(noise, bool) or not 0 <= noise < math.inf:
         raise ValueError(f"noise must be a finite number of at least 0, got {noise!r}.")
 
@@ -269,14 +271,13 @@ def _check_shapes(shapes: Sequence[str]) -> list[str]:
     known = all(isinstance(name, str) and name in _OUTLINES for name in names)
     if not names or not known or len(set(names)) < len(names):
         raise ValueError(
-            f"shapes must be a sequence of different names out of {list(_OUTLINES)}, "
-            f"got {shapes!r}."
+            f"shapes must be a sequence of different names among {list(_OUTLINES)}, got {shapes!r}."
         )
     return names
 
 
 def _factor_ranges(image_size: int, n_channels: int) -> dict[str, tuple[float, float]]:
-    # The room for the largest sprite, so that position does not depend on size.
+    # Enough room for the largest sprite, so that position does not depend on size.
     border = _SIZES[1] + _MARGIN / image_size
     ranges = {
         "x": (border, 1 - border),
@@ -298,13 +299,13 @@ def _draw(
     """Draw images of shape (n_images, n_channels, image_size, image_size)."""
     images = np.empty((len(target), n_channels, image_size, image_size), dtype=np.uint8)
     factors = factors.astype(np.float32)
-    levels = 255 * _colours(factors)
+    levels = 255 * _colors(factors)
     for index, name in enumerate(shapes):
         rows_of_shape = np.flatnonzero(target == index)
         for chunk in _chunks(len(rows_of_shape), image_size**2):
             rows = rows_of_shape[chunk]
             coverage = _coverage(_OUTLINES[name], factors[rows, :4], image_size)
-            # Adding a half makes the cast round to the nearest level.
+            # Adding 0.5 makes the cast round to the nearest level.
             images[rows] = coverage[:, np.newaxis] * levels[rows, :, np.newaxis, np.newaxis] + 0.5
     return images
 
@@ -315,7 +316,7 @@ def _chunks(n_rows: int, n_pixels: int) -> Iterator[slice]:
 
 
 def _coverage(outline: _Outline, pose: np.ndarray, image_size: int) -> np.ndarray:
-    """Give the part of each pixel that lies inside the outline, (n_images, height, width)."""
+    """Return the fraction of each pixel inside the outline, (n_images, height, width)."""
     x, y, size, rotation = pose.T[:, :, np.newaxis]
     pixels = (np.arange(image_size, dtype=np.float32) + 0.5) / image_size
     right, up = (pixels - x) / size, (y - pixels) / size
@@ -326,8 +327,8 @@ def _coverage(outline: _Outline, pose: np.ndarray, image_size: int) -> np.ndarra
     return np.clip(0.5 - distance_in_pixels, 0, 1)
 
 
-def _colours(factors: np.ndarray) -> np.ndarray:
-    """Give the level of each channel in [0, 1], (n_images, n_channels)."""
+def _colors(factors: np.ndarray) -> np.ndarray:
+    """Return the level of each channel in [0, 1], (n_images, n_channels)."""
     shade = factors[:, 4:5]
     if factors.shape[1] == 5:
         return shade

@@ -1,6 +1,6 @@
-"""Objectives as pure functions: tensors in, means over samples out.
+"""Objectives as pure functions of tensors, which return means over samples.
 
-Latents have the shape (batch, views, d). Nothing here knows of networks, estimators or training.
+Latents have the shape (batch, views, d). Nothing here depends on networks, estimators or training.
 """
 
 from sklearn_simvae._batch import Terms

@@ -11,15 +11,15 @@ from sklearn_simvae.losses.reduction import check_batch, loss_alone
 def barlow_twins_terms(
     z: Tensor, redundancy_weight: float = 5e-3, mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    r"""The loss of Barlow Twins and its two terms.
+    r"""Compute the loss of Barlow Twins and its two terms.
 
     With :math:`C` the correlations over the batch between the dimensions of one view and those of
     another,
 
     .. math:: \sum_i (1 - C_{ii})^2 + \lambda \sum_i \sum_{k \neq i} C_{ik}^2
 
-    averaged over pairs of views. The first term pulls the views of a sample together; that each
-    dimension is scaled to variance 1, and the second term, are what stands against collapse.
+    averaged over pairs of views. The first term pulls the views of a sample together. Collapse is
+    prevented by the second term, and by scaling each dimension to variance 1.
 
     Parameters
     ----------
@@ -28,8 +28,9 @@ def barlow_twins_terms(
     redundancy_weight : float, default=5e-3
         :math:`\lambda`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others; a pair of views is correlated over the n
-        samples that have both, and weighs by :math:`(n - 1)^2`.
+        False for each view that a sample lacks. None means that all views are present. A pair of
+        views is correlated over the n samples that have both, and has the weight
+        :math:`(n - 1)^2`.
 
     Returns
     -------
@@ -56,13 +57,13 @@ def barlow_twins_terms(
         weight = (there[:, j] * there[:, k]).unsqueeze(1)
         counts.append(weight.sum())
         weight = weight / counts[-1].clamp(min=1)
-        a, b = _standardise(z[:, j], weight), _standardise(z[:, k], weight)
+        a, b = _standardize(z[:, j], weight), _standardize(z[:, k], weight)
         correlation = (weight * a).T @ b
-        # Not through the diagonal of the matrix, whose gradient is a matrix of zeros.
+        # Computed apart: the gradient of the matrix's diagonal is a whole matrix of mostly zeros.
         own = (weight * a * b).sum(0)
         invariances.append((1 - own).square().sum())
         redundancies.append(correlation.square().sum() - own.square().sum())
-    # Chance correlates n samples by a square of 1 / (n - 1), and fewer than two not at all.
+    # The squared correlation of n independent samples is 1 / (n - 1) on average.
     precision = (torch.stack(counts) - 1).clamp(min=0).square()
     invariance, redundancy = (
         values.mean() if mask is None else (precision * values).sum() / precision.sum().clamp(min=1)
@@ -75,11 +76,11 @@ def barlow_twins_terms(
     }
 
 
-def _standardise(x: Tensor, weight: Tensor) -> Tensor:
-    """Scale each dimension to mean 0 and variance 1 over the samples that weigh."""
-    centred = x - (weight * x).sum(0)
-    # The epsilon of batch normalisation, by which the authors standardise.
-    return centred * torch.rsqrt((weight * centred.square()).sum(0) + 1e-5)
+def _standardize(x: Tensor, weight: Tensor) -> Tensor:
+    """Scale each dimension to a weighted mean of 0 and a weighted variance of 1."""
+    centered = x - (weight * x).sum(0)
+    # The epsilon of batch normalization, which the authors use to standardize.
+    return centered * torch.rsqrt((weight * centered.square()).sum(0) + 1e-5)
 
 
 barlow_twins = loss_alone(barlow_twins_terms)

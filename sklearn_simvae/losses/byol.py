@@ -1,4 +1,4 @@
-"""The objective of BYOL: each view predicts how a slow teacher projects another."""
+"""The objective of BYOL: each view predicts a slow teacher's projection of another view."""
 
 from torch import Tensor
 
@@ -6,27 +6,29 @@ from sklearn_simvae.losses.simsiam import simsiam
 
 
 def byol(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Squared distance of normalised predictions to the teacher's projections of other views.
+    r"""Compute the squared distance of predictions to the teacher's projections of other views.
+
+    Predictions and projections are normalized to length 1:
 
     .. math:: \mathrm{mean}_{j \neq k}
         \left\| \frac{p_j}{\|p_j\|} - \frac{z'_k}{\|z'_k\|} \right\|^2 = 2 - 2 \cos(p_j, z'_k)
 
-    It is :func:`simsiam` up to scale, with the projections of a teacher, an exponential moving
-    average of the network, in place of its own.
+    This is :func:`simsiam` up to scale, with the projections of a teacher (an exponential moving
+    average of the network) in place of the network's own.
 
     Parameters
     ----------
     p : Tensor of shape (batch, n_views, d)
-        What a predictor makes of each projection.
+        Predictions, which a predictor computes from the network's projections.
     z : Tensor of shape (batch, n_views, d)
-        The teacher's projections, n_views >= 2. No gradient passes through them.
+        Projections of the teacher, n_views >= 2. No gradient passes through them.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     loss : scalar Tensor
-        In [0, 4]; 2 where no sample has two views.
+        Loss in [0, 4]; 2 if no sample has two views.
 
     References
     ----------

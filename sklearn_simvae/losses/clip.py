@@ -1,4 +1,4 @@
-"""The contrastive objective of CLIP: two modalities, each told among those of the batch."""
+"""The contrastive objective of CLIP: find a sample's other modality among those of the batch."""
 
 import torch
 from torch import Tensor
@@ -10,25 +10,24 @@ from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
 def clip_terms(
     za: Tensor, zb: Tensor, logit_scale: float | Tensor, mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    r"""Symmetric cross-entropy of finding each sample's other modality, and its two sides.
+    r"""Compute the symmetric cross-entropy of finding each sample's other modality.
 
     With :math:`s_{ij}` the cosine similarity of `za[i]` and `zb[j]` times the logit scale,
 
     .. math:: \mathrm{mean}_i \; -s_{ii} + \tfrac{1}{2} \left[
         \log \sum_j \exp s_{ij} + \log \sum_j \exp s_{ji} \right]
 
-    The first pulls the modalities of a sample together, the others are what stands against
-    collapse.
+    The first term pulls the modalities of a sample together, the other two prevent collapse.
 
     Parameters
     ----------
     za, zb : Tensor of shape (batch, d)
-        Projections of either modality; they need not be normalised.
+        Projections of the two modalities, which need not be normalized.
     logit_scale : float or scalar Tensor
-        The inverse of the temperature.
+        Inverse of the temperature.
     mask : Tensor of bool of shape (batch,), default=None
-        False where a sample lacks one of the two; it is then no negative either, and its values do
-        not count, whatever they are. None: all are there.
+        False for a sample that lacks one of the two modalities. Such a sample is no negative for
+        others either, and its values are ignored. None means that all samples have both.
 
     Returns
     -------
@@ -57,7 +56,7 @@ def clip_terms(
     logits = logit_scale * (F.normalize(za, dim=-1) @ F.normalize(zb, dim=-1).T)
     by_row, by_column = logits, logits.T
     if mask is not None:
-        # A sample is always there for itself, so that no sum is empty.
+        # Each sample keeps its own logit, so that no sum is empty.
         absent = ~mask & ~torch.eye(len(logits), dtype=torch.bool, device=logits.device)
         by_row, by_column = (side.masked_fill(absent, -torch.inf) for side in (by_row, by_column))
     log_partition = (by_row.logsumexp(1) + by_column.logsumexp(1)) / 2

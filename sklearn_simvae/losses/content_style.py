@@ -1,4 +1,4 @@
-"""Two kinds of latent dimension: one bound, and a contrast of the dimensions that are content."""
+"""Objectives for latents with content and style dimensions: a bound, and a contrast of content."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ Correlation = float | Sequence[float]
 
 
 def _variances(correlation: Correlation, like: Tensor) -> tuple:
-    """Style variance and prior variance of each dimension."""
+    """Return the style variance and the prior variance of each dimension."""
     numbers = [correlation] if isinstance(correlation, int | float) else [*correlation]
     wrong = [number for number in numbers if not 0 <= number < 1]
     if wrong:
         raise ValueError(
             f"A correlation between views must be at least 0 and below 1; got {wrong[0]}. At 1 the "
-            "views of a sample would have one latent, under a density that is infinite; 0.99 ties "
-            "them as hard as is useful."
+            "views of a sample would share one latent, whose density is infinite; use 0.99 to tie "
+            "them closely."
         )
     if isinstance(correlation, int | float):
         return 1.0 - correlation, float(correlation)
@@ -34,14 +34,15 @@ def _variances(correlation: Correlation, like: Tensor) -> tuple:
 
 
 def log_correlated_prior(z: Tensor, correlation: Correlation, mask: Tensor | None = None) -> Tensor:
-    r"""Log-density of the latents of one sample's views, of unit variance and correlated.
+    r"""Compute the log-density of the correlated latents of one sample's views.
 
-    Each dimension has a correlation :math:`\rho_d` between views, whatever the number of views:
+    Each latent has variance 1, and dimension d has the correlation :math:`\rho_d` between views,
+    for any number of views:
 
     .. math::
         \psi_d \sim N(0, \rho_d), \quad z_{jd} | \psi_d \sim N(\psi_d, 1 - \rho_d)
 
-    It is :func:`log_joint_prior` with :math:`\gamma_d^2 = \rho_d` and
+    This is :func:`log_joint_prior` with :math:`\gamma_d^2 = \rho_d` and
     :math:`\sigma_d^2 = 1 - \rho_d`.
 
     Parameters
@@ -49,19 +50,19 @@ def log_correlated_prior(z: Tensor, correlation: Correlation, mask: Tensor | Non
     z : Tensor of shape (..., n_views, d)
         Latents.
     correlation : float or sequence of float of length d
-        :math:`\rho`, at least 0 and below 1: of all dimensions, or of each.
+        Correlation :math:`\rho` of all dimensions or of each, at least 0 and below 1.
     mask : Tensor of bool of shape (..., n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     log_density : Tensor of shape (...,)
-        In nats, summed over the dimensions.
+        Sum over the dimensions, in nats.
 
     Raises
     ------
     ValueError
-        If a correlation is negative, or 1 or more, or if their number is not d.
+        If a correlation is negative, or 1 or more, or if there are not d correlations.
 
     Examples
     --------
@@ -79,23 +80,25 @@ def expected_log_correlated_prior(
     correlation: Correlation,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Expectation of :func:`log_correlated_prior` under independent Gaussians, in closed form.
+    """Compute the expectation of :func:`log_correlated_prior` under independent Gaussians.
+
+    The expectation is in closed form.
 
     Parameters
     ----------
     mean : Tensor of shape (..., n_views, d)
         Means of the Gaussians.
     variance : Tensor of shape (..., n_views, d) or None
-        Their variances. None is a point mass at `mean`.
+        Variances of the Gaussians. None means a point mass at `mean`.
     correlation : float or sequence of float of length d
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
 
     Returns
     -------
     expectation : Tensor of shape (...,)
-        In nats, summed over the dimensions.
+        Sum over the dimensions, in nats.
 
     Examples
     --------
@@ -115,29 +118,29 @@ def content_style_elbo(
     mask: Tensor | None = None,
     reduction: str = "mean",
 ) -> dict[str, Tensor]:
-    r"""Evidence lower bound under :func:`log_correlated_prior`, and its three terms.
+    r"""Compute the evidence lower bound under :func:`log_correlated_prior`, and its three terms.
 
-    One correlation everywhere makes it the bound of SimVAE with
-    :math:`\gamma^2 = \rho, \sigma^2 = 1 - \rho`, and 0 everywhere that of a VAE.
+    With the same correlation for all dimensions this is the bound of SimVAE with
+    :math:`\gamma^2 = \rho, \sigma^2 = 1 - \rho`; with 0 for all it is the bound of a VAE.
 
     Parameters
     ----------
     log_likelihood : Tensor of shape (batch, n_views)
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
-        The parameters of :math:`q(z_j | x_j)`.
+        Parameters of :math:`q(z_j | x_j)`.
     correlation : float or sequence of float of length d
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
     reduction : {"mean", "none"}, default="mean"
-        The mean over samples, or a value for each.
+        Whether to average over samples, or to return one value for each sample.
 
     Returns
     -------
     terms : dict of Tensor
-        "elbo", the sum of the terms "reconstruction", "entropy" and "prior"; in nats a sample,
-        higher is better. Scalars, or of shape (batch,).
+        "elbo" and the terms whose sum it is, "reconstruction", "entropy" and "prior", in nats per
+        sample; higher is better. Scalars, or tensors of shape (batch,) without reduction.
 
     Examples
     --------
@@ -159,25 +162,25 @@ def content_style_log_weights(
     correlation: Correlation,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
+    r"""Compute log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
 
     Parameters
     ----------
     log_likelihood : Tensor of shape (..., n_views)
         :math:`\log p(x_j | z_j)` at the draws.
     z : Tensor of shape (..., n_views, d)
-        The draws.
+        Draws from q.
     mean, log_variance : Tensor of shape (..., n_views, d)
-        The parameters of q, broadcastable to `z`.
+        Parameters of q, broadcastable to `z`.
     correlation : float or sequence of float of length d
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
 
     Returns
     -------
     log_weights : Tensor of shape (...,)
-        In nats, one a sample and draw.
+        One log weight for each sample and draw, in nats.
 
     Examples
     --------
@@ -194,21 +197,23 @@ def content_style_log_weights(
 def content_contrast(
     projections: Tensor, temperature: float = 0.2, mask: Tensor | None = None
 ) -> Tensor:
-    """NT-Xent of projected content, as a mean over samples: 0 for a sample of one view.
+    """Compute NT-Xent of the projected content, averaged over samples.
+
+    A sample with one view counts as 0.
 
     Parameters
     ----------
     projections : Tensor of shape (batch, n_views, d)
-        What a projection head makes of the content dimensions of the means.
+        Content dimensions of the means, mapped by a projection head.
     temperature : float, default=0.2
-        As in :func:`nt_xent`.
+        Same as in :func:`nt_xent`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     contrast : scalar Tensor
-        In nats a sample; lower is better.
+        Contrast in nats per sample; lower is better.
 
     Examples
     --------
@@ -226,7 +231,7 @@ def content_contrast(
     contrast = nt_xent_terms(projections, temperature, mask)["loss"]
     if mask is None:
         return contrast
-    # The mean over the views of those samples that have two, times their share.
+    # The mean over samples with two views or more, times the fraction of such samples.
     return contrast * masked_mean((mask.sum(1) > 1).to(contrast.dtype), None)
 
 
@@ -239,35 +244,35 @@ def content_style_objective(
     contrast_weight: float | Tensor,
     mask: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    r"""The objective of :class:`~sklearn_simvae.ContentStyleVAE` and its terms.
+    r"""Compute the objective of :class:`~sklearn_simvae.ContentStyleVAE` and its terms.
 
     .. math::
         \mathrm{ELBO} - w \; \mathrm{NT\text{-}Xent}(h(\mu_\mathrm{content}))
 
-    The first term, :func:`content_style_elbo`, explains every value of every view; the second,
-    :func:`content_contrast`, tells samples apart by the content dimensions alone. InfoNCE is the
-    bound of a model whose likelihood of content is recognition-parameterized, so that both are
-    bounds of one latent variable model.
+    The first term, :func:`content_style_elbo`, explains every value of every view. The second,
+    :func:`content_contrast`, distinguishes samples by their content dimensions alone. InfoNCE is
+    the bound of a model whose likelihood of the content is recognition-parameterized, so both
+    terms are bounds of one latent variable model.
 
     Parameters
     ----------
     log_likelihood : Tensor of shape (batch, n_views)
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
-        The parameters of :math:`q(z_j | x_j)`.
+        Parameters of :math:`q(z_j | x_j)`.
     contrast : scalar Tensor
-        :func:`content_contrast` of :math:`h(\mu_\mathrm{content})`.
+        Value of :func:`content_contrast` for :math:`h(\mu_\mathrm{content})`.
     correlation : float or sequence of float of length d
-        As in :func:`log_correlated_prior`.
+        Same as in :func:`log_correlated_prior`.
     contrast_weight : float or scalar Tensor
-        :math:`w`, in nats of the bound for one nat of the contrast.
+        Weight :math:`w`, in nats of the bound per nat of the contrast.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     terms : dict of scalar Tensor
-        Those of :func:`content_style_elbo`, "contrast" and "objective". In nats a sample.
+        Terms of :func:`content_style_elbo`, "contrast" and "objective", in nats per sample.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The objective of a VAE whose views must agree on their posterior."""
+"""The objective of CR-VAE, a VAE in which the posteriors of a sample's views are drawn together."""
 
 from torch import Tensor
 
@@ -15,7 +15,7 @@ def crvae_elbo(
     mask: Tensor | None = None,
     reduction: str = "mean",
 ) -> dict[str, Tensor]:
-    r"""Bounds of all views, less the divergence of each view's posterior from the first one's.
+    r"""Compute the bounds of all views, less the divergences of their posteriors from the first's.
 
     .. math:: \sum_j \mathrm{ELBO}_\beta(x_j)
         - \lambda \sum_{j > 1} KL(q(z | x_j) \| q(z | x_1))
@@ -27,20 +27,20 @@ def crvae_elbo(
     log_likelihood : Tensor of shape (batch, n_views)
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
-        The parameters of :math:`q(z_j | x_j)`.
+        Parameters of :math:`q(z_j | x_j)`.
     beta : float, default=1.0
-        Of the divergence from the prior, in the bound.
+        Weight of the divergence from the prior, in the bound.
     consistency_weight : float, default=1.0
-        :math:`\lambda`.
+        Weight :math:`\lambda` of the divergence between views.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
     reduction : {"mean", "none"}, default="mean"
-        The mean over samples, or a value for each.
+        Whether to average over samples, or to return one value for each sample.
 
     Returns
     -------
     terms : dict of Tensor
-        Those of :func:`vae_elbo` and "consistency", the divergence.
+        Terms of :func:`vae_elbo`, and "consistency", the divergence between views in nats.
 
     References
     ----------

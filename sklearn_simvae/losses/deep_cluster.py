@@ -1,4 +1,4 @@
-"""The objective of DeepCluster: each view is told as the cluster that its sample was put in."""
+"""The objective of DeepCluster: each view is classified into the cluster of its sample."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def deep_cluster_terms(
     temperature: float = 0.1,
     mask: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    r"""Cross-entropy of telling each view's cluster, balanced by cluster, and its two sides.
+    r"""Compute the cross-entropy of classifying views into their clusters, balanced by cluster.
 
     With :math:`s_{ik}` the cosine similarity of a view of sample :math:`i` and the prototype of
     cluster :math:`k`, over the temperature, :math:`c_i` the cluster of the sample, :math:`n_k` the
@@ -24,24 +24,24 @@ def deep_cluster_terms(
 
     .. math:: \frac{n}{K n_{c_i}} \left( \log \sum_k \exp s_{ik} - s_{i c_i} \right)
 
-    so that each cluster counts as much as any other, which is as if samples were drawn evenly over
-    clusters. The own logit pulls the views of a sample, and its neighbours, to one prototype; that
-    clusters weigh the same, and that none is empty, stands against collapse.
+    so that all clusters have the same weight, as if samples were drawn evenly over clusters. The
+    logit :math:`s_{i c_i}` pulls the views of a sample, and its neighbors, to one prototype.
+    Collapse is prevented because clusters have the same weight and none of them is empty.
 
     Parameters
     ----------
     z : Tensor of shape (batch, n_views, d)
-        Projections; they need not be normalised.
+        Projections, which need not be normalized.
     prototypes : Tensor of shape (n_clusters, d)
-        One for each cluster.
+        Prototype of each cluster.
     labels : Tensor of int of shape (batch,)
-        The clusters of the samples.
+        Index of the cluster of each sample.
     cluster_sizes : Tensor of shape (n_clusters,)
-        How many samples of the whole set are in each cluster.
+        Number of samples in each cluster, over the whole data set.
     temperature : float, default=0.1
-        Smaller makes the classes sharper.
+        Divisor of the similarities; a smaller one makes the predictions more certain.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------

@@ -17,30 +17,30 @@ def instance_discrimination_terms(
     mask: Tensor | None = None,
     negatives: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    r"""Cross-entropy of telling each view's own index, and its two sides.
+    r"""Compute the cross-entropy of classifying each view as its own sample.
 
     With :math:`s_{ik}` the cosine similarity of a view of sample :math:`i` and the prototype of
     sample :math:`k`, over the temperature, the loss is :math:`\log \sum_k \exp s_{ik} - s_{ii}`.
-    The own logit pulls all views of a sample to its prototype, the softmax over indices stands
-    against collapse. With `negatives`, the sum over the :math:`n - 1` others is estimated from
-    those :math:`m` that are not the sample itself:
+    The logit :math:`s_{ii}` pulls all views of a sample to its prototype, and the softmax over
+    samples prevents collapse. With `negatives`, the sum over the :math:`n - 1` other samples is
+    estimated from the :math:`m` negatives that are not the sample itself:
 
     .. math:: \log \left( \exp s_{ii} + \frac{n - 1}{m} \sum_{k \neq i} \exp s_{ik} \right)
 
     Parameters
     ----------
     z : Tensor of shape (batch, n_views, d)
-        Projections; they need not be normalised.
+        Projections, which need not be normalized.
     prototypes : Tensor of shape (n, d)
-        One for each sample: weights that are learnt, or a memory of earlier projections.
+        Prototype of each sample: learned weights, or a memory of earlier projections.
     indices : Tensor of int of shape (batch,)
-        Which sample is which.
+        Index of each sample of the batch among the prototypes.
     temperature : float, default=0.1
-        Smaller weighs near samples more.
+        Divisor of the similarities; a smaller one gives similar samples more weight.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others.
+        False for each view that a sample lacks. None means that all views are present.
     negatives : Tensor of int of shape (m,), default=None
-        The samples to take the sum over, drawn uniformly. None: all of them.
+        Samples to take the sum over, drawn uniformly. None means all samples.
 
     Returns
     -------

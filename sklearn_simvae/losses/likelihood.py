@@ -1,4 +1,4 @@
-"""log p(x | z): how well a decoder's output explains a view."""
+"""Log-likelihoods log p(x | z) of a view, given the output of a decoder."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Tensor) -> Tensor:
-    r"""Log-density of `x` under independent Gaussians of one variance.
+    r"""Compute the log-density of `x` under independent Gaussians of one variance.
 
     .. math:: -\tfrac{1}{2} \sum_i \left[ (x_i - m_i)^2 / s + \log(2 \pi s) \right]
 
@@ -17,12 +17,12 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Ten
     x, mean : Tensor of shape (..., n_features)
         Observations and means.
     noise_variance : float or Tensor of shape ()
-        The variance `s`, in squared units of `x`; a tensor where it is learned.
+        Variance `s` of the Gaussians, in squared units of `x`; a tensor if it is learned.
 
     Returns
     -------
     log_likelihood : Tensor of shape (...,)
-        In nats, summed over the features.
+        Sum over the features, in nats.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Ten
 
 
 def multinomial_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    r"""Log-probability of the counts `x`, given how many there are in all.
+    r"""Compute the log-probability of the counts `x`, given their sum.
 
     .. math:: \log \Gamma(1 + \textstyle\sum_i x_i) - \sum_i \log \Gamma(1 + x_i)
         + \sum_i x_i \log p_i, \quad p = \mathrm{softmax}(\mathrm{logits})
@@ -46,14 +46,14 @@ def multinomial_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor of shape (..., n_features)
-        Counts, at least 0; they need not be whole.
+        Counts, at least 0; they need not be integers.
     logits : Tensor of shape (..., n_features)
-        Logarithms of their shares, up to a constant.
+        Logarithms of the expected shares of the features, up to a constant.
 
     Returns
     -------
     log_likelihood : Tensor of shape (...,)
-        In nats.
+        Log-probability of each row, in nats.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def multinomial_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    r"""Log-probability of `x` in [0, 1] under independent Bernoulli variables.
+    r"""Compute the log-probability of `x` in [0, 1] under independent Bernoulli variables.
 
     .. math:: \sum_i \left[ x_i \log p_i + (1 - x_i) \log(1 - p_i) \right],
         \quad p = \mathrm{sigmoid}(\mathrm{logits})
@@ -75,14 +75,14 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor of shape (..., n_features)
-        Observations in [0, 1]; grey levels between count as expectations of black and white.
+        Observations in [0, 1]; a gray level between 0 and 1 counts as the probability of a 1.
     logits : Tensor of shape (..., n_features)
-        Log-odds of a one.
+        Log-odds of a 1.
 
     Returns
     -------
     log_likelihood : Tensor of shape (...,)
-        In nats, summed over the features.
+        Sum over the features, in nats.
 
     Examples
     --------

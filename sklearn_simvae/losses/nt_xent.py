@@ -1,4 +1,4 @@
-"""The contrastive objective of SimCLR: positives among the views, negatives in the batch."""
+"""The contrastive objective of SimCLR: a sample's views against all other views of the batch."""
 
 import torch
 from torch import Tensor
@@ -13,15 +13,15 @@ from sklearn_simvae.losses.reduction import (
     view_pairs,
 )
 
-# Similarities that are held at once: all those of up to 2,896 views. Above 32 MiB, memory that is
-# freed goes back to the system at once.
+# Similarities in memory at a time: all those of up to 2,896 views. Larger blocks (over 32 MiB) are
+# given back to the system when they are freed, and take time to allocate again.
 _MAX_VALUES = 2**23
 
 
 def nt_xent_terms(
     z: Tensor, temperature: float = 0.5, mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    r"""Normalised, temperature-scaled cross-entropy over any number of views, and its two sides.
+    r"""Compute the normalized, temperature-scaled cross-entropy over any number of views.
 
     With :math:`s` the cosine similarity over the temperature, :math:`P(i)` the other views of the
     sample of view :math:`i`, and :math:`a` over all views of the batch but :math:`i`,
@@ -29,19 +29,19 @@ def nt_xent_terms(
     .. math:: \mathrm{mean}_i \; \frac{-1}{|P(i)|} \sum_{p \in P(i)}
         \log \frac{\exp s_{ip}}{\sum_{a \neq i} \exp s_{ia}}
 
-    The numerator pulls the views of a sample together, the log-sum-exp over all others is what
-    stands against collapse. At two views this is NT-Xent as its authors define it. Memory grows
-    with the size of the batch, not with its square: of a large one, the matrix of similarities is
-    made in parts, and again for the gradient.
+    The numerator pulls the views of a sample together, and the log-sum-exp over all other views
+    prevents collapse. With two views this is NT-Xent as its authors define it. Memory grows with
+    the size of the batch, not with its square: for a large batch, the matrix of similarities is
+    computed in parts, and computed again for the gradient.
 
     Parameters
     ----------
     z : Tensor of shape (batch, n_views, d)
-        Projections, n_views >= 2; they need not be normalised.
+        Projections, n_views >= 2, which need not be normalized.
     temperature : float, default=0.5
-        Smaller weighs near negatives more.
+        Divisor of the similarities; a smaller one gives similar negatives more weight.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
@@ -83,21 +83,21 @@ def nt_xent_terms(
             for start in range(0, len(z), n_rows)
         ]
         log_partition = torch.cat(parts)
-    # Only a view with a positive is an anchor.
+    # A view without a positive has no loss.
     anchors = None if mask is None else (n_positives > 0).flatten()
     return softmax_terms(own.flatten(), log_partition, anchors)
 
 
 def _rows_at_once(n: int) -> int:
-    """Views whose similarities to all n are held at once."""
+    """Return the number of views whose similarities to all n views are computed at a time."""
     return max(1, _MAX_VALUES // n)
 
 
 def _log_partition(
     z: Tensor, missing: Tensor | None, temperature: float, start: int, stop: int
 ) -> Tensor:
-    """Log-sum-exp of the similarities of a part of the views to all others."""
-    # In place where it can be: the matrix is the largest thing of the step.
+    """Compute the log-sum-exp of the similarities of some views to all others."""
+    # In place where possible: this matrix takes the most memory of a training step.
     similarity = (z[start:stop] / temperature) @ z.T
     if missing is not None:
         similarity.masked_fill_(missing, -torch.inf)

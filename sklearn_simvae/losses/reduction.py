@@ -1,4 +1,4 @@
-"""Sums over views and means over samples, as all objectives of views take them."""
+"""Sums over views and means over samples, which all objectives share."""
 
 import functools
 import inspect
@@ -12,23 +12,23 @@ _P = ParamSpec("_P")
 
 
 def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tensor) -> None:
-    """Raise where latents are not a batch of views, which torch would say in words of its own.
+    """Raise an error that names the argument if a tensor is not a batch of views.
 
     Parameters
     ----------
     mask : Tensor of bool of shape (batch, n_views), default=None
         False where a view is missing.
     min_views : int, default=1
-        The fewest views that the objective compares.
+        Smallest number of views that the objective can compare.
     **tensors : Tensor of shape (batch, n_views, d)
-        Of one shape, by the names that the message is to use.
+        Tensors that must all have the same shape; their names appear in the message.
 
     Raises
     ------
     TypeError
-        If one is no tensor, or the mask does not hold bool.
+        If an argument is not a tensor, or the mask does not hold bool.
     ValueError
-        If one has another shape.
+        If the shape of an argument is not as expected.
 
     Examples
     --------
@@ -67,19 +67,19 @@ def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tenso
 
 
 def without_padding(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Zeros in the place of padding, which then has no say, nor a gradient.
+    """Replace padding by zeros, so that it contributes neither to sums nor to gradients.
 
     Parameters
     ----------
     values : Tensor of shape (..., n_views, d)
-        Whatever stands in the padding.
+        Values, which may be anything in the padding, even NaN or infinity.
     mask : Tensor of bool of shape (..., n_views) or None
-        False where there is padding. None: there is none.
+        False where there is padding. None means that there is none.
 
     Returns
     -------
     values : Tensor of shape (..., n_views, d)
-        Filled, not multiplied: of what is not finite no product is 0.
+        The values, with 0 where there was padding.
 
     Examples
     --------
@@ -89,18 +89,19 @@ def without_padding(values: Tensor, mask: Tensor | None) -> Tensor:
     tensor([[1.],
             [0.]])
     """
+    # Filled, not multiplied: NaN and infinity times 0 are NaN.
     return values if mask is None else values.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def sum_over_views(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum values of shape (..., n_views) over the views that are there.
+    """Sum values of shape (..., n_views) over the views that are present.
 
     Parameters
     ----------
     values : Tensor of shape (..., n_views)
         A value for each view.
     mask : Tensor of bool of shape (..., n_views) or None
-        False where a view is missing; whatever stands there does not count.
+        False where a view is missing; its value is ignored.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def sum_over_views(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def mean_over_views(z: Tensor, mask: Tensor | None) -> Tensor:
-    """Average vectors over the views that are there.
+    """Average vectors over the views that are present.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def mean_over_views(z: Tensor, mask: Tensor | None) -> Tensor:
     Returns
     -------
     mean : Tensor of shape (batch, d)
-        The means; 0 where no view is there.
+        The means; 0 for a sample without views.
 
     Examples
     --------
@@ -145,19 +146,19 @@ def mean_over_views(z: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Average all the values that are there.
+    """Average all values that are not masked.
 
     Parameters
     ----------
     values : Tensor
-        Values.
+        Values of any shape.
     mask : Tensor of bool of the same shape, or None
-        False where a value does not count, whatever it is.
+        False where a value is ignored.
 
     Returns
     -------
     mean : scalar Tensor
-        The mean; 0 where nothing counts.
+        The mean; 0 if all values are ignored.
 
     Examples
     --------
@@ -172,19 +173,19 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def view_pairs(z: Tensor, mask: Tensor | None) -> Tensor:
-    """Tell the pairs of different views of a sample.
+    """Find the pairs of different views of each sample.
 
     Parameters
     ----------
     z : Tensor of shape (batch, n_views, d)
-        Views.
+        Representations of the views, of which only the shape is used.
     mask : Tensor of bool of shape (batch, n_views) or None
         False where a view is missing.
 
     Returns
     -------
     pairs : Tensor of bool of shape (batch, n_views, n_views)
-        True where the two views differ and both are there.
+        True where the two views are different ones and both are present.
 
     Examples
     --------
@@ -204,22 +205,25 @@ def view_pairs(z: Tensor, mask: Tensor | None) -> Tensor:
 def softmax_terms(
     own: Tensor, log_partition: Tensor, mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """The two sides of a softmax objective: what pulls together, and what stands against collapse.
+    """Compute a softmax cross-entropy and its two parts.
+
+    The logit of the right class pulls views together; the log-sum-exp over all classes prevents
+    collapse.
 
     Parameters
     ----------
     own : Tensor
-        Logit of what each view is to be told as.
+        Logit of the right class of each view.
     log_partition : Tensor of the same shape
-        Log-sum-exp over all that it could be told as.
+        Log-sum-exp of the logits of all classes of each view.
     mask : Tensor of bool of the same shape, default=None
-        False where a value does not count.
+        False where a value is ignored.
 
     Returns
     -------
     terms : dict of scalar Tensor
-        "loss", the cross-entropy, and its parts "alignment" (the negative of `own`) and
-        "log_partition", whose sum it is.
+        Means of "loss", the cross-entropy, and of the parts whose sum it is, "alignment" (the
+        negative of `own`) and "log_partition".
 
     Examples
     --------
@@ -236,24 +240,24 @@ def softmax_terms(
 
 
 def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
-    """Average the terms of an objective over samples, or leave a value for each.
+    """Average the terms of an objective over samples, or return them as they are.
 
     Parameters
     ----------
     terms : dict of Tensor of shape (batch,)
         Terms by name.
     reduction : {"mean", "none"}
-        The mean, or no reduction.
+        Whether to average over samples or to return one value for each sample.
 
     Returns
     -------
     terms : dict of Tensor
-        Scalars, or as given.
+        Scalars, or the terms as given.
 
     Raises
     ------
     ValueError
-        If `reduction` is neither.
+        If `reduction` is neither "mean" nor "none".
 
     Examples
     --------
@@ -270,17 +274,19 @@ def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
 
 
 def loss_alone(terms_of: Callable[_P, dict[str, Tensor]]) -> Callable[_P, Tensor]:
-    """Make the function that gives the "loss" among terms, named without the ending `_terms`.
+    """Make a function that returns only the "loss" of a function that returns all terms.
+
+    Its name is that of the other function, without the ending `_terms`.
 
     Parameters
     ----------
     terms_of : callable
-        Gives terms of which one is the "loss".
+        Function that returns a dict of terms, one of them named "loss".
 
     Returns
     -------
     loss : callable
-        Takes the same and gives that one.
+        Function with the same parameters that returns the loss alone.
 
     Examples
     --------
@@ -296,11 +302,11 @@ def loss_alone(terms_of: Callable[_P, dict[str, Tensor]]) -> Callable[_P, Tensor
 
     loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")
     loss.__signature__ = inspect.signature(terms_of).replace(return_annotation=Tensor)
-    # It is of the same kind but for what it returns; an example would be the same again.
+    # All but the returned value is the same, and another example would add nothing.
     head, _, _ = (inspect.getdoc(terms_of) or "").partition("\nReturns\n")
     _, _, body = head.partition("\n")
     loss.__doc__ = (
-        f"The loss of :func:`{terms_of.__name__}` alone.\n{body}\n"
-        "Returns\n-------\nloss : scalar Tensor\n    To be minimised.\n"
+        f"Compute the loss of :func:`{terms_of.__name__}` alone.\n{body}\n"
+        "Returns\n-------\nloss : scalar Tensor\n    Loss to minimize.\n"
     )
     return loss

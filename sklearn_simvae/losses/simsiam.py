@@ -1,4 +1,4 @@
-"""The objective of SimSiam: each view predicts the projection of another, held fixed."""
+"""The objective of SimSiam: each view predicts the projection of another, which is held fixed."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,26 +7,27 @@ from sklearn_simvae.losses.reduction import check_batch, masked_mean, view_pairs
 
 
 def simsiam(p: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Negative cosine similarity of predictions and the projections of other views.
+    r"""Compute the negative cosine similarity of predictions and projections of other views.
 
     .. math:: - \mathrm{mean}_{j \neq k} \cos(p_j, \mathrm{stopgrad}(z_k))
 
-    It only pulls together. What stands against collapse is that :math:`p` comes of :math:`z` by a
-    predictor of its own, and that no gradient passes through :math:`z`.
+    The loss only pulls views together. Collapse is prevented because :math:`p` is computed from
+    :math:`z` by a separate predictor, and because no gradient passes through :math:`z`.
 
     Parameters
     ----------
     p : Tensor of shape (batch, n_views, d)
-        What a predictor makes of each projection.
+        Predictions, which a predictor computes from the projections.
     z : Tensor of shape (batch, n_views, d)
         Projections, n_views >= 2. No gradient passes through them.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     loss : scalar Tensor
-        In [-1, 1]; -1 where all predictions are right, as also where everything is the same.
+        Loss in [-1, 1]. It is -1 if all predictions are right, but also if all projections have
+        collapsed to one point.
 
     References
     ----------

@@ -21,10 +21,10 @@ def log_joint_prior(
     prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Log-density of the latents of one sample's views, with their content integrated out.
+    r"""Compute the log-density of the latents of one sample's views, content integrated out.
 
     With :math:`\psi \sim N(0, \gamma^2 I)`, :math:`z_j | \psi \sim N(\psi, \sigma^2 I)` and
-    :math:`\bar z` the mean of the J latents, per dimension
+    :math:`\bar z` the mean of the J latents, the log-density of each dimension is
 
     .. math::
         \log p(z_1, \ldots, z_J) = -\tfrac{J}{2} \log 2\pi - \tfrac{J-1}{2} \log \sigma^2
@@ -37,18 +37,18 @@ def log_joint_prior(
     z : Tensor of shape (..., n_views, d)
         Latents.
     style_variance : float or Tensor of shape (d,)
-        :math:`\sigma^2`, the spread of the views' latents around their content, in all dimensions
-        or in each.
+        Variance :math:`\sigma^2` of the views' latents around their content, for all dimensions
+        or for each.
     prior_variance : float, Tensor of shape (d,) or None, default=1.0
-        :math:`\gamma^2`, the spread of content. None is the paper's uniform, improper prior; the
-        value is then up to the constant density of psi.
+        Variance :math:`\gamma^2` of the content. None means the paper's uniform, improper prior,
+        of which the constant density of psi is left out.
     mask : Tensor of bool of shape (..., n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
 
     Returns
     -------
     log_density : Tensor of shape (...,)
-        In nats, summed over the dimensions.
+        Sum over the dimensions, in nats.
 
     References
     ----------
@@ -71,9 +71,9 @@ def expected_log_joint_prior(
     prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Expectation of :func:`log_joint_prior` under independent Gaussians, in closed form.
+    r"""Compute the expectation of :func:`log_joint_prior` under independent Gaussians.
 
-    With :math:`q(z_j) = N(\mu_j, v_j)` per dimension,
+    The expectation is in closed form. With :math:`q(z_j) = N(\mu_j, v_j)` per dimension,
 
     .. math::
         E \sum_j (z_j - \bar z)^2 = \sum_j (\mu_j - \bar\mu)^2 + (1 - 1/J) \sum_j v_j,
@@ -82,20 +82,20 @@ def expected_log_joint_prior(
     Parameters
     ----------
     mean : Tensor of shape (..., n_views, d)
-        :math:`\mu`.
+        Means :math:`\mu` of the Gaussians.
     variance : Tensor of shape (..., n_views, d) or None
-        :math:`v`. None is a point mass at `mean`.
+        Variances :math:`v` of the Gaussians. None means a point mass at `mean`.
     style_variance : float or Tensor of shape (d,)
-        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\sigma^2`, as in :func:`log_joint_prior`.
     prior_variance : float, Tensor of shape (d,) or None, default=1.0
-        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
-        As in :func:`log_joint_prior`.
+        Same as in :func:`log_joint_prior`.
 
     Returns
     -------
     expectation : Tensor of shape (...,)
-        In nats, summed over the dimensions.
+        Sum over the dimensions, in nats.
 
     Examples
     --------
@@ -110,27 +110,27 @@ def expected_log_joint_prior(
         log_views, weight = math.log(n_views), 1.0
     else:
         weight = mask.unsqueeze(-1).to(mean.dtype)
-        # Of shape (..., 1), to go with the dimensions.
+        # The shape (..., 1) broadcasts over the dimensions.
         n_views = weight.sum(-2)
         log_views = n_views.log()
-        # Filled, not multiplied: whatever stands in the padding must not count, nor its gradient.
+        # Filled, not multiplied: NaN in the padding must reach neither the value nor the gradient.
         mean = without_padding(mean, mask)
         variance = None if variance is None else without_padding(variance, mask)
 
-    centre = mean.sum(-2) / n_views
-    spread = (weight * (mean - centre.unsqueeze(-2)).square()).sum(-2)
-    centre_square = centre.square()
+    center = mean.sum(-2) / n_views
+    spread = (weight * (mean - center.unsqueeze(-2)).square()).sum(-2)
+    center_square = center.square()
     if variance is not None:
         total_variance = variance.sum(-2)
         spread = spread + (1 - 1 / n_views) * total_variance
-        centre_square = centre_square + total_variance / n_views**2
+        center_square = center_square + total_variance / n_views**2
 
     exponent = -spread / (2 * style_variance)
     if prior_variance is None:
         scale = (n_views - 1) * (_LOG_2PI + _log(style_variance)) + log_views
     else:
         total = n_views * prior_variance + style_variance
-        exponent = exponent - 0.5 * n_views * centre_square / total
+        exponent = exponent - 0.5 * n_views * center_square / total
         scale = n_views * _LOG_2PI + (n_views - 1) * _log(style_variance) + _log(total)
     return exponent.sum(-1) - 0.5 * _sum_of_dims(scale, n_dims)
 
@@ -140,14 +140,16 @@ def _log(value: float | Tensor) -> float | Tensor:
 
 
 def _sum_of_dims(scale: float | Tensor, n_dims: int) -> float | Tensor:
-    """Sum over the dimensions of what may be one number for all of them."""
+    """Sum a scale over the dimensions; a float is the scale of each of them."""
     if isinstance(scale, Tensor):
         return scale.expand(*scale.shape[:-1], n_dims).sum(-1)
     return n_dims * scale
 
 
 def gaussian_entropy(log_variance: Tensor) -> Tensor:
-    r"""Entropy of a diagonal Gaussian, :math:`\frac{1}{2} \sum_i (\log 2\pi e + \log v_i)`.
+    r"""Compute the entropy of a diagonal Gaussian with variances :math:`v`.
+
+    .. math:: \tfrac{1}{2} \sum_i (\log 2\pi e + \log v_i)
 
     Parameters
     ----------
@@ -157,7 +159,7 @@ def gaussian_entropy(log_variance: Tensor) -> Tensor:
     Returns
     -------
     entropy : Tensor of shape (...,)
-        In nats.
+        Sum over the dimensions, in nats.
 
     Examples
     --------
@@ -178,13 +180,13 @@ def simvae_elbo(
     mask: Tensor | None = None,
     reduction: str = "mean",
 ) -> dict[str, Tensor]:
-    r"""Evidence lower bound of SimVAE and its three terms.
+    r"""Compute the evidence lower bound of SimVAE and its three terms.
 
     .. math::
         \mathrm{ELBO} = \sum_j E_q[\log p(x_j|z_j)] + \sum_j H[q(z_j|x_j)]
             + E_q[\log p(z_1, \ldots, z_J)]
 
-    At J = 1 this is the bound of a VAE whose prior has the variance
+    For J = 1 view this is the bound of a VAE whose prior has the variance
     `prior_variance + style_variance`.
 
     Parameters
@@ -193,21 +195,21 @@ def simvae_elbo(
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`, see
         :func:`gaussian_log_likelihood` and :func:`bernoulli_log_likelihood`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
-        The parameters of :math:`q(z_j | x_j)`.
+        Parameters of :math:`q(z_j | x_j)`.
     style_variance : float or Tensor of shape (d,), default=0.15
-        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\sigma^2`, as in :func:`log_joint_prior`.
     prior_variance : float, Tensor of shape (d,) or None, default=1.0
-        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        As in :func:`log_joint_prior`.
+        Same as in :func:`log_joint_prior`.
     reduction : {"mean", "none"}, default="mean"
-        The mean over samples, or a value for each.
+        Whether to average over samples, or to return one value for each sample.
 
     Returns
     -------
     terms : dict of Tensor
-        "elbo", the sum of the terms "reconstruction", "entropy" and "prior"; in nats a sample,
-        higher is better. Scalars, or of shape (batch,).
+        "elbo" and the terms whose sum it is, "reconstruction", "entropy" and "prior", in nats per
+        sample; higher is better. Scalars, or tensors of shape (batch,) without reduction.
 
     References
     ----------
@@ -243,30 +245,30 @@ def simvae_log_weights(
     prior_variance: float | Tensor | None = 1.0,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
+    r"""Compute log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
 
-    Their mean over draws estimates the ELBO; the log of the mean of their exponentials is the
-    tighter importance-weighted bound.
+    Their mean over draws estimates the evidence lower bound; the logarithm of the mean of their
+    exponentials estimates the tighter importance-weighted bound.
 
     Parameters
     ----------
     log_likelihood : Tensor of shape (..., n_views)
         :math:`\log p(x_j | z_j)` at the draws.
     z : Tensor of shape (..., n_views, d)
-        The draws.
+        Draws from q.
     mean, log_variance : Tensor of shape (..., n_views, d)
-        The parameters of q, broadcastable to `z`.
+        Parameters of q, broadcastable to `z`.
     style_variance : float or Tensor of shape (d,), default=0.15
-        :math:`\sigma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\sigma^2`, as in :func:`log_joint_prior`.
     prior_variance : float, Tensor of shape (d,) or None, default=1.0
-        :math:`\gamma^2`, as in :func:`log_joint_prior`.
+        Variance :math:`\gamma^2`, as in :func:`log_joint_prior`.
     mask : Tensor of bool of shape (..., n_views), default=None
-        As in :func:`log_joint_prior`.
+        Same as in :func:`log_joint_prior`.
 
     Returns
     -------
     log_weights : Tensor of shape (...,)
-        In nats, one a sample and draw.
+        One log weight for each sample and draw, in nats.
 
     References
     ----------

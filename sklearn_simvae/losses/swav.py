@@ -1,4 +1,4 @@
-"""The objective of SwAV: each view is told as the cluster that balance gives another view."""
+"""The objective of SwAV: each view predicts the balanced cluster assignment of another view."""
 
 import torch
 from torch import Tensor
@@ -8,26 +8,26 @@ from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_ter
 
 @torch.no_grad()
 def sinkhorn(scores: Tensor, epsilon: float = 0.05, n_iter: int = 3) -> Tensor:
-    r"""Soft assignments that share out samples evenly over clusters, by Sinkhorn and Knopp.
+    r"""Assign samples softly and evenly to clusters, by the algorithm of Sinkhorn and Knopp.
 
-    The assignment :math:`Q` maximises :math:`\mathrm{tr}(Q^T S) + \epsilon H(Q)` among those that
-    give each sample the same weight and each cluster the same weight. Rows and columns are scaled
-    in turn, as logarithms: no score overflows.
+    The assignment :math:`Q` maximizes :math:`\mathrm{tr}(Q^T S) + \epsilon H(Q)` among the
+    assignments that give each sample the same weight and each cluster the same weight. Rows and
+    columns are normalized in turn. This is done with logarithms, so that no score overflows.
 
     Parameters
     ----------
     scores : Tensor of shape (n, n_clusters)
         Similarities of samples and prototypes.
     epsilon : float, default=0.05
-        Smaller makes the assignments harder.
+        Weight of the entropy; a smaller one makes the assignments harder.
     n_iter : int, default=3
-        Rounds.
+        Number of times that columns and rows are normalized.
 
     Returns
     -------
     assignments : Tensor of shape (n, n_clusters)
-        Rows sum to 1; columns to n / n_clusters, in the limit of many rounds. There is no
-        gradient.
+        Weight of each cluster for each sample, without gradient. Rows sum to 1; columns sum to
+        n / n_clusters in the limit of many iterations.
 
     References
     ----------
@@ -57,31 +57,33 @@ def swav_terms(
     mask: Tensor | None = None,
     queue_scores: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    r"""Swapped prediction of balanced assignments, and its two sides.
+    r"""Compute the cross-entropy of predicting the balanced assignments of other views.
 
-    The first `n_global_views` views of a sample are assigned to clusters by :func:`sinkhorn`, each
-    view's batch by itself; every other view of the sample is to predict that assignment :math:`q`:
+    The first `n_global_views` views of each sample are assigned to clusters by :func:`sinkhorn`,
+    each view apart from the others. Every other view of the sample is to predict that assignment
+    :math:`q`:
 
     .. math:: \mathrm{mean}_{j < G,\, k \neq j} \; \log \sum_c \exp s_{kc} - \sum_c q_{jc} s_{kc}
 
-    with :math:`s` the scores over the temperature. The cluster logit pulls views together; that
-    assignments are balanced stands against collapse.
+    with :math:`s` the scores over the temperature. The logit of the assigned cluster pulls views
+    together, and the balance of the assignments prevents collapse.
 
     Parameters
     ----------
     scores : Tensor of shape (batch, n_views, n_prototypes)
         Cosine similarities of projections and prototypes, n_views >= 2.
     n_global_views : int, default=2
-        Views that are assigned to clusters; the others only predict.
+        Number of views that are assigned to clusters; the others only predict.
     temperature : float, default=0.1
-        Of the predictions.
+        Divisor of the scores in the predictions.
     epsilon, n_iter : float, int, default=0.05, 3
-        As in :func:`sinkhorn`.
+        Same as in :func:`sinkhorn`.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others; global views must all be there.
+        False for each view that a sample lacks; none of the global views may be missing. None
+        means that all views are present.
     queue_scores : Tensor of shape (n_global_views, n_queue, n_prototypes), default=None
-        Scores of earlier projections, among which those of the batch are balanced where the batch
-        is small.
+        Scores of earlier projections, which are balanced together with those of the batch, since
+        a small batch cannot cover all clusters. None means that the batch is balanced by itself.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The evidence lower bound of a VAE, with a weight on its divergence."""
+"""The evidence lower bound of a VAE, with a weight on the divergence from the prior."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def gaussian_kl(
     other_mean: Tensor | float = 0.0,
     other_log_variance: Tensor | float = 0.0,
 ) -> Tensor:
-    r"""Divergence of one diagonal Gaussian from another, from N(0, I) if none is given.
+    r"""Compute the Kullback-Leibler divergence of one diagonal Gaussian from another.
 
     .. math:: KL(q \| p) = \tfrac{1}{2} \sum_i \left[ \log \frac{s_i}{v_i}
         + \frac{v_i + (\mu_i - m_i)^2}{s_i} - 1 \right]
@@ -25,14 +25,14 @@ def gaussian_kl(
     Parameters
     ----------
     mean, log_variance : Tensor of shape (..., d)
-        :math:`\mu` and :math:`\log v` of q.
+        Mean :math:`\mu` and log variance :math:`\log v` of q.
     other_mean, other_log_variance : Tensor of shape (..., d) or float, default=0.0
-        :math:`m` and :math:`\log s` of p.
+        Mean :math:`m` and log variance :math:`\log s` of p, by default those of N(0, I).
 
     Returns
     -------
     kl : Tensor of shape (...,)
-        In nats, summed over the dimensions.
+        Sum over the dimensions, in nats.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def vae_elbo(
     mask: Tensor | None = None,
     reduction: str = "mean",
 ) -> dict[str, Tensor]:
-    r"""Evidence lower bound of a VAE with prior N(0, I), summed over a sample's views.
+    r"""Compute the evidence lower bound of a VAE with prior N(0, I), summed over a sample's views.
 
     .. math:: \sum_j \left( E_q[\log p(x_j|z_j)] - \beta \, KL(q(z_j|x_j) \| N(0, I)) \right)
 
@@ -64,19 +64,19 @@ def vae_elbo(
     log_likelihood : Tensor of shape (batch, n_views)
         :math:`\log p(x_j | z_j)` at a draw :math:`z_j \sim q`.
     mean, log_variance : Tensor of shape (batch, n_views, d)
-        The parameters of :math:`q(z_j | x_j)`.
+        Parameters of :math:`q(z_j | x_j)`.
     beta : float, default=1.0
-        Weight of the divergence in the objective; at 1 the objective is the bound.
+        Weight of the divergence in the objective; with 1 the objective is the bound.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others. None: all are there.
+        False for each view that a sample lacks. None means that all views are present.
     reduction : {"mean", "none"}, default="mean"
-        The mean over samples, or a value for each.
+        Whether to average over samples, or to return one value for each sample.
 
     Returns
     -------
     terms : dict of Tensor
-        "objective", with the weight; "elbo", without; "reconstruction" and "kl". In nats a sample.
-        Scalars, or of shape (batch,).
+        "objective" (with the weight `beta`), "elbo" (without it), "reconstruction" and "kl", in
+        nats per sample. Scalars, or tensors of shape (batch,) without reduction.
 
     References
     ----------
@@ -109,23 +109,23 @@ def vae_log_weights(
     log_variance: Tensor,
     mask: Tensor | None = None,
 ) -> Tensor:
-    r"""Log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
+    r"""Compute log importance weights :math:`\log p(x, z) - \log q(z|x)` of draws from q.
 
     Parameters
     ----------
     log_likelihood : Tensor of shape (..., n_views)
         :math:`\log p(x_j | z_j)` at the draws.
     z : Tensor of shape (..., n_views, d)
-        The draws.
+        Draws from q.
     mean, log_variance : Tensor of shape (..., n_views, d)
-        The parameters of q, broadcastable to `z`.
+        Parameters of q, broadcastable to `z`.
     mask : Tensor of bool of shape (..., n_views), default=None
-        As in :func:`vae_elbo`.
+        Same as in :func:`vae_elbo`.
 
     Returns
     -------
     log_weights : Tensor of shape (...,)
-        In nats, one a sample and draw.
+        One log weight for each sample and draw, in nats.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The objective of VICReg: invariance of views, variance and covariance against collapse."""
+"""The objective of VICReg: invariance to views, with variance and covariance against collapse."""
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ def vicreg_terms(
     covariance_weight: float = 1.0,
     mask: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    r"""The loss of VICReg and its three terms.
+    r"""Compute the loss of VICReg and its three terms.
 
     Invariance is the mean squared difference between the views of a sample, averaged over pairs of
     views. Variance is the hinge :math:`\max(0, 1 - \sqrt{\mathrm{Var} + 10^{-4}})` of each
-    dimension over the batch, averaged over views. Covariance is the sum of squared off-diagonal
-    covariances over the number of dimensions, twice its mean over views. At two views this is the
-    authors' definition.
+    dimension over the batch, averaged over dimensions and views. Covariance is the sum of the
+    squared off-diagonal covariances, divided by the number of dimensions; twice its mean over
+    views is taken. With two views this is the authors' definition.
 
     Parameters
     ----------
@@ -28,12 +28,13 @@ def vicreg_terms(
     invariance_weight, variance_weight, covariance_weight : float, default=25.0, 25.0, 1.0
         Weights of the terms in the loss.
     mask : Tensor of bool of shape (batch, n_views), default=None
-        False where a sample has fewer views than others, at a repetition of one that is there.
+        False for each view that a sample lacks, in whose place `z` must repeat one of its other
+        views. None means that all views are present.
 
     Returns
     -------
     terms : dict of scalar Tensor
-        "loss", the weighted sum, and "invariance", "variance" and "covariance".
+        "loss", the weighted sum, and its terms "invariance", "variance" and "covariance".
 
     References
     ----------
@@ -52,11 +53,11 @@ def vicreg_terms(
     squared = (z.unsqueeze(2) - z.unsqueeze(1)).square().mean(-1)
     invariance = masked_mean(squared, view_pairs(z, mask))
 
-    centred = (z - z.mean(0)).transpose(0, 1)
-    covariances = centred.transpose(1, 2) @ centred / max(batch - 1, 1)
-    variances = centred.square().sum(1) / max(batch - 1, 1)
+    centered = (z - z.mean(0)).transpose(0, 1)
+    covariances = centered.transpose(1, 2) @ centered / max(batch - 1, 1)
+    variances = centered.square().sum(1) / max(batch - 1, 1)
     variance = torch.relu(1 - torch.sqrt(variances + 1e-4)).mean()
-    # Not as a difference of sums, which of large numbers leaves no digits.
+    # Not as the difference of two large sums, which would lose precision.
     off_diagonal = covariances * (1 - torch.eye(d, dtype=z.dtype, device=z.device))
     covariance = 2 * off_diagonal.square().sum() / (d * n_views)
     loss = (

@@ -14,17 +14,17 @@ Stride = int | tuple[int, ...]
 
 
 def group_norm(n_channels: int) -> nn.GroupNorm:
-    """Group normalisation, by which a row does not depend on the other rows of its batch.
+    """Make a group normalization, under which a row does not depend on the others of its batch.
 
     Parameters
     ----------
     n_channels : int
-        A multiple of 8.
+        Number of channels, a multiple of 8.
 
     Returns
     -------
     nn.GroupNorm
-        Over 8 groups of channels.
+        Normalization over 8 groups of channels.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def group_norm(n_channels: int) -> nn.GroupNorm:
 def convolution(
     n_dims: int, n_inputs: int, n_outputs: int, *, stride: Stride = 1, bias: bool = True
 ) -> nn.Conv1d | nn.Conv2d:
-    """Padded convolution whose output has ``ceil(size / stride)`` cells along each axis.
+    """Make a padded convolution whose output has ``ceil(size / stride)`` cells along each axis.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def convolution(
     stride : int or tuple of int
         Stride along each axis.
     bias : bool
-        Whether to add a bias; a layer that is normalised next needs none.
+        Whether to add a bias, which a layer followed by a normalization does not need.
 
     Returns
     -------
     nn.Conv1d or nn.Conv2d
-        With torch's default initialisation.
+        Convolution with torch's default initialization.
 
     Examples
     --------
@@ -65,10 +65,10 @@ def convolution(
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions added to a shortcut, then ReLU.
+    """Two normalized convolutions added to a shortcut, then ReLU.
 
-    Where it upsamples it does so between the convolutions, as the reverse of a strided block: at
-    half the cost of upsampling first.
+    A block with `size` upsamples between its convolutions, the reverse of a strided block; this
+    takes half the time of upsampling first.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class ResidualBlock(nn.Module):
     size : tuple of int, optional
         Spatial size to upsample to.
     norm : callable
-        Makes the normalisation of a number of channels.
+        Function from a number of channels to the normalization to use.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class ResidualBlock(nn.Module):
         norm: Callable[[int], nn.Module] = group_norm,
     ) -> None:
         super().__init__()
-        # Nearest, since the gradient of linear interpolation is not deterministic on CUDA.
+        # Nearest neighbor: the gradient of linear interpolation is not deterministic on CUDA.
         resize = [] if size is None else [nn.Upsample(size=size, mode="nearest")]
         self.residual = nn.Sequential(
             convolution(n_dims, n_inputs, n_outputs, stride=stride, bias=False),
@@ -125,7 +125,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform ``(N, n_inputs, ...)`` to ``(N, n_outputs, ...)``."""
         if torch.is_autocast_enabled("cpu") and x.ndim == 4 and x.shape[-1] <= 2:
-            # Of maps so narrow, strided bf16 convolutions of oneDNN (AMX) give what was in memory.
+            # On maps this narrow, oneDNN's strided bf16 convolutions (AMX) return stale memory.
             with torch.autocast("cpu", enabled=False):
                 return self._sum(x.float())
         return self._sum(x)

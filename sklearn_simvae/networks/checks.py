@@ -1,4 +1,4 @@
-"""Checks of what the factories are given and of what they make."""
+"""Checks of the arguments of the factories and of the modules that they make."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +8,19 @@ from torch import nn
 
 from sklearn_simvae._checks import check_sizes
 
-# The number of axes of one sample of each kind.
+# Number of axes of one sample of each kind.
 KINDS = {"vector": 1, "image": 3, "series": 2}
 
 
 def check_sample_shape(shape: Sequence[int], kind: str, name: str) -> tuple[int, ...]:
-    """Check that the shape of one sample is one of its kind.
+    """Check that the shape of one sample has as many axes as its kind.
 
     Parameters
     ----------
     shape : sequence of int
         Shape of one sample.
     kind : {"vector", "image", "series"}
-        What the sample is.
+        Kind of the sample.
     name : str
         Name of the argument in the message.
 
@@ -32,7 +32,7 @@ def check_sample_shape(shape: Sequence[int], kind: str, name: str) -> tuple[int,
     Raises
     ------
     ValueError
-        If the kind is not known or does not have as many axes.
+        If the kind is not known, or its samples have another number of axes.
 
     Examples
     --------
@@ -55,11 +55,12 @@ def check_module(
     Parameters
     ----------
     module : nn.Module
-        What the user gave or what the user's factory made; left in the mode it was in.
+        Module that the user gave, or that the user's factory made. It stays in the mode (training
+        or evaluation) that it was in.
     input_shape, output_shape : tuple of int
         Shapes of one row.
     name : str
-        What the module is, in the message.
+        Name of the module in the message, such as "encoder".
 
     Returns
     -------
@@ -69,8 +70,8 @@ def check_module(
     Raises
     ------
     ValueError
-        If it is no module, if it fails on such an input or if its output has another shape or is
-        not float32.
+        If `module` is not a module, if it fails on such an input, or if its output has another
+        shape or is not float32.
 
     Examples
     --------
@@ -106,14 +107,14 @@ def check_no_torchscript(module: nn.Module, name: str) -> None:
     Parameters
     ----------
     module : nn.Module
-        What the user gave or what the user's factory made.
+        Module that the user gave, or that the user's factory made.
     name : str
-        What the module is, in the message.
+        Name of the module in the message, such as "encoder".
 
     Raises
     ------
     ValueError
-        If a part is: its copies cannot be trained, and no pickle keeps it.
+        If a part is compiled: copies of it cannot be trained, and it cannot be pickled.
 
     Examples
     --------
@@ -122,13 +123,13 @@ def check_no_torchscript(module: nn.Module, name: str) -> None:
     if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
         raise ValueError(
             f"The {name} holds a TorchScript module, made by torch.jit.script, torch.jit.trace or "
-            "torch.jit.load, of which no copy can be trained or pickled. Give the nn.Module that "
-            "it was made from, and compile=True where speed is what it was for."
+            "torch.jit.load. Copies of it cannot be trained or pickled. Give the nn.Module that "
+            "it was made from, and set compile=True if you compiled it for speed."
         )
 
 
 def _evaluate(module: nn.Module, shape: tuple[int, ...]) -> Any:
-    # Module by module: some may have been frozen in eval mode by their author.
+    # Modes are restored module by module, since the user may have left some in evaluation mode.
     modes = [(part, part.training) for part in module.modules()]
     parameter = next(module.parameters(), None)
     device = None if parameter is None else parameter.device

@@ -10,28 +10,29 @@ from .mlp import dense_layers
 
 _WIDTHS = (32, 64, 128)
 _N_HIDDEN = 256
-# Few, as the decoder's last convolution works at full size and takes most of its time.
+# Few channels: the decoder's last convolution is at full size and takes most of the time.
 _LAST_WIDTH = 16
-# Cells left along an axis of a series or of an image: enough to keep positions apart.
+# Fewest cells along an axis of a series or of an image: enough to distinguish positions.
 _SMALLEST = {1: 8, 2: 4}
 
 
 def conv_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
-    """Encode images or series by strided residual convolutions.
+    """Make an encoder of images or series by strided residual convolutions.
 
-    The last feature map is flattened, not pooled: position is part of what is encoded.
+    The last feature map is flattened, not pooled, so that positions are encoded too.
 
     Parameters
     ----------
     input_shape : tuple of int
-        ``(C, H, W)`` or ``(channels, length)``.
+        Shape of one sample, ``(C, H, W)`` or ``(channels, length)``.
     n_outputs : int
         Width of the output.
 
     Returns
     -------
     nn.Sequential
-        Maps ``(N,) + input_shape`` to ``(N, n_outputs)``; its last element is the linear head.
+        Encoder from ``(N,) + input_shape`` to ``(N, n_outputs)``; its last element is the linear
+        head.
 
     Examples
     --------
@@ -58,19 +59,19 @@ def conv_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
 
 
 def conv_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Sequential:
-    """Mirror of :func:`conv_encoder`.
+    """Make the decoder that mirrors :func:`conv_encoder`.
 
     Parameters
     ----------
     n_components : int
         Width of the input.
     output_shape : tuple of int
-        ``(C, H, W)`` or ``(channels, length)``.
+        Shape of one decoded sample, ``(C, H, W)`` or ``(channels, length)``.
 
     Returns
     -------
     nn.Sequential
-        Maps ``(N, n_components)`` to ``(N,) + output_shape``.
+        Decoder from ``(N, n_components)`` to ``(N,) + output_shape``.
 
     Examples
     --------
@@ -98,13 +99,13 @@ def conv_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Sequent
 
 
 def _plan(size: tuple[int, ...]) -> tuple[list[tuple[int, ...]], list[int]]:
-    """Spatial sizes from the input to the last feature map, and the widths between them."""
+    """Return the spatial sizes from the input to the last feature map, and the channel counts."""
     smallest = _SMALLEST[len(size)]
     sizes = [size]
     while (halved := tuple(_halve(n, smallest) for n in sizes[-1])) != sizes[-1]:
         sizes.append(halved)
     n_stages = max(len(sizes) - 1, len(_WIDTHS))
-    # A small input gets as many layers, the first ones at its full size.
+    # A small input gets as many layers as others, the first ones at full size.
     sizes = [size] * (n_stages + 1 - len(sizes)) + sizes
     return sizes, [*_WIDTHS, *[_WIDTHS[-1]] * (n_stages - len(_WIDTHS))]
 

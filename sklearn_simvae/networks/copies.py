@@ -1,4 +1,4 @@
-"""Copies and pickles of modules that copy.deepcopy and pickle do not take by themselves."""
+"""Copies and pickles of modules that copy.deepcopy and pickle do not support by themselves."""
 
 import copy
 import dataclasses
@@ -13,17 +13,17 @@ from torch.nn.utils import parametrize
 
 
 def copy_module(module: nn.Module) -> nn.Module:
-    """Copy a module, also one with lazy layers or the hooks of torch.nn.utils.weight_norm.
+    """Copy a module, even one with lazy layers or the hooks of torch.nn.utils.weight_norm.
 
     Parameters
     ----------
     module : nn.Module
-        Any, but none of TorchScript.
+        Any module that holds no TorchScript.
 
     Returns
     -------
     copied : nn.Module
-        Of the same weights, sharing none.
+        Module with equal weights that shares no memory with the other.
 
     Examples
     --------
@@ -46,12 +46,12 @@ def copy_module(module: nn.Module) -> nn.Module:
 
 
 def as_float32(module: nn.Module) -> nn.Module:
-    """Convert the weights and buffers of a module that are floats to float32, in place.
+    """Convert the floating-point weights and buffers of a module to float32, in place.
 
     Parameters
     ----------
     module : nn.Module
-        To be changed.
+        Module to change.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def as_float32(module: nn.Module) -> nn.Module:
 
 
 def picklable(value: Any, made: dict | None = None) -> Any:
-    """Replace modules by what pickle takes, and restores to modules of the same weights.
+    """Replace modules with parametrizations by objects that pickle restores as such modules.
 
     torch refuses to pickle modules with parametrizations, such as those of
     :func:`torch.nn.utils.parametrizations.weight_norm`, whose classes are made at run time.
@@ -86,8 +86,8 @@ def picklable(value: Any, made: dict | None = None) -> Any:
     Returns
     -------
     value : object
-        The value itself where it holds no parametrization. Otherwise it is good for pickle and
-        copy.deepcopy alone.
+        The value itself if it holds no parametrization. Otherwise an object that is only for
+        pickle and copy.deepcopy.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def picklable(value: Any, made: dict | None = None) -> Any:
     if _is_dataclass(value):
         twin = copy.copy(value)
         for name, item in vars(value).items():
-            # Frozen ones too.
+            # This sets fields of frozen dataclasses too.
             object.__setattr__(twin, name, picklable(item, made))
         return twin
     if id(value) not in made:
@@ -120,7 +120,7 @@ def picklable(value: Any, made: dict | None = None) -> Any:
         attributes = {n: picklable(v, made) for n, v in vars(value).items() if _is_dataclass(v)}
         state = {**vars(value), **attributes, "_modules": children}
         if parametrize.is_parametrized(value):
-            # A local function of torch's weight_norm, which reads weights of the old weight_norm.
+            # This hook of torch's weight_norm is a local function, which pickle refuses.
             state["_load_state_dict_pre_hooks"] = OrderedDict(
                 (key, hook)
                 for key, hook in value._load_state_dict_pre_hooks.items()
@@ -134,17 +134,18 @@ def picklable(value: Any, made: dict | None = None) -> Any:
 
 
 def holds_parametrization(value: Any) -> bool:
-    """Whether a module, or a list, tuple, dict, partial or dataclass of some, is parametrized.
+    """Return whether an object holds a module with parametrizations.
 
     Parameters
     ----------
     value : object
-        Any.
+        A module, or a list, tuple, dict, partial or dataclass that may hold some; of all other
+        objects the answer is False.
 
     Returns
     -------
     holds : bool
-        Whether :func:`picklable` would replace it.
+        True if :func:`picklable` would replace the object.
     """
     if isinstance(value, nn.Module):
         return any(
@@ -166,7 +167,7 @@ def _is_dataclass(value: Any) -> bool:
 
 
 class _Parametrized:
-    """What is pickled in place of a module with parametrizations."""
+    """Stand-in that is pickled in place of a module with parametrizations."""
 
     def __init__(self, cls: type, state: dict):
         self.cls = cls
@@ -177,7 +178,7 @@ class _Parametrized:
 
 
 def _parametrized(cls: type, state: dict) -> nn.Module:
-    """Make a module of a class, and put in place what register_parametrization had put there."""
+    """Make a module again, with the class and properties that register_parametrization makes."""
     module = cls.__new__(cls)
     module.__setstate__(state)
     parametrize._inject_new_class(module)

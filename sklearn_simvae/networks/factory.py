@@ -1,4 +1,4 @@
-"""Make encoders and decoders from what an estimator's parameters say."""
+"""Make encoders and decoders from the parameters of an estimator."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,36 +40,36 @@ def make_encoder(
     Parameters
     ----------
     encoder : str, nn.Module or callable
-        - ``"auto"``: ``"mlp"`` for vectors and for grey images up to 32 pixels on both sides,
+        - ``"auto"``: ``"mlp"`` for vectors and for gray images up to 32 pixels on both sides,
           ``"conv"`` for other images, ``"conv1d"`` for series;
         - ``"mlp"``: multilayer perceptron, for all kinds;
         - ``"conv"``: small residual network, for images;
         - ``"resnet18"``: ResNet-18 with the stem for small images, for images;
         - ``"conv1d"``: residual convolutions over time, for series;
         - a module, of which a copy in float32 is returned: the module itself is never trained. It
-          may have lazy layers, but none of TorchScript;
+          may have lazy layers, but no TorchScript;
         - a factory, called with ``(input_shape, n_outputs)``, that returns a module.
     kind : {"vector", "image", "series"}
-        What a sample is.
+        Kind of the samples.
     input_shape : sequence of int
         Shape of one sample: ``(d,)``, ``(C, H, W)`` or ``(channels, length)``.
     n_outputs : int
         Width of the output.
     hidden_layer_sizes : int or sequence of int
-        Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The others do not
-        use it.
+        Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The other encoders
+        do not use it.
 
     Returns
     -------
     nn.Module
-        Maps ``(N,) + input_shape`` to ``(N, n_outputs)``. If built in, an ``nn.Sequential`` whose
-        last element is an ``nn.Linear``, the head.
+        Encoder from ``(N,) + input_shape`` to ``(N, n_outputs)``. A built-in encoder is an
+        ``nn.Sequential`` whose last element is an ``nn.Linear``, the head.
 
     Raises
     ------
     ValueError
-        If an argument is not valid, a name does not fit the kind, or the module that was given or
-        made does not map the one shape to the other.
+        If an argument is not valid, if a name does not fit the kind, or if the module that was
+        given or made does not map the input shape to the output shape.
 
     Examples
     --------
@@ -102,40 +102,40 @@ def make_decoder(
     output_shape: Sequence[int],
     hidden_layer_sizes: Sequence[int] | int,
 ) -> nn.Module:
-    """Make the network that decodes a sample; it has no nonlinearity at its end.
+    """Make the network that decodes a sample, without a nonlinearity at its end.
 
     Parameters
     ----------
     decoder : str, nn.Module or callable
-        - ``"auto"``: the mirror of the encoder if that is given by name, else the mirror of what
-          ``encoder="auto"`` would be;
+        - ``"auto"``: the mirror of the encoder if that is given by name, else the mirror of the
+          encoder that ``encoder="auto"`` stands for;
         - ``"mlp"``, ``"conv"``, ``"resnet18"`` or ``"conv1d"``: the mirror of the encoder of that
           name, for the same kinds;
         - a module, of which a copy in float32 is returned: the module itself is never trained. It
-          may have lazy layers, but none of TorchScript;
+          may have lazy layers, but no TorchScript;
         - a factory, called with ``(n_components, output_shape)``, that returns a module.
     encoder : str, nn.Module or callable
-        What :func:`make_encoder` was given.
+        Encoder, as given to :func:`make_encoder`.
     kind : {"vector", "image", "series"}
-        What a sample is.
+        Kind of the samples.
     n_components : int
         Width of the input.
     output_shape : sequence of int
         Shape of one sample: ``(d,)``, ``(C, H, W)`` or ``(channels, length)``.
     hidden_layer_sizes : int or sequence of int
-        Widths of the hidden layers of the encoder; an ``"mlp"`` has them in reverse, the others
-        do not use it.
+        Widths of the hidden layers of the encoder, which an ``"mlp"`` uses in reverse. The other
+        decoders do not use it.
 
     Returns
     -------
     nn.Module
-        Maps ``(N, n_components)`` to ``(N,) + output_shape``.
+        Decoder from ``(N, n_components)`` to ``(N,) + output_shape``.
 
     Raises
     ------
     ValueError
-        If an argument is not valid, a name does not fit the kind, or the module that was given or
-        made does not map the one shape to the other.
+        If an argument is not valid, if a name does not fit the kind, or if the module that was
+        given or made does not map the input shape to the output shape.
 
     Examples
     --------
@@ -163,17 +163,17 @@ def make_decoder(
 
 
 def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
-    # Modules first: they are callable too.
+    # Modules come first, since they are callable like factories.
     if isinstance(option, nn.Module):
         check_no_torchscript(option, what)
         return as_float32(copy_module(option))
     if not callable(option):
         raise ValueError(f"{what} must be a name, an nn.Module or a factory, got {option!r}.")
-    # A class of one's own may well be a factory.
+    # A class of the user's own may be a factory; one of torch's layers is not.
     if isinstance(option, type) and option.__module__.startswith("torch."):
         raise ValueError(
             f"{what} must be a name, an nn.Module or a factory, got the class {option.__name__}. "
-            "Give a module of it, or a function of the shapes that makes one."
+            "Give an instance of it, or a function that makes one from the shapes."
         )
     made = option(*arguments)
     if isinstance(made, nn.Module):
@@ -183,7 +183,7 @@ def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
 
 
 def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:
-    """Name of the architecture, ``"auto"`` resolved."""
+    """Return the name of the architecture; ``"auto"`` is replaced by the one it stands for."""
     if name == "auto":
         return _auto(kind, shape)
     if name not in _KINDS_OF:
@@ -192,7 +192,7 @@ def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:
     if kind not in _KINDS_OF[name]:
         fitting = [fit for fit, kinds in _KINDS_OF.items() if kind in kinds]
         raise ValueError(
-            f"{what}={name!r} does not fit samples of kind {kind!r}; for those there are "
+            f"{what}={name!r} does not fit samples of kind {kind!r}; use one of "
             f"{', '.join(map(repr, ['auto', *fitting]))}."
         )
     return name

@@ -1,4 +1,4 @@
-"""What comes before and after the head of an encoder."""
+"""The hidden layers before an encoder's head, and projection heads to put after an encoder."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class _Hidden(nn.Module):
 
 
 def hidden_features(encoder: nn.Module) -> nn.Module:
-    """Part of an encoder that gives its last hidden layer.
+    """Return the part of an encoder that computes its last hidden layer.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
     Returns
     -------
     nn.Module
-        Maps ``(N, ...)`` to ``(N, n_hidden)``. It shares its weights with the encoder.
+        Module from ``(N, ...)`` to ``(N, n_hidden)``, which shares its weights with the encoder.
 
     Raises
     ------
     ValueError
-        If the encoder is of neither form.
+        If the encoder has neither of these forms.
 
     Examples
     --------
@@ -53,13 +53,13 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
     )
     """
     if _ends_in_head(encoder):
-        # Not encoder[:-1], which calls a subclass's __init__ with a dict.
+        # encoder[:-1] would call the __init__ of a subclass with a dict.
         hidden: nn.Module = nn.Sequential(*list(encoder)[:-1])
     elif callable(getattr(encoder, "hidden", None)):
         hidden = _Hidden(encoder)
     else:
         raise ValueError(
-            f"Cannot tell the hidden layer of a {type(encoder).__name__}: make the encoder an "
+            f"Cannot find the hidden layer of a {type(encoder).__name__}: make the encoder an "
             "nn.Sequential that ends in its head, an nn.Linear, or give it a method `hidden` that "
             "maps the input (N, ...) to the last hidden layer (N, n_hidden)."
         )
@@ -68,7 +68,7 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
 
 
 def _ends_in_head(encoder: nn.Module) -> bool:
-    # A subclass with a forward of its own need not run its elements in turn.
+    # A subclass with its own forward may not run its elements one after another.
     in_turn = isinstance(encoder, nn.Sequential) and type(encoder).forward is nn.Sequential.forward
     return in_turn and len(encoder) > 0 and isinstance(encoder[-1], nn.Linear)
 
@@ -76,22 +76,22 @@ def _ends_in_head(encoder: nn.Module) -> bool:
 def projection_head(
     n_inputs: int, sizes: Sequence[int] | int, batch_norm: bool = False
 ) -> nn.Module:
-    """Multilayer perceptron to put on top of a representation.
+    """Make a multilayer perceptron to put on top of a representation.
 
     Parameters
     ----------
     n_inputs : int
         Width of the representation.
     sizes : int or sequence of int
-        Widths of the layers, the last one the output's; ``()`` leaves the input as it is.
+        Widths of the layers, of which the last is the output; ``()`` makes the identity.
     batch_norm : bool, default=False
-        Whether to normalise the hidden layers over the batch, before their ReLU.
+        Whether to normalize the hidden layers over the batch, before their ReLU.
 
     Returns
     -------
     nn.Module
-        Maps ``(N, n_inputs)`` to ``(N, sizes[-1])``: linear layers, ReLU between them and none at
-        the end.
+        Module from ``(N, n_inputs)`` to ``(N, sizes[-1])``: linear layers, with ReLU between them
+        but not at the end.
 
     Raises
     ------

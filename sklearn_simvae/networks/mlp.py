@@ -8,23 +8,24 @@ from torch import nn
 
 
 def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Module]:
-    """Linear layers from each size to the next, ReLU between them and none at the end.
+    """Make linear layers from each size to the next, with ReLU between them but not at the end.
 
-    Weights start as by He et al. (2015) and biases at zero, so that signals keep their size through
-    any depth; under torch's own initialisation they shrink by 2.4 a layer, and an autoencoder
-    starts out blind to its input.
+    Weights are initialized by the method of He et al. (2015) and biases with zero, so that signals
+    keep their size through any number of layers. With torch's default initialization signals
+    shrink by a factor of 2.4 in each layer, so that at first the output of an autoencoder hardly
+    depends on its input.
 
     Parameters
     ----------
     sizes : sequence of int
-        Widths, the input's first and the output's last.
+        Widths, from that of the input to that of the output.
     batch_norm : bool, default=False
-        Whether to normalise over the batch before each ReLU.
+        Whether to normalize over the batch before each ReLU.
 
     Returns
     -------
     list of nn.Module
-        ``len(sizes) - 1`` linear layers and what is between them.
+        List of ``len(sizes) - 1`` linear layers and the layers between them.
 
     Examples
     --------
@@ -35,7 +36,7 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
     layers: list[nn.Module] = []
     for place, (n_inputs, n_outputs) in enumerate(pairwise(sizes), start=2):
         last = place == len(sizes)
-        # Normalisation would take a bias away again.
+        # Batch normalization subtracts the mean, and any bias with it.
         linear = nn.Linear(n_inputs, n_outputs, bias=last or not batch_norm)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         if linear.bias is not None:
@@ -49,7 +50,7 @@ def dense_layers(sizes: Sequence[int], batch_norm: bool = False) -> list[nn.Modu
 def mlp_encoder(
     input_shape: tuple[int, ...], n_outputs: int, hidden_layer_sizes: tuple[int, ...]
 ) -> nn.Sequential:
-    """Flatten the input and encode it with a multilayer perceptron.
+    """Make an encoder that flattens its input, followed by a multilayer perceptron.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def mlp_encoder(
     Returns
     -------
     nn.Sequential
-        Maps ``(N,) + input_shape`` to ``(N, n_outputs)``; its last element is the linear head.
+        Encoder from ``(N,) + input_shape`` to ``(N, n_outputs)``; its last element is the linear
+        head.
 
     Examples
     --------
@@ -77,7 +79,7 @@ def mlp_encoder(
 def mlp_decoder(
     n_components: int, output_shape: tuple[int, ...], hidden_layer_sizes: tuple[int, ...]
 ) -> nn.Sequential:
-    """Mirror of :func:`mlp_encoder`.
+    """Make the decoder that mirrors :func:`mlp_encoder`.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def mlp_decoder(
     Returns
     -------
     nn.Sequential
-        Maps ``(N, n_components)`` to ``(N,) + output_shape``.
+        Decoder from ``(N, n_components)`` to ``(N,) + output_shape``.
 
     Examples
     --------

@@ -12,20 +12,20 @@ _DEPTH = 2
 
 
 def resnet18_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
-    """ResNet-18 with the stem for small images: no stride and no max-pooling.
+    """Make a ResNet-18 with a stem for small images, without stride and max-pooling.
 
     Parameters
     ----------
     input_shape : tuple of int
-        ``(C, H, W)``.
+        Shape of one image, ``(C, H, W)``.
     n_outputs : int
         Width of the output.
 
     Returns
     -------
     nn.Sequential
-        Maps ``(N, C, H, W)`` to ``(N, n_outputs)``; its last element is the linear head, before
-        which the 512 channels are averaged over all positions.
+        Encoder from ``(N, C, H, W)`` to ``(N, n_outputs)``. Its last element is the linear head,
+        before which the 512 channels are averaged over all positions.
 
     Examples
     --------
@@ -48,25 +48,25 @@ def resnet18_encoder(input_shape: tuple[int, ...], n_outputs: int) -> nn.Sequent
     )
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
-            # The initialisation with which published ResNets are trained.
+            # Published ResNets are initialized like this.
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return encoder
 
 
 def resnet18_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Sequential:
-    """Mirror of :func:`resnet18_encoder`, with group normalisation.
+    """Make the decoder that mirrors :func:`resnet18_encoder`, with group normalization.
 
     Parameters
     ----------
     n_components : int
         Width of the input.
     output_shape : tuple of int
-        ``(C, H, W)``.
+        Shape of one decoded image, ``(C, H, W)``.
 
     Returns
     -------
     nn.Sequential
-        Maps ``(N, n_components)`` to ``(N, C, H, W)``.
+        Decoder from ``(N, n_components)`` to ``(N, C, H, W)``.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def resnet18_decoder(n_components: int, output_shape: tuple[int, ...]) -> nn.Seq
     torch.Size([1, 3, 9, 8])
     """
     n_channels, *size = output_shape
-    # Sizes of the encoder's stages: a stride of 2 before each but the first.
+    # Each stage of the encoder but the first halves the size, rounding up.
     sizes = [tuple(-(-n // 2**i) for n in size) for i in range(len(_WIDTHS))]
     grid = (_WIDTHS[-1], *sizes[-1])
     blocks = [ResidualBlock(2, grid[0], grid[0]) for _ in range(_DEPTH)]

@@ -1,4 +1,4 @@
-"""A slow copy of a network, for others to learn from."""
+"""A slowly changing copy of a network, which gives others the targets to learn from."""
 
 import copy
 
@@ -9,12 +9,12 @@ from sklearn_simvae.networks.living import LivingPart
 
 
 class Teacher(LivingPart):
-    """An exponential moving average of a module, without gradient.
+    """Exponential moving average of the weights of a module, without gradient.
 
     Parameters
     ----------
     student : nn.Module
-        What to copy and to follow. It is not kept.
+        Module whose copy the teacher is at first. The teacher keeps no reference to it.
 
     Examples
     --------
@@ -35,32 +35,33 @@ class Teacher(LivingPart):
 
     @torch.no_grad()
     def forward(self, *args, **kwargs) -> Tensor:
-        """What the averaged module gives.
+        """Return the output of the averaged module.
 
         Parameters
         ----------
         *args, **kwargs
-            As for the module.
+            Inputs of the module.
 
         Returns
         -------
         output : Tensor
-            Without gradient.
+            Output of the module, without gradient.
         """
         return self.module(*args, **kwargs)
 
     @torch.no_grad()
     def follow(self, student: nn.Module, decay: float) -> None:
-        """Move towards the student: weights to `decay * own + (1 - decay) * student's`.
+        """Move the weights toward the student's, to `decay * own + (1 - decay) * student's`.
 
-        Statistics of batch normalisation are not taken over: in training mode it keeps its own.
+        Statistics of batch normalization are not copied: in training mode, the teacher computes
+        its own.
 
         Parameters
         ----------
         student : nn.Module
-            Of the structure that was copied; it may have gained parts since.
+            Module with the parameters of the one that was copied; it may have others as well.
         decay : float
-            In [0, 1]; 1 stands still.
+            Weight of the teacher's own weights, in [0, 1]; 1 leaves them as they are.
         """
         theirs = dict(student.named_parameters())
         for name, own in self.module.named_parameters():

@@ -1,4 +1,4 @@
-"""Views: the one place where a batch becomes (batch, views, ...).
+"""Views of samples: batches of shape (batch, views, ...) are made here and nowhere else.
 
 Views come from groups of rows, from an axis of X, or from an augmentation.
 """

@@ -1,4 +1,4 @@
-"""Groups that travel as a column of X, where keywords do not reach."""
+"""Groups that are given as a column of X, for places where `groups` cannot be passed."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from scipy import sparse
 
 from sklearn_simvae.views.sources import Source, as_source, as_table, is_dask_array
 
-# Rows of a source that are read at a time to know the groups of all.
+# Rows of a source that are read at a time to collect the groups.
 _CHUNK = 4096
 
 
@@ -19,20 +19,20 @@ def take_column(
     Parameters
     ----------
     X : DataFrame of pandas or polars, table or dataset of pyarrow, or array of two axes
-        Rows.
+        Rows of data.
     column : str or int
-        A name, or a place from 0, or from -1 backwards.
+        Name of the column, or its place from 0; negative places count from the end.
     n_features : int, default=None
-        Columns beside that one, where they are known.
+        Number of the other columns, if it is known.
     needed : bool, default=True
-        Whether the column has to be there.
+        Whether to raise an error if X does not have the column.
 
     Returns
     -------
     X : object
-        The same without the column; of what is not in memory, a view that is read by batch.
+        X without the column; if X is not in memory, an object that is still read by batch.
     values : array or None
-        Those of the column; None where X does not have it.
+        Values of the column; None if X does not have it.
 
     Raises
     ------
@@ -50,10 +50,10 @@ def take_column(
     if isinstance(column, bool):
         raise ValueError(
             f"group_column={column} is neither the name nor the place of a column. Give a str, an "
-            "int, or None where there are no groups."
+            "int, or None if there are no groups."
         )
     if sparse.issparse(X):
-        # Refused for what it is, as without such a column.
+        # The estimator refuses sparse matrices with its own message.
         return X, None
     X = as_table(X)
     schema, columns = getattr(X, "schema", None), getattr(X, "columns", None)
@@ -85,7 +85,7 @@ def take_column(
 def _place(
     X, names: list | None, column: str | int, n_features: int | None, needed: bool
 ) -> int | None:
-    """Where a column is; None if it may be absent and is."""
+    """Return the place of a column; None if it is not there and not needed."""
     if isinstance(column, str):
         if names is not None and names.count(column) == 1:
             return names.index(column)
@@ -94,7 +94,7 @@ def _place(
         if names is None:
             raise ValueError(
                 f"group_column={column!r} is a name, but X, of type {type(X).__name__}, has no "
-                "names of columns. Give a DataFrame, or the place of the column as an int."
+                "column names. Give a DataFrame, or the place of the column as an int."
             )
         shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
         raise ValueError(
@@ -107,13 +107,13 @@ def _place(
         return None
     if len(shape) == 2 and shape[1] == n_features:
         raise ValueError(
-            f"group_column={column} is to hold the groups, which count here, but X has the "
+            f"group_column={column} must hold the groups, which are needed here, but X has the "
             f"{n_features} columns of the features alone. Give X with that column."
         )
     if len(shape) != 2 or not -shape[1] <= column < shape[1]:
         raise ValueError(
             f"group_column={column} must be the place of a column of X; got X of shape {shape}, "
-            "and expected rows and columns, of which one is that of the groups."
+            "and expected rows and columns, one of which holds the groups."
         )
     return int(column) % shape[1]
 

@@ -1,4 +1,4 @@
-"""Rows that are views of one sample already, told by equal groups."""
+"""Groups of rows that are views of the same sample."""
 
 from collections.abc import Iterator
 
@@ -6,19 +6,19 @@ import numpy as np
 
 
 class Groups:
-    """The rows of each group, drawn or padded to a number of views without a loop over groups.
+    """The rows of each group, from which a number of views is drawn without a loop over groups.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Labels of any sortable kind.
+        Label of the group of each row, of any type that can be sorted.
 
     Attributes
     ----------
     labels : ndarray of shape (n_groups,)
-        The label of each group, in order.
+        Label of each group, sorted.
     sizes : ndarray of shape (n_groups,)
-        Rows in each group.
+        Number of rows in each group.
 
     Examples
     --------
@@ -51,18 +51,19 @@ class Groups:
         Parameters
         ----------
         indices : ndarray of shape (batch,)
-            Which groups.
+            Indices of the groups.
         n_views : int
-            The most rows to take of one group.
+            Largest number of rows to take from one group.
         rng : numpy.random.Generator, default=None
-            Which rows of larger groups. None takes the first.
+            Source of randomness for the choice of rows from larger groups. None takes the first
+            rows.
 
         Returns
         -------
         rows : ndarray of shape (batch, n_views)
-            Indices of rows; a smaller group is padded with its first.
+            Indices of rows. A smaller group is padded with its first row.
         mask : ndarray of bool of shape (batch, n_views) or None
-            False at padding; None where there is none.
+            False at padding; None if there is no padding.
         """
         sizes = self.sizes[indices]
         n_views = min(n_views, sizes.max())
@@ -72,7 +73,7 @@ class Groups:
             if rng is None:
                 place = np.full(len(indices), view)
             else:
-                # The place among those not yet taken, then past each that is taken below it.
+                # A place among the rows not yet taken, then moved past the taken ones before it.
                 place = (rng.random(len(indices)) * (sizes - view)).astype(np.intp)
                 for taken in np.sort(places[:, :view], axis=1).T:
                     place += place >= taken
@@ -82,17 +83,17 @@ class Groups:
         return rows, None if mask.all() else mask
 
     def batches(self, max_rows: int) -> Iterator[np.ndarray]:
-        """Go through all groups, those of like size together.
+        """Yield all groups in batches, with groups of similar size together.
 
         Parameters
         ----------
         max_rows : int
-            The most rows of a batch, unless a single group has more.
+            Largest number of rows of a batch, unless a single group has more.
 
         Yields
         ------
         indices : ndarray of shape (batch,)
-            Which groups.
+            Indices of the groups of the batch.
         """
         by_size = np.argsort(-self.sizes, kind="stable")
         start = 0

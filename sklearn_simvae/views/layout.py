@@ -1,4 +1,4 @@
-"""How the rows of X are laid out, and how they become what the networks read."""
+"""The layout of the rows of X, and their conversion to the layout of the networks."""
 
 import math
 import warnings
@@ -15,30 +15,32 @@ from sklearn_simvae.views.sources import some_rows
 KINDS = ("vector", "image", "series")
 _ENDS = ("first", "last")
 _CHANNELS = (1, 3, 4)
-# No picture has a side as short; a series may have as few channels.
+# Images have no shorter side, whereas a series may have fewer channels.
 _SHORTEST_SIDE = 8
 _MANY_VIEWS = 16
-# What encoders say of the rows that they take.
+# The only kind of rows that these encoders take.
 _KIND_OF_ENCODER = {"conv": "image", "resnet18": "image", "conv1d": "series"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The shape of one row (or one view), as the user gives it and as the networks read it.
+    """The shape of one row (or one view), as the user gives it and as the networks take it.
 
     Parameters
     ----------
     kind : {"vector", "image", "series"}
-        What a row is.
+        Kind of the rows.
     input_shape : tuple of int
-        The shape of one row: `(d,)`, `(H, W)`, `(C, H, W)`, `(H, W, C)` or `(length, channels)`.
+        Shape of one row: `(d,)`, `(H, W)`, `(C, H, W)`, `(H, W, C)`, `(length, channels)` or
+        `(channels, length)`.
     row_shape : tuple of int
-        The shape that rows had in `fit`: `input_shape` or flat. `inverse_transform` returns it.
+        Shape of the rows given to `fit`, which is `input_shape` or flat. `inverse_transform`
+        returns rows of this shape.
     pixels : bool
-        Whether rows are uint8 pixels, to be scaled to [0, 1].
+        True if rows are uint8 pixels, to be scaled to [0, 1].
     channels : {"auto", "first", "last"}, default="auto"
-        Where `input_shape` has the channels. "auto" is last for series, and for images where there
-        are 1, 3 or 4.
+        Position of the channels in `input_shape`. "auto" means last for series, and for images
+        first if the first axis has length 1, 3 or 4, else last.
 
     Examples
     --------
@@ -63,35 +65,35 @@ class Layout:
         kind: str = "auto",
         channels: str = "auto",
     ) -> tuple["Layout", bool]:
-        """Read the layout off an array, or hold it against a given `input_shape`.
+        """Infer the layout of an array, or check that the array fits a given `input_shape`.
 
         Parameters
         ----------
         X : ndarray or Source of shape (n, ...)
-            Rows or samples of views.
+            Rows, or samples with a views axis.
         input_shape : tuple of int, default=None
-            The shape of one row, where X alone does not tell.
+            Shape of one row, for an X whose layout is not clear from its own shape.
         kind : {"auto", "vector", "image", "series"}, default="auto"
-            What a row is. "auto" decides where there is one sensible reading.
+            Kind of the rows. "auto" infers it if only one is plausible.
         channels : {"auto", "first", "last"}, default="auto"
-            Whether rows, and `input_shape`, have their channels first or last.
+            Position of the channels in rows and in `input_shape`.
 
         Returns
         -------
         layout : Layout
-            How a row is read.
+            Layout of a row.
         has_views : bool
-            Whether the second axis of X counts views.
+            True if the second axis of X counts views.
 
         Raises
         ------
         ValueError
-            If the shape of X does not tell, or does not fit `input_shape` or `kind`.
+            If the shape of X allows several layouts, or does not fit `input_shape` or `kind`.
 
         Warns
         -----
         UserWarning
-            If what is read as views is more likely a series.
+            If X is taken for samples of views but more likely holds series.
         """
         for name, value, known in (("kind", kind, KINDS), ("channels", channels, _ENDS)):
             if value not in ("auto", *known):
@@ -124,7 +126,7 @@ class Layout:
 
     @property
     def channels_last(self) -> bool:
-        """Whether a row has its channels last, where the networks have them first."""
+        """True if rows have their channels last; the networks have them first."""
         if self.kind == "vector" or (self.kind == "image" and len(self.input_shape) == 2):
             return False
         if self.channels != "auto":
@@ -141,33 +143,33 @@ class Layout:
         return self.input_shape
 
     def has_views(self, shape: tuple[int, ...], name: str) -> bool:
-        """Tell whether an array of this shape has a views axis.
+        """Return whether an array of this shape has a views axis.
 
         Parameters
         ----------
         shape : tuple of int
-            The array's shape.
+            Shape of the array.
         name : str
-            The estimator's name, for the message.
+            Name of the estimator, for the message.
 
         Returns
         -------
         has_views : bool
-            Whether the second axis counts views.
+            True if the second axis counts views.
 
         Raises
         ------
         ValueError
-            If the rows have another size than those of `fit`.
+            If the rows have another size or shape than those given to `fit`.
         """
         found = _match(shape[1:], self.input_shape)
         if found is None:
             n_features = math.prod(shape[1:])
             if n_features == self.n_features:
                 raise ValueError(
-                    f"X has the shape {shape}, but the rows that {name} was fitted on have that of "
+                    f"X has the shape {shape}, but {name} was fitted on rows of the shape "
                     f"{self.input_shape}: expected one of {_accepted(self.input_shape)}. Move its "
-                    "axes to where they were."
+                    "axes to that order."
                 )
             raise ValueError(
                 f"X has {n_features} features, but {name} is expecting {self.n_features} features "
@@ -176,81 +178,83 @@ class Layout:
         return found
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether an array of this shape holds rows of this size, or views of such.
+        """Return whether an array of this shape holds rows, or views, of this layout.
 
         Parameters
         ----------
         shape : tuple of int
-            The array's shape.
+            Shape of the array.
 
         Returns
         -------
         fits : bool
-            Where :meth:`has_views` would raise, False.
+            False if :meth:`has_views` would raise an error.
         """
         return _match(shape[1:], self.input_shape) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, of what JSON knows.
+        """Convert the layout to a dict of values that JSON can hold.
 
         Returns
         -------
         fields : dict
-            From which :meth:`from_dict` makes the layout again.
+            Fields by name, from which :meth:`from_dict` makes the layout again.
         """
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Layout":
-        """Undo :meth:`to_dict`.
+        """Make a layout from the result of :meth:`to_dict`.
 
         Parameters
         ----------
         fields : dict
-            The fields by name; sizes may be lists.
+            Fields by name; shapes may be lists.
 
         Returns
         -------
         layout : Layout
-            As it was.
+            The same layout.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        # Files that were written before there was one do not have it.
+        # Older files do not have this field.
         channels = fields.get("channels", "auto")
         return cls(fields["kind"], **shapes, pixels=fields["pixels"], channels=channels)
 
     def to_network(self, rows: Tensor) -> Tensor:
-        """Turn a batch of rows into float32 of shape `(N, *network_shape)`.
+        """Convert a batch of rows to the layout of the networks.
 
         Parameters
         ----------
         rows : Tensor of shape (N, ...)
-            Rows without a views axis, flat or shaped.
+            Rows without a views axis, in `input_shape` or flat.
 
         Returns
         -------
-        x : Tensor of shape (N, *network_shape)
-            Pixels are scaled to [0, 1].
+        x : Tensor of float32 of shape (N, *network_shape)
+            The rows, with pixels scaled to [0, 1].
         """
         x = rows.reshape(-1, *self.input_shape)
         if self.channels_last:
-            # Counted from the front: ONNX knows no other axes.
+            # Axes are counted from the front, since ONNX does not support negative ones here.
             x = x.movedim(x.ndim - 1, 1)
         x = x.reshape(-1, *self.network_shape).float()
         return x.div_(255.0) if self.pixels and rows.dtype == torch.uint8 else x
 
     def from_network(self, x: Tensor) -> Tensor:
-        """Undo :meth:`to_network`, up to the scale of pixels: shape `(N, *row_shape)`.
+        """Convert a batch from the layout of the networks to that of the rows given to `fit`.
+
+        This is the inverse of :meth:`to_network`, except that pixels stay in [0, 1].
 
         Parameters
         ----------
         x : Tensor of shape (N, *network_shape)
-            What a decoder gives.
+            Output of a decoder.
 
         Returns
         -------
         rows : Tensor of shape (N, *row_shape)
-            In the layout that `fit` saw.
+            Rows in the layout of those given to `fit`.
         """
         if self.channels_last:
             x = x.movedim(1, -1)
@@ -258,22 +262,22 @@ class Layout:
 
 
 def kind_of_rows(kind: str, encoder: Any, has_shape: bool) -> str:
-    """What a row is, where it is said: by `kind`, or by an encoder that takes one kind alone.
+    """Return the kind of the rows, given by `kind` or by an encoder that takes one kind only.
 
     Parameters
     ----------
     kind : {"auto", "vector", "image", "series"}
-        As given.
+        Parameter of the estimator.
     encoder : object
-        As given; only names tell.
+        Parameter of the estimator; only the name of a built-in encoder determines the kind.
     has_shape : bool
-        Whether X or an `input_shape` give rows more than one axis. Without, an encoder does not
-        fit them, whatever it says.
+        True if X or an `input_shape` gives rows more than one axis. If not, the rows do not fit
+        such an encoder, and it is ignored here.
 
     Returns
     -------
     kind : {"auto", "vector", "image", "series"}
-        "auto" where neither says it.
+        Kind of the rows; "auto" if neither parameter determines it.
 
     Examples
     --------
@@ -287,7 +291,7 @@ def kind_of_rows(kind: str, encoder: Any, has_shape: bool) -> str:
 
 
 def _shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, ...], bool]:
-    """The shape of a row where no `input_shape` is given, and whether X has a views axis."""
+    """Return the shape of a row if no `input_shape` is given, and whether X has a views axis."""
     if kind != "auto":
         return _shape_of_kind(X, kind, channels)
     shape = X.shape
@@ -312,8 +316,8 @@ def _shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[in
             warnings.warn(
                 f"X of shape {shape} is read as samples of {_views(*shape[1:])}. Pass "
                 "kind='series' with channels='last' or 'first' if these are series, kind='image' "
-                "if they are images of one channel, kind='vector' to mean views without this "
-                "warning.",
+                "if they are images of one channel, or kind='vector' if they are views, to avoid "
+                "this warning.",
                 UserWarning,
             )
         return shape[2:], True
@@ -321,7 +325,7 @@ def _shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[in
         return _image_from_array(shape, channels), X.ndim == 5
     raise ValueError(
         f"X has {X.ndim} dimensions, shape {shape}; expected 2 to 5. Pass input_shape, the shape "
-        "of one row, where a row has another layout."
+        "of one row, if rows have another layout."
     )
 
 
@@ -331,7 +335,7 @@ def _views(n_views: int, n_features: int) -> str:
 
 
 def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, ...], bool]:
-    """The shape of a row of a kind that was said, and whether X has a views axis."""
+    """Return the shape of a row of a given kind, and whether X has a views axis."""
     shape = X.shape
     if kind == "vector" and X.ndim in (2, 3):
         return shape[X.ndim - 1 :], X.ndim == 3
@@ -352,18 +356,18 @@ def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, 
         return _image_from_array(shape, channels), X.ndim == 5
     expected = {
         "vector": "(n, d) or (n, n_views, d)",
-        "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colours",
+        "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colors",
         "series": "(n, length), (n, length, channels) or (n, channels, length), or with n_views "
         "after n",
     }[kind]
     raise ValueError(
         f"X of shape {shape} does not hold rows of kind={kind!r}: expected {expected}. Pass "
-        "input_shape, the shape of one row, where rows are flat or have another layout."
+        "input_shape, the shape of one row, if rows are flat or have another layout."
     )
 
 
 def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
-    """The shape of an image with an axis of channels."""
+    """Return the shape of an image with a channel axis."""
     row = shape[-3:]
     first, last = row[0] in _CHANNELS, row[2] in _CHANNELS
     if channels != "auto" or (first and not last):
@@ -376,7 +380,7 @@ def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
 
 
 def _square_image(n_values: int) -> tuple[int, ...] | None:
-    """The shape of the grey or colour square that has so many pixel values, from 8 px."""
+    """Return the shape of the square image with so many values, or None if there is none."""
     for channels in ((), (3,)):
         side = math.isqrt(n_values // math.prod(channels))
         if side >= 8 and math.prod(channels) * side**2 == n_values:
@@ -385,7 +389,7 @@ def _square_image(n_values: int) -> tuple[int, ...] | None:
 
 
 def _match(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> bool | None:
-    """Whether what follows the first axis has a views axis; None if it does not fit."""
+    """Return whether a shape without its first axis has a views axis; None if it does not fit."""
     flat = (math.prod(input_shape),)
     if shape in (input_shape, flat):
         return False
@@ -395,7 +399,7 @@ def _match(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> bool | None:
 
 
 def _accepted(input_shape: tuple[int, ...]) -> str:
-    """The shapes of X that go with an `input_shape`, in words."""
+    """Return the shapes of X that fit an `input_shape`, as text for messages."""
     inner = ", ".join(map(str, input_shape))
     shapes = [f"(n, {inner})", f"(n, n_views, {inner})"]
     if len(input_shape) > 1:
@@ -405,7 +409,7 @@ def _accepted(input_shape: tuple[int, ...]) -> str:
 
 
 def _kind(input_shape: tuple[int, ...], kind: str, channels: str) -> str:
-    """What a row of this shape is."""
+    """Return the kind of rows of this shape."""
     n_axes = len(input_shape)
     if kind != "auto" and n_axes not in {"vector": (1,), "image": (2, 3), "series": (2,)}[kind]:
         expected = {
@@ -439,7 +443,7 @@ def _kind(input_shape: tuple[int, ...], kind: str, channels: str) -> str:
         )
     if n_axes == 3:
         first, last = input_shape[0] in _CHANNELS, input_shape[2] in _CHANNELS
-        # Of (4, 4, 3), either end may be the channels.
+        # In (4, 4, 3), both the first and the last axis may be the channels.
         either = first and last and input_shape[0] == input_shape[1] != input_shape[2]
         clear = first != last or (first and input_shape[1] in _CHANNELS and not either)
         if clear or channels != "auto":

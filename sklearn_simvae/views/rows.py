@@ -1,4 +1,4 @@
-"""Rows in the forms in which people have them, as arrays; a clear error for what holds none."""
+"""Conversion of many kinds of data to arrays of rows, with clear errors for all other kinds."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -9,7 +9,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-# Known by name, so that no library is imported in order to refuse what it makes.
+# Types by name, so that no library is imported only to refuse its objects.
 _BY_NAME = {
     "LazyFrame": "Call its collect() first.",
     "AnnData": "Give its matrix, adata.X, or the table adata.to_df().",
@@ -22,14 +22,14 @@ _BY_PART_OF_NAME = {
 
 
 def check_holds_rows(X, name: str = "X") -> None:
-    """Raise where an object holds no rows that can be taken by index, and say what to give instead.
+    """Raise an error for an object without rows that can be indexed, and say what to give instead.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
     name : str, default="X"
-        The name of the object in the message.
+        Name of the object in the message.
 
     Raises
     ------
@@ -72,15 +72,15 @@ def check_holds_rows(X, name: str = "X") -> None:
 
 
 def stack_cells(X, name: str = "X") -> Any:
-    """Stack the rows of X where each of them is an array; leave all else as it is.
+    """Stack the rows of X if each of them is an array; return all other objects as they are.
 
     Parameters
     ----------
     X : object
-        A tensor; a list of arrays or tensors; or a column, or a table of one column, whose cells
-        are arrays or lists: of numpy, pandas, polars or pyarrow.
+        Data to stack: a tensor; a list of arrays or tensors; or a column, or a table of one column
+        (of numpy, pandas, polars or pyarrow), whose cells are arrays or lists.
     name : str, default="X"
-        The name of the object in the message.
+        Name of the object in the message.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def stack_cells(X, name: str = "X") -> Any:
             try:
                 array = np.asarray(X)
             except (ValueError, TypeError):
-                # The shapes of the rows tell more than numpy does.
+                # An error with the shapes of the rows is clearer than that of numpy.
                 return stack_rows(X, name)
             return array if array.dtype != object else stack_rows(X, name)
         return stack_rows(X, name)
@@ -125,19 +125,19 @@ def stack_rows(rows, name: str = "X") -> np.ndarray:
     Parameters
     ----------
     rows : sequence of array-like
-        At least one. Their parts may be arrays themselves.
+        Rows to stack, at least one. Their elements may be arrays themselves.
     name : str, default="X"
-        The name of the whole in the message.
+        Name of the whole in the message.
 
     Returns
     -------
     X : ndarray of shape (n, ...)
-        All of them.
+        The stacked rows.
 
     Raises
     ------
     ValueError
-        If they differ in shape, or one of them is missing.
+        If rows differ in shape, or one of them is missing.
     """
     arrays = [_as_array(row, f"{name}[{i}]") for i, row in enumerate(rows)]
     for i, array in enumerate(arrays):
@@ -158,24 +158,24 @@ def stack_rows(rows, name: str = "X") -> np.ndarray:
 
 
 def tensor_to_array(X, name: str = "X") -> Any:
-    """Turn a tensor into an array, wherever it is and of whatever type; leave all else as it is.
+    """Convert a tensor on any device to an array; return all other objects as they are.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
     name : str, default="X"
-        The name of the object in the message.
+        Name of the object in the message.
 
     Returns
     -------
     X : ndarray or object
-        An array, of float32 where the tensor has a shorter type; or X itself.
+        An array, of float32 if the tensor has a floating-point type with fewer bits; or X itself.
 
     Raises
     ------
     ValueError
-        If the tensor is sparse, or nested of rows that differ in shape.
+        If the tensor is sparse, or if it is nested and its rows differ in shape.
 
     Examples
     --------
@@ -196,23 +196,23 @@ def tensor_to_array(X, name: str = "X") -> Any:
 
 
 def holds_arrays(X) -> bool:
-    """Tell whether X is a column, or a table of one column, whose cells are arrays.
+    """Return whether X is a column, or a table of one column, whose cells are arrays.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
     holds_arrays : bool
-        False of arrays of numbers.
+        True if some cells are arrays; False for an array of numbers.
     """
     column = _only_column(X)
     if column is None or not len(column):
         return False
     if hasattr(column, "to_arrow"):
-        # The inner types of polars are those of lists and of arrays.
+        # In polars only lists and arrays have an inner type.
         return hasattr(column.dtype, "inner")
     dtype = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
@@ -221,17 +221,17 @@ def holds_arrays(X) -> bool:
 
 
 def cells_are_arrays(X) -> bool:
-    """Tell whether some cells of a table, whatever its width, are arrays.
+    """Return whether some cells of a table, with any number of columns, are arrays.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
     cells_are_arrays : bool
-        False where numpy makes no array of objects of it.
+        True if some cells are arrays; False if numpy cannot convert X to an array of objects.
     """
     if sparse.issparse(X):
         return False
@@ -243,7 +243,7 @@ def cells_are_arrays(X) -> bool:
 
 
 def _only_column(X):
-    """X itself, or its one column; None where it is no column."""
+    """Return X itself or its only column; None if X is not a column."""
     if isinstance(X, np.ndarray):
         is_column = X.dtype == object and (X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1))
         return X.ravel() if is_column else None
@@ -251,13 +251,13 @@ def _only_column(X):
         return X if X.ndim == 1 else X.iloc[:, 0] if X.shape[1] == 1 else None
     if hasattr(X, "to_arrow") and hasattr(X, "shape"):
         return X if len(X.shape) == 1 else X.to_series() if X.shape[1] == 1 else None
-    # Columns of pyarrow, whose tables are read by batch.
+    # A column of pyarrow; its tables have column names, and are read by batch elsewhere.
     is_column = hasattr(X, "to_pylist") and not hasattr(X, "column_names")
     return np.asarray(X) if is_column else None
 
 
 def _is_array_like(cell) -> bool:
-    """Whether a cell has rows of its own."""
+    """Return whether a cell is a list or an array rather than a single value."""
     if isinstance(cell, str | bytes | np.generic):
         return False
     is_array = hasattr(cell, "__array__") or hasattr(cell, "__array_interface__")
@@ -276,17 +276,17 @@ def _as_array(row, name: str) -> np.ndarray:
 
 
 def _is_indexed(X) -> bool:
-    """Whether it has rows to be taken by index, or becomes an array as it is."""
+    """Return whether X has rows that can be indexed, or can be converted to an array."""
     if isinstance(X, Mapping | Dataset) or sparse.issparse(X):
         return True
-    # Tables of every kind come to an array by one of these.
+    # Every kind of table can be converted to an array by one of these.
     ways = ("shape", "__array__", "__array_interface__", "__dataframe__", "__arrow_c_stream__")
     is_sequence = hasattr(X, "__len__") and hasattr(X, "__getitem__")
     return is_sequence or any(hasattr(X, way) for way in ways)
 
 
 def _first(X, kind: type) -> bool:
-    """Whether the first row is of a kind."""
+    """Return whether the first row is of a type."""
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1 and len(X) > 0 and isinstance(X[0], kind)
     return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], kind)

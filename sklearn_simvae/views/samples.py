@@ -1,4 +1,4 @@
-"""From an array to batches of views: the three sources of views, behind one door."""
+"""From arrays to batches of views, whether views are groups of rows, an axis of X or augmented."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -14,30 +14,30 @@ from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.sources import held_between, some_rows
 
-# Of a batch in transform: enough rows to keep the processor busy, few enough to stay in its cache.
+# Rows of a batch in transform: enough to keep the processor busy, few enough to fit its cache.
 _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
-# What is looked at of sparse rows, which would be too many values if they were dense.
+# Rows of a sparse matrix that are inspected; all of them would be too large as a dense array.
 _SOME_ROWS = 512
 
 
 class Samples:
-    """The samples of an array: its rows, its rows by group, or its entries along a views axis.
+    """The samples of an array: its rows, its groups of rows, or its entries with a views axis.
 
     Parameters
     ----------
     X : array of shape (n, ...) or (n, n_views, ...)
-        Anything that can be indexed by an integer array and gives numpy arrays, such as a
-        :class:`~sklearn_simvae.views.Source`: only the rows of a batch are ever read.
+        Any object that can be indexed by an integer array and then returns a numpy array, such as
+        a :class:`~sklearn_simvae.views.Source`. Only the rows of one batch are read at a time.
     layout : Layout
-        How a row is read.
+        Layout of a row.
     has_views : bool
-        Whether the second axis of X counts views.
+        True if the second axis of X counts views.
     groups : Groups, default=None
-        Where rows with an equal group are the views of one sample.
+        Groups of rows that are the views of one sample. None if rows have no groups.
     n_views : int, default=1
-        Views to make of a row, or the most to draw of a group.
+        Number of views to make from a row, or largest number to draw from a group.
     indices : ndarray of int, default=None
-        Which samples; None is all.
+        Indices of the samples to use; None means all.
 
     Examples
     --------
@@ -63,28 +63,28 @@ class Samples:
 
     @property
     def views_given(self) -> bool:
-        """Whether X holds the views already, by group or along an axis."""
+        """True if X already holds the views, as groups of rows or along an axis."""
         return self.has_views or self.groups is not None
 
     @property
     def n_given_views(self) -> int:
-        """The most views that X holds of a sample; 1 where views are to be made."""
+        """Largest number of views of a sample in X; 1 if views have to be made."""
         if self.groups is not None:
             return int(min(self.n_views, self.groups.sizes.max()))
         return self.X.shape[1] if self.has_views else 1
 
     def subset(self, which: np.ndarray) -> "Samples":
-        """The samples at these places, sharing X.
+        """Return some of the samples, sharing X.
 
         Parameters
         ----------
         which : ndarray of int
-            Places among these samples.
+            Positions among these samples.
 
         Returns
         -------
         samples : Samples
-            The part.
+            The samples at these positions.
         """
         return Samples(
             self.X, self.layout, self.has_views, self.groups, self.n_views, self.indices[which]
@@ -96,23 +96,24 @@ class Samples:
         rng: np.random.Generator | None = None,
         part: slice | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Choose the rows of a batch of samples.
+        """Choose the rows of X that make up a batch of samples.
 
         Parameters
         ----------
         which : ndarray of int of shape (batch,)
-            Places among these samples.
+            Positions among these samples.
         rng : numpy.random.Generator, default=None
-            Which rows of groups larger than `n_views`. None takes the first.
+            Source of randomness for the choice of rows from groups larger than `n_views`. None
+            takes the first rows.
         part : slice, default=None
-            The samples of the batch to read, where others read the rest. None is all.
+            Samples of the batch to choose, when other processes take the rest. None means all.
 
         Returns
         -------
-        indices : ndarray of int of shape (batch,) or, of groups, (batch, n_views)
-            Rows of X.
+        indices : ndarray of int of shape (batch,) or, with groups, (batch, n_views)
+            Indices of rows of X.
         mask : ndarray of bool of shape (batch, n_views) or None
-            False where a group has fewer rows than others.
+            False at padding, in groups with fewer rows than others.
         """
         indices, mask = self.indices[which], None
         if self.groups is not None:
@@ -127,12 +128,12 @@ class Samples:
         Parameters
         ----------
         indices : ndarray of int
-            Which, as :meth:`draw` chooses them.
+            Indices of the rows, such as :meth:`draw` returns.
 
         Returns
         -------
         rows : ndarray of shape (*indices.shape, ...)
-            As X holds them, but in the machine's byte order and a type that torch has.
+            Rows of X, as uint8 or else as float32, in the machine's byte order.
         """
         rows = np.asarray(self.X[indices])
         return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
@@ -145,34 +146,34 @@ class Samples:
         Parameters
         ----------
         which : ndarray of int of shape (batch,)
-            Places among these samples.
+            Positions among these samples.
         rng : numpy.random.Generator, default=None
-            As for :meth:`draw`.
+            Same as in :meth:`draw`.
 
         Returns
         -------
-        rows : ndarray of shape (batch, n_views, ...) or, where views are to be made, (batch, ...)
-            As :meth:`read` gives them.
+        rows : ndarray of shape (batch, n_views, ...) or, if views have to be made, (batch, ...)
+            Rows of X, as :meth:`read` returns them.
         mask : ndarray of bool of shape (batch, n_views) or None
-            As :meth:`draw` gives it.
+            Mask of the views, as :meth:`draw` returns it.
         """
         indices, mask = self.draw(which, rng)
         return self.read(indices), mask
 
     def some_views(self, n_samples: int, device: torch.device | str = "cpu") -> Tensor:
-        """One view of each of some samples, spread evenly over all, to look at the data.
+        """Return one view of each of some samples, spread evenly over all, to inspect the data.
 
         Parameters
         ----------
         n_samples : int
-            The most samples to take.
+            Largest number of samples to take.
         device : torch.device or str, default="cpu"
-            Where the views go.
+            Device to put the views on.
 
         Returns
         -------
         x : Tensor of float32 of shape (at most n_samples, *layout.network_shape)
-            Rows as they are, or the first of the views given.
+            The rows themselves, or the first view of each sample if X holds views.
         """
         some = np.linspace(0, len(self) - 1, min(len(self), n_samples)).astype(int)
         rows = torch.from_numpy(self.take(some)[0]).to(device)
@@ -226,24 +227,25 @@ def make_views(
     generator: torch.Generator | None = None,
     one_hot: tuple[tuple[int, int], ...] | None = None,
 ) -> Tensor:
-    """Turn a batch as read into views as the networks take them.
+    """Make the views that the networks take from a batch that was read.
 
     Parameters
     ----------
     rows : Tensor of shape (batch, ...) or (batch, n_views, ...)
         A batch from :meth:`Samples.take`.
     layout : Layout
-        How a row is read.
+        Layout of a row.
     n_views : int or None
-        Views to make of each row; None where `rows` has a views axis.
+        Number of views to make from each row; None if `rows` has a views axis.
     augmentation : callable, default=None
-        From a batch of views to a batch of views, `(N, *layout.network_shape)`. What it returns
-        as uint8 is scaled as pixels are, where the data are such.
+        Function from a batch of views to a batch of views, `(N, *layout.network_shape)`. If the
+        data are pixels, uint8 values that it returns are scaled like them. None: views are copies.
     generator : torch.Generator, default=None
-        Randomness of the package's own augmentations.
+        Source of randomness of the package's own augmentations. None means the global generator
+        of torch.
     one_hot : tuple of (int, int), default=None
-        First column, and the one after the last, of each block of columns that the data have
-        one-hot encoded. With None, augmentations that ask for them look at the batch.
+        First column, and the one after the last, of each block of one-hot encoded columns of the
+        data. With None, augmentations that need the blocks look for them in the batch.
 
     Returns
     -------
@@ -253,8 +255,8 @@ def make_views(
     Raises
     ------
     ValueError
-        If the augmentation changes the shape, or returns a type of numbers that may be meant on
-        another scale.
+        If the augmentation changes the shape, or returns a type of numbers whose scale is not
+        clear.
 
     Examples
     --------
@@ -277,21 +279,21 @@ def make_views(
             if isinstance(augmentation, Augmentation):
                 x = augmentation.augment_views(x, n_views, generator)
             else:
-                # A foreign callable may work in place.
+                # The user's function may change its input in place.
                 x = as_batch_like(augmentation(x.clone()), x, "The augmentation")
     return x.reshape(batch, n_views, *layout.network_shape)
 
 
 @contextlib.contextmanager
 def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> Iterator[None]:
-    """Let augmentations know what the batches that they are called on inside are of.
+    """Let the augmentations called inside the context know from what data their batches are.
 
     Parameters
     ----------
     layout : Layout
-        How a row is read.
+        Layout of a row.
     one_hot : tuple of (int, int) or None
-        As :func:`one_hot_columns` finds it.
+        Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
     """
     data = DATA.set(Data(layout.pixels, layout.n_features, one_hot))
     try:
@@ -301,39 +303,39 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
 
 
 def not_finite(who: str) -> str:
-    """What is said of an augmentation that makes NaN or infinity of finite data.
+    """Return the error message for an augmentation that makes NaN or infinity from finite data.
 
     Parameters
     ----------
     who : str
-        Its name.
+        Name of the augmentation.
 
     Returns
     -------
     message : str
-        With what to do.
+        Message that says what to look for.
     """
     return (
         f"{who} returned values that are NaN or infinite, of data that are finite. Look in it for "
-        "a division by zero, a root or logarithm of what is not positive, or an overflow."
+        "a division by zero, a root or logarithm of a number that is not positive, or an overflow."
     )
 
 
 def one_hot_columns(X, layout: Layout) -> tuple[tuple[int, int], ...] | None:
-    """Look for one-hot encoded columns in the data, once before batches of them are augmented.
+    """Find the one-hot encoded columns of the data, once before its batches are augmented.
 
     Parameters
     ----------
     X : array, sparse matrix or Source of shape (n, ...)
-        The data, with or without views. Of what is not in memory, or sparse, some rows are looked
-        at.
+        The data, with or without views. Only some rows are inspected if the data are sparse or
+        not in memory.
     layout : Layout
-        How a row is read.
+        Layout of a row.
 
     Returns
     -------
     one_hot : tuple of (int, int) or None
-        First column, and the one after the last, of each block; None where rows are no vectors.
+        First column, and the one after the last, of each block; None if rows are not vectors.
     """
     if layout.kind != "vector":
         return None

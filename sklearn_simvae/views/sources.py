@@ -1,4 +1,4 @@
-"""X that stays on disk, or wherever it is, until a batch of it is read."""
+"""Data that are not in memory, and are read batch by batch."""
 
 import functools
 import sys
@@ -12,25 +12,25 @@ from torch.utils.data import Dataset, IterableDataset
 
 from sklearn_simvae.views.rows import holds_arrays, tensor_to_array
 
-# What is looked at of a source where an array is looked at whole.
+# Rows, and at most so many values, that are inspected of a source; arrays are inspected whole.
 _SAMPLE_ROWS, _SAMPLE_VALUES = 512, 4_000_000
-# Part of the path of what joblib hands to its processes.
+# Part of the path of the files in which joblib passes arrays to its processes.
 _JOBLIB = "joblib_memmapping_folder"
 
 
 class Source:
-    """Rows that are read when they are asked for, to the rest of the package an array.
+    """Rows that are read only when they are indexed; the rest of the package uses it as an array.
 
     Parameters
     ----------
     read : callable
-        `(rows) -> ndarray of shape (len(rows), ...)`, for rows in increasing order, each once.
+        Function `(rows) -> ndarray of shape (len(rows), ...)`. The rows are unique and increasing.
     shape : tuple of int
-        That of the array.
+        Shape of the array.
     dtype : numpy.dtype
-        That of its values, which are given in the machine's byte order.
+        Type of the values, which are returned in the machine's byte order.
     low, high : float, default=-inf and inf
-        What rows must lie between.
+        Bounds of the values that are accepted.
 
     Examples
     --------
@@ -68,8 +68,8 @@ class Source:
         Raises
         ------
         ValueError
-            If a row has another shape than the others, or holds NaN, what float32 cannot hold or
-            what it must not.
+            If a row has another shape than the others, or holds NaN, a value too large for float32
+            or a value beyond the bounds.
         """
         unique, places = np.unique(rows, return_inverse=True)
         values = self.take(unique)
@@ -79,30 +79,30 @@ class Source:
                 "Input X contains NaN, infinity or a value too large for float32: the first that "
                 f"was read is in row {bad[0]}. Leave that row out, or impute and scale the data."
             )
-        # Most sources have no bounds, and are spared the search for extremes.
+        # Extremes are computed only if there are bounds, which is rare.
         bounded = self.low > -np.inf or self.high < np.inf
         if bounded and values.size and (values.min() < self.low or values.max() > self.high):
             raise ValueError(
                 f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where all "
-                f"must lie between {self.low:g} and {self.high:g}, as those do that were looked at "
-                "first. Scale X as a whole, or leave such rows out; where it is the likelihood or "
-                "the augmentation that asks for such values, use another."
+                f"must lie between {self.low:g} and {self.high:g}, as in the rows that were "
+                "inspected first. Scale X as a whole, leave such rows out, or use a likelihood or "
+                "an augmentation that does not need such values."
             )
-        # Batches in order are not copied once more.
+        # Rows that were read in the order asked for need no further copy.
         return values if np.array_equal(unique, rows) else values[places.reshape(np.shape(rows))]
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Read rows in increasing order, each once, whatever they hold.
+        """Read rows without a check of their values.
 
         Parameters
         ----------
         rows : ndarray of int of shape (n_rows,)
-            Which.
+            Indices of the rows, unique and increasing.
 
         Returns
         -------
         values : ndarray of shape (n_rows, ...)
-            As they are.
+            Values of the rows.
 
         Raises
         ------
@@ -122,23 +122,24 @@ class Source:
 
     @functools.cached_property
     def sample(self) -> np.ndarray:
-        """Some rows, spread evenly over all."""
+        """Sample of the rows, spread evenly over all."""
         n_values = max(1, int(np.prod(self.shape[1:])))
         n_rows = min(len(self), _SAMPLE_ROWS, max(1, _SAMPLE_VALUES // n_values))
         return self[np.linspace(0, len(self) - 1, n_rows).astype(int)]
 
 
 def as_source(X) -> Any:
-    """Wrap what is not in memory; leave all else as it is.
+    """Wrap data that are not in memory; return all other objects as they are.
 
     Parameters
     ----------
     X : object
-        A :class:`numpy.memmap`; a :class:`torch.utils.data.Dataset` of map style, whose items are
-        rows, or tuples that begin with one and go on with labels (views of a sample are stacked, or
-        a tuple within that, as in `((view1, view2), label)`); a table, record batch or dataset of
-        pyarrow, of numeric columns or of one column of lists of fixed size; or another array with
-        `shape`, `dtype` and slices, such as those of zarr and h5py.
+        Data, which are wrapped if they are a :class:`numpy.memmap`; a map-style
+        :class:`torch.utils.data.Dataset` whose items are rows, or tuples of a row and labels (views
+        of a sample are stacked, or form a tuple of their own, as in `((view1, view2), label)`); a
+        table, record batch or dataset of pyarrow with numeric columns or with one column of lists
+        of fixed size; or another array with `shape`, `dtype` and slices, such as those of zarr and
+        h5py.
 
     Returns
     -------
@@ -148,8 +149,8 @@ def as_source(X) -> Any:
     Raises
     ------
     ValueError
-        If X can be read only in order, or holds no numbers, or the items of a Dataset are tuples
-        of arrays of one shape, which may be views or a row and its target.
+        If X can be read only in order or does not hold numbers, or if the items of a Dataset are
+        tuples of arrays of one shape, which may be views or a row and its target.
 
     Examples
     --------
@@ -163,11 +164,11 @@ def as_source(X) -> Any:
     if isinstance(X, Source):
         return X
     if isinstance(X, np.ndarray):
-        # What is taken out of a memmap by index has its class at times, but is in memory.
+        # Rows indexed from a memmap may have its class too, but are in memory.
         if not isinstance(X, np.memmap) or X._mmap is None or X.dtype.kind == "O":
             return X
         if _JOBLIB in str(X.filename):
-            # Results must not depend on how many processes share what was in memory.
+            # The array was in memory, and results must not depend on how joblib passes it on.
             return np.asarray(X)
         source = Source(X.__getitem__, X.shape, X.dtype)
     elif isinstance(X, Dataset):
@@ -176,17 +177,16 @@ def as_source(X) -> Any:
         X = as_table(X)
         source = _arrow(X.schema, X.num_rows, lambda rows: _arrow_values(X.take(rows)))
         if source.dtype.kind != "f" and any(column.null_count for column in X.columns):
-            # Nulls are read as NaN.
+            # Nulls become NaN, which only floats can hold.
             source.dtype = np.dtype(np.float64)
     elif arrow_dataset and isinstance(X, arrow_dataset.Dataset):
         source = _arrow_dataset(X)
     elif is_dask_array(X):
         raise ValueError(
-            "X is a Dask array, of which transform and score_samples go through the chunks. All "
-            "else reads rows in random order, and so would compute nearly all chunks for each "
-            "batch. Give X.compute() where it fits in memory; else write it once, e.g. by "
-            "X.to_zarr(path), and give zarr.open(path); or call partial_fit on one computed block "
-            "after the other."
+            "X is a Dask array, which only transform and score_samples accept. All other methods "
+            "read rows in random order, and would compute nearly all chunks for each batch. Give "
+            "X.compute() if it fits in memory; else write it once, e.g. by X.to_zarr(path), and "
+            "give zarr.open(path); or call partial_fit on one computed block after the other."
         )
     elif _is_array_like(X):
         source = Source(_slice_reader(X), tuple(X.shape), np.dtype(X.dtype))
@@ -201,35 +201,37 @@ def as_source(X) -> Any:
 
 
 def some_rows(X):
-    """What is looked at to know the values of X: all of them where they are in memory.
+    """Return rows to inspect the values of X: all rows if they are in memory, else some.
 
     Parameters
     ----------
     X : Source or array
-        Rows.
+        Rows of data.
 
     Returns
     -------
     rows : ndarray
-        X itself, or some rows of a source.
+        X itself if it is an array, or some rows of a source.
     """
     return X.sample if isinstance(X, Source) else X
 
 
 def held_between(X, low: float, high: float) -> Any:
-    """X, whose rows are refused when they are read if they lie beyond; arrays are looked at before.
+    """Return a source that refuses rows with values beyond bounds when it reads them.
+
+    Arrays are returned as they are, since all their values are inspected before.
 
     Parameters
     ----------
     X : Source or array
-        Rows.
+        Rows of data.
     low, high : float
-        The bounds.
+        Bounds of the values.
 
     Returns
     -------
     X : Source or array
-        Another source, or the same array.
+        A new source, or the same array.
     """
     if not isinstance(X, Source):
         return X
@@ -237,20 +239,20 @@ def held_between(X, low: float, high: float) -> Any:
 
 
 def named(X):
-    """What has the feature names of X, for scikit-learn to look up.
+    """Return an object from which scikit-learn can read the feature names of X.
 
     Parameters
     ----------
     X : object
-        What `fit` was given.
+        Data that was given to `fit`.
 
     Returns
     -------
     header : object
-        X itself, or an empty table of its columns. None where a row is one column of lists or
-        arrays, whose name is that of no feature.
+        X itself, or an empty table with its columns. None if X is one column of lists or arrays,
+        whose name is not that of a feature.
     """
-    # The schema of lazy tables of others is costly.
+    # For lazy tables of other libraries the schema takes long to compute.
     schema = X.schema if type(X).__module__.startswith("pyarrow") and hasattr(X, "schema") else None
     if not isinstance(schema, getattr(sys.modules.get("pyarrow"), "Schema", ())):
         return None if holds_arrays(X) else X
@@ -258,17 +260,17 @@ def named(X):
 
 
 def as_table(X):
-    """An Arrow RecordBatch as a Table; all else as it comes.
+    """Convert a RecordBatch of pyarrow to a Table; return all other objects as they are.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
     X : object
-        With columns that whatever knows tables can take.
+        The Table, or X itself.
     """
     arrow = sys.modules.get("pyarrow")
     is_batch = arrow and isinstance(X, arrow.RecordBatch)
@@ -276,37 +278,37 @@ def as_table(X):
 
 
 def is_dask_array(X) -> bool:
-    """Whether X is a Dask array.
+    """Return whether X is a Dask array, without importing Dask.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
     is_dask_array : bool
-        Told without Dask.
+        True if X is a Dask array.
     """
     return hasattr(X, "__dask_graph__") and hasattr(X, "numblocks")
 
 
 def by_chunk(function: Callable[[np.ndarray], np.ndarray], X, row_shape: tuple[int, ...]):
-    """Apply a function to the chunks of a Dask array along its rows, when the result is asked for.
+    """Apply a function lazily to the chunks of rows of a Dask array.
 
     Parameters
     ----------
     function : callable
-        From rows to as many float32 rows.
+        Function from rows to as many float32 rows.
     X : dask.array.Array of shape (n, ...)
-        Chunked along any axis.
+        Rows of data, chunked along any axis.
     row_shape : tuple of int
-        The shape of a row of the result.
+        Shape of a row of the result.
 
     Returns
     -------
     result : dask.array.Array of float32 of shape (n, *row_shape)
-        In the chunks of X along its rows.
+        Result, with the same chunks of rows as X.
     """
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     return X.map_blocks(
@@ -320,14 +322,14 @@ def by_chunk(function: Callable[[np.ndarray], np.ndarray], X, row_shape: tuple[i
 
 
 def _chunk(function, row_shape, rows):
-    # Chunks of what was filtered may be empty.
+    # After filtering a chunk may be empty.
     return np.asarray(function(rows)) if len(rows) else np.empty((0, *row_shape), np.float32)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    """Which rows are finite as float32."""
+    """Return a mask of the rows that are finite as float32."""
     if values.dtype.kind == "O":
-        # Columns of bool with nulls.
+        # Columns of bool with nulls have this type.
         values = values.astype(np.float32)
     if values.dtype.kind != "f":
         return np.ones(len(values), dtype=bool)
@@ -337,8 +339,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def _is_array_like(X) -> bool:
-    """Whether X has the shape, type and slices of an array, without being one in memory."""
-    # pandas, what keeps to the array API, polars.
+    """Return whether X has the shape, type and slices of an array but is not in memory."""
+    # Attributes of pandas, of libraries with the array API, and of polars.
     in_memory = any(hasattr(X, name) for name in ("iloc", "__array_namespace__", "to_arrow"))
     if in_memory or isinstance(X, np.generic | torch.Tensor) or sparse.issparse(X):
         return False
@@ -347,7 +349,7 @@ def _is_array_like(X) -> bool:
 
 
 def _slice_reader(X) -> Callable[[np.ndarray], np.ndarray]:
-    """Read by slices alone, each chunk that is touched once."""
+    """Make a function that reads rows by slices alone, and each chunk only once."""
     chunks = getattr(X, "chunks", None)
     step = chunks[0] if chunks and isinstance(chunks[0], int) else 1
 
@@ -362,8 +364,8 @@ def _slice_reader(X) -> Callable[[np.ndarray], np.ndarray]:
 def _torch_dataset(dataset: Dataset) -> Source:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         raise ValueError(
-            f"{type(dataset).__name__} can be read only in order, and training reads rows at "
-            "random. Give a Dataset of map style, with __getitem__ and __len__, or call "
+            f"{type(dataset).__name__} can be read only in order, but training reads rows in "
+            "random order. Give a map-style Dataset, with __getitem__ and __len__, or call "
             "partial_fit on one batch of it after the other."
         )
 
@@ -384,7 +386,7 @@ def _torch_dataset(dataset: Dataset) -> Source:
 
 
 def _row_of(dataset: Dataset, item) -> Any:
-    """What an item of a Dataset begins with, if what follows is clearly no other view of it."""
+    """Return the row that an item of a Dataset begins with, if no other view of it may follow."""
     if not isinstance(item, tuple | list):
         return item
     shape = _shape_of(item[0])
@@ -393,18 +395,18 @@ def _row_of(dataset: Dataset, item) -> Any:
         raise ValueError(
             f"The items of {name} are tuples that hold more than one array of shape {shape}: "
             "views of one sample, or a row and its target. Let __getitem__ return "
-            "torch.stack([view1, view2]), or ((view1, view2), label), where they are views; the "
-            "row alone where they are not."
+            "torch.stack([view1, view2]), or ((view1, view2), label), if they are views, and the "
+            "row alone if they are not."
         )
     return item[0]
 
 
 def _shape_of(part) -> tuple[int, ...]:
-    """The shape of an array or of views in a list; () of labels and of all else."""
+    """Return the shape of an array or of views in a list; () for labels and all other objects."""
     if hasattr(part, "shape"):
         return tuple(part.shape)
     if hasattr(part, "__array_interface__"):
-        # Images of PIL.
+        # Images of PIL have this attribute.
         return np.asarray(part).shape
     if not isinstance(part, tuple | list):
         return ()
@@ -413,7 +415,7 @@ def _shape_of(part) -> tuple[int, ...]:
 
 
 def _as_array(item) -> np.ndarray:
-    """An item of a Dataset, wherever it is and of whatever type."""
+    """Convert an item of a Dataset, on any device and of any type, to an array."""
     if isinstance(item, tuple | list):
         return np.stack([_as_array(part) for part in item])
     return np.asarray(tensor_to_array(item))
@@ -432,7 +434,7 @@ def _arrow(schema, n_rows: int, read) -> Source:
 
 
 def _arrow_values(table) -> np.ndarray:
-    """Numeric columns side by side, or the one column of lists of fixed size."""
+    """Return numeric columns side by side, or the only column, of lists of fixed size."""
     if not _is_one_list(table.schema):
         columns = [column.to_numpy() for column in table.columns]
         return np.stack(columns, axis=1) if columns else np.empty((table.num_rows, 0))
@@ -448,7 +450,7 @@ def _arrow_values(table) -> np.ndarray:
 
 
 def _arrow_dataset(dataset) -> Source:
-    """Parts that are decoded as a whole: the row groups of parquet, else the files."""
+    """Make a source that reads the parts that hold the rows: row groups of parquet, else files."""
     parts, sizes = [], [0]
     for file in dataset.get_fragments():
         if hasattr(file, "split_by_row_group"):

@@ -715,8 +715,8 @@ class TestJPEGFile:
         "change, message",
         [
             (lambda a: {"offsets": a["offsets"][:-1]}, r"'offsets' has shape \(6,\)"),
-            (lambda a: {"offsets": a["offsets"][::-1]}, "'offsets' do not rise"),
-            (lambda a: {"offsets": a["offsets"] + 1}, "'offsets' do not rise"),
+            (lambda a: {"offsets": a["offsets"][::-1]}, "'offsets' do not increase"),
+            (lambda a: {"offsets": a["offsets"] + 1}, "'offsets' do not increase"),
             (lambda a: {"is_test": a["is_test"].astype(int)}, "'is_test' .* dtype int64"),
             (lambda a: {"y": np.int64(3)}, "cannot be used"),
             (lambda a: {"y": a["y"] + 10}, "labels outside"),

@@ -65,7 +65,7 @@ def test_loss_is_called_with_what_its_terms_are(name):
 def test_loss_describes_the_parameters_of_its_terms_and_returns_a_scalar(name):
     docs = [inspect.getdoc(getattr(losses, n)) for n in (name, f"{name}_terms")]
     (head, returned), (terms_head, _) = (doc.split("\nReturns\n-------\n") for doc in docs)
-    assert head.split("\n", 1)[0] == f"The loss of :func:`{name}_terms` alone."
+    assert head.split("\n", 1)[0] == f"Compute the loss of :func:`{name}_terms` alone."
     assert head.split("\n", 1)[1] == terms_head.split("\n", 1)[1]
     assert returned.startswith("loss : scalar Tensor\n")
     assert ">>>" not in returned
@@ -102,10 +102,10 @@ def test_loss_alone_passes_on_how_it_is_called():
     assert (loss(3), loss(3, 2.0), loss(x=3, factor=4.0)) == (3, 6, 12)
     assert str(inspect.signature(loss)) == "(x, factor=1.0) -> torch.Tensor"
     assert inspect.getdoc(loss).split("\n") == [
-        "The loss of :func:`scaled_terms` alone.",
+        "Compute the loss of :func:`scaled_terms` alone.",
         "",
         *["Parameters", "----------", "x : float", "factor : float", ""],
-        *["Returns", "-------", "loss : scalar Tensor", "    To be minimised."],
+        *["Returns", "-------", "loss : scalar Tensor", "    Loss to minimize."],
     ]
 
 
@@ -113,7 +113,8 @@ def test_loss_alone_of_terms_without_a_description_has_one():
     def plain_terms(x):
         return {"loss": x}
 
-    assert inspect.getdoc(loss_alone(plain_terms)).startswith("The loss of :func:`plain_terms` al")
+    described = inspect.getdoc(loss_alone(plain_terms))
+    assert described.startswith("Compute the loss of :func:`plain_terms` alone.")
 
 
 @pytest.mark.parametrize("junk", [torch.nan, torch.inf, 7.0])

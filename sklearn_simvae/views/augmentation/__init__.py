@@ -41,29 +41,30 @@ __all__ = [
 def default_augmentation(
     kind: str, n_channels: int | None = None, scale: tuple[float, float] | None = None
 ) -> Augmentation:
-    """Return the augmentation that suits a kind of data when nothing else is known of it.
+    """Return the augmentation that suits a kind of data when nothing else is known about them.
 
-    Images are cropped but not flipped, since digits and letters do not survive that.
+    Images are cropped but not flipped, since flipped digits and letters have no meaning.
 
     Parameters
     ----------
     kind : {"image", "vector", "series"}
-        The layout of the batches.
+        Kind of the rows of the batches.
     n_channels : int, default=None
-        Number of channels of images; colours are changed if it is 3 or 4. Other kinds ignore it.
+        Number of channels of images; colors are changed if it is 3 or 4. Other kinds ignore it.
     scale : (float, float), default=None
-        Range of the area of crops of images. None is (0.6, 1.0) where colours are changed, which
-        is much change already, and (0.4, 1.0) elsewhere.
+        Range of the area of the crops of images, as a fraction of the area of the image. None
+        means (0.6, 1.0) if colors are changed, since that is a strong change by itself, and
+        (0.4, 1.0) if not.
 
     Returns
     -------
     augmentation : Augmentation
-        With the parameters that suit.
+        An augmentation with suitable parameters.
 
     Raises
     ------
     ValueError
-        If there is no such kind.
+        If `kind` is not one of these.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every augmentation shares: the call, the checks of its parameters, and composition."""
+"""Base classes of the augmentations, and their composition."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _LAYOUTS = {
 
 
 class Data(NamedTuple):
-    """What is known of the data that a batch is of.
+    """Facts about the data from which a batch comes.
 
     Parameters
     ----------
     pixels : bool
-        Whether they are uint8 pixels, which batches hold scaled to [0, 1].
+        True if the data are uint8 pixels, which batches hold scaled to [0, 1].
     n_features : int
-        Values in a row.
+        Number of values in a row.
     one_hot : tuple of (int, int) or None
-        First column, and the one after the last, of each block of columns of which one is 1 and
-        the others are 0. None where nobody looked for them.
+        First column, and the one after the last, of each block of one-hot encoded columns, of
+        which one is 1 and the others are 0 in each row. None if they were not searched for.
     """
 
     pixels: bool
@@ -47,7 +47,7 @@ class Data(NamedTuple):
     one_hot: tuple[tuple[int, int], ...] | None
 
 
-# An augmentation may be in use for several data at a time, and within callables from elsewhere.
+# A context variable, since threads may use one augmentation for different data at the same time.
 DATA: ContextVar[Data | None] = ContextVar("DATA", default=None)
 
 
@@ -55,13 +55,13 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     """Base class of the random, batched augmentations.
 
     An augmentation is called on a batch and returns a new batch of the same shape, dtype and
-    device; each row gets its own draw. It is a scikit-learn estimator as far as parameters go:
-    `get_params`, `set_params` and :func:`sklearn.base.clone` work on it.
+    device; each row is changed by its own random draw. It has the parameters of a scikit-learn
+    estimator: `get_params`, `set_params` and :func:`sklearn.base.clone` work on it.
 
     A subclass stores its parameters in `__init__`, names the numbers of dimensions it takes in
     `_ndims` (None for any), raises ValueError for a bad parameter in `validate`, and computes in
     `_transform`, which is given a non-empty float32 or float64 batch that it must not modify.
-    It tells `_note` what it draws, for `augment_with_factors` to give.
+    It passes what it draws to `_note`, so that `augment_with_factors` can return it.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     """
 
     _ndims: tuple[int, ...] | None = None
-    # What was drawn, by name; None unless this is the copy that `augment_with_factors` calls.
+    # The draws by name; None unless this is the copy that `augment_with_factors` calls.
     _factors: dict[str, Tensor] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -90,12 +90,12 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         x : Tensor of floats, shape (N, ...)
             The batch. It is not modified.
         generator : torch.Generator on the device of `x`, default=None
-            The only source of randomness; None means the global generator of torch.
+            Source of all randomness; None means the global generator of torch.
 
         Returns
         -------
         views : Tensor of the shape, dtype and device of `x`
-            Other rows than those of `x`, though some may be equal.
+            Changed rows, of which some may be equal to those of `x`.
 
         Raises
         ------
@@ -116,19 +116,22 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         x : Tensor of floats, shape (batch * n_views, ...)
             The views of the first sample, then those of the second, and so on.
         n_views : int
-            Views of each sample.
+            Number of views of each sample.
         generator : torch.Generator on the device of `x`, default=None
-            As in a call.
+            Source of all randomness; None means the global generator of torch.
 
         Returns
         -------
         views : Tensor of the shape, dtype and device of `x`
-            Other rows than those of `x`, though some may be equal.
+            Changed rows, of which some may be equal to those of `x`.
 
         Raises
         ------
         ValueError
-            As a call raises.
+            If a parameter is out of range, if `x` has the wrong layout or is not floating point, or
+            if its length is not a multiple of `n_views`.
+        TypeError
+            If `x` is not a tensor.
         """
         self.validate()
         self._check_batch(x)
@@ -140,7 +143,7 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         if x.numel() == 0:
             return x.clone()
         work = torch.promote_types(x.dtype, torch.float32)
-        # Autocast would round the products of resampling to half precision.
+        # Under autocast, the matrix products of resampling would be in half precision.
         with torch.autocast(x.device.type, enabled=False):
             made = self._transform_views(x.to(work), n_views, generator)
         return as_batch_like(made, x, type(self).__name__)
@@ -148,32 +151,33 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     def augment_with_factors(
         self, x: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what a call returns, and what was drawn to make it.
+        """Return a randomly changed copy of a batch, and the random factors that changed it.
 
-        The factors are the style that the augmentation gives each view, so that one can ask how
-        much of it a representation holds.
+        The factors are the style that the augmentation gives each view. With them you can measure
+        how much of this style a representation holds.
 
         Parameters
         ----------
         x : Tensor of floats, shape (N, ...)
             The batch. It is not modified.
         generator : torch.Generator on the device of `x`, default=None
-            As in a call.
+            Source of all randomness; None means the global generator of torch.
 
         Returns
         -------
         views : Tensor, same shape, dtype and device as `x`
-            Bit for bit what a call with the same state of the generator returns.
+            Changed rows, equal bit for bit to those of a call with the same state of the
+            generator.
         factors : dict of str to Tensor of shape (N,), float32 or bool
-            What was drawn for each row, by names that the class lists under its Notes. A draw
-            for each channel or feature is given as its mean over them. A factor that two steps
-            of a :class:`Compose` share, and only such a one, is named `step__factor`. Steps that
-            are not of this package, and an empty batch, give no factors.
+            Random factors of each row, by the names in the Notes of each class. If there is a draw
+            for each channel or feature, their mean is returned. A factor that several steps of a
+            :class:`Compose` have, and only such a factor, is named `step__factor`. Steps that are
+            not from this package, and an empty batch, have no factors.
 
         Raises
         ------
         ValueError
-            As a call raises.
+            If a parameter is out of range, or `x` has the wrong layout or is not floating point.
         TypeError
             If `x` is not a tensor.
 
@@ -194,24 +198,24 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
         return views, recording._recorded()
 
     def _recording(self) -> Augmentation:
-        """Return a copy that records; this object may be in use by other threads."""
+        """Return a copy that records its draws, since other threads may use this object."""
         recording = copy(self)
         recording._factors = {}
         return recording
 
     def _recorded(self) -> dict[str, Tensor]:
-        """Return what a copy that records has recorded."""
+        """Return the draws that this recording copy has recorded."""
         return self._factors
 
     def _note(self, **factors: Tensor) -> None:
-        """Record, if asked to, what was drawn for each row: tensors of shape (N, ...)."""
+        """Record the draws of each row, tensors of shape (N, ...), if this is a recording copy."""
         if self._factors is not None:
             self._factors |= {name: _one_per_row(drawn) for name, drawn in factors.items()}
 
     def _transform_views(
         self, x: Tensor, n_views: int, generator: torch.Generator | None
     ) -> Tensor:
-        """Return the augmented views; all are made alike unless a subclass says otherwise."""
+        """Return the augmented views, all made in the same way unless a subclass overrides this."""
         return self._transform(x, generator)
 
     def validate(self) -> None:
@@ -284,8 +288,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
 class FoldableAugmentation(Augmentation):
     """Base class of augmentations whose consecutive steps fold into a single operation.
 
-    A family (geometric, colour) implements `_apply_steps`, which draws the parameters of each
-    step in turn, composes them and changes the batch once.
+    A family of augmentations (geometric, color) implements `_apply_steps`, which draws the
+    parameters of one step after the other, composes them and changes the batch once.
     """
 
     @classmethod
@@ -305,19 +309,20 @@ class FoldableAugmentation(Augmentation):
 
 
 class Compose(Augmentation):
-    """Augmentations one after the other, folded where they can be.
+    """Augmentations applied one after the other, folded into one operation if possible.
 
-    Consecutive geometric steps become one affine map and one resampling per image, so that the
-    image is blurred by interpolation once and what an earlier step moved out of sight can come
-    back in a later one. Consecutive colour steps become one affine map of the colours, clamped
-    to [0, 1] once at the end. Steps of a nested `Compose` fold with their neighbours.
+    Consecutive geometric steps become one affine map and one resampling per image. Interpolation
+    then blurs the image only once, and parts that an earlier step moved out of the image can come
+    back in a later step. Consecutive color steps become one affine map of the colors, clamped to
+    [0, 1] once at the end. Steps of a nested `Compose` fold with the steps around it.
 
     Parameters
     ----------
     steps : list of augmentations, of (name, augmentation) pairs, or of both
-        Any callable from batch to batch of the same shape will do as an augmentation (kornia,
-        torchvision); it is not given the generator. None and "passthrough" are skipped. A step
-        without a name gets its class name in lower case, with "-1", "-2", ... for repeats, as in
+        Steps in the order in which they are applied. Any callable that maps a batch to a batch of
+        the same shape, such as those of kornia and torchvision, can be a step; it is not given the
+        generator. None and "passthrough" are skipped. A step without a name is named after its
+        class in lower case, with "-1", "-2", ... for repeats, as in
         :func:`sklearn.pipeline.make_pipeline`.
 
     Examples
@@ -331,14 +336,14 @@ class Compose(Augmentation):
     torch.Size([8, 3, 32, 32])
     """
 
-    # Whether the steps follow one another, and so may fold with their neighbours.
+    # True if steps are applied one after the other, and may fold with those of an outer Compose.
     _in_turn = True
 
     def __init__(self, steps: Sequence[Any]) -> None:
         self.steps = steps
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, and with `deep` the steps by name and their parameters.
+        """Return the parameters, and with `deep=True` also the steps by name and their parameters.
 
         Parameters
         ----------
@@ -375,15 +380,14 @@ class Compose(Augmentation):
         Raises
         ------
         ValueError
-            If there is no such parameter, or a step has none.
+            If there is no such parameter, or if the step has no parameters.
         """
         if "steps" in params:
             self.steps = params.pop("steps")
         named = self._named_steps()
         replaced = {name: params.pop(name) for name, _ in named if name in params}
         if replaced:
-            # All keep their names, which would else be counted anew: the same search, or the rest
-            # of these parameters, can set them again.
+            # Steps keep the names that they had, so that the same names can be set again.
             self.steps = [(name, replaced.get(name, step)) for name, step in named]
         check_nested(self, params)
         super().set_params(**params)
@@ -435,7 +439,7 @@ class Compose(Augmentation):
         ]
         repeats = Counter(factor for _, factor, _ in recorded)
         return {
-            # A name that a nested composition had to lengthen is told from those made here.
+            # A factor that a nested Compose gave a longer name gets that Compose's name in front.
             f"{name}__{factor}" if repeats[factor] > 1 or "__" in factor else factor: drawn
             for name, factor, drawn in recorded
         }
@@ -454,7 +458,7 @@ class Compose(Augmentation):
         return named
 
     def _leaves(self) -> Iterator[Any]:
-        """Yield the steps in order, those of nested compositions in place."""
+        """Yield the steps in order, with the steps of a nested Compose in its place."""
         for _, step in self._named_steps():
             if isinstance(step, Compose) and step._in_turn:
                 yield from step._leaves()
@@ -485,33 +489,33 @@ def apply_one(
     """Return a batch of views after one step that does not fold."""
     if isinstance(step, Augmentation):
         return step.augment_views(x, n_views, generator)
-    # A foreign callable may work in place, and the caller's batch must stay as it is.
+    # The user's function may change its input in place, and the batch must not change.
     return as_batch_like(step(x.clone()), x, f"The step {step!r}")
 
 
 def as_batch_like(made: Any, x: Tensor, who: str) -> Tensor:
-    """Return what was made of a batch of floats, as floats of the same scale, dtype and device.
+    """Convert the result of an augmentation to floats of the scale, dtype and device of its input.
 
     Parameters
     ----------
     made : object
-        What an augmentation returned: a tensor of the shape of `x`, if it is right. uint8 is pixels
-        of 0 to 255 where the data are such (where nothing is known of them: where they are images);
-        True is 1; all other numbers are taken as they are.
+        Result of the augmentation, which must be a tensor of the shape of `x`. uint8 values are
+        scaled from 0 to 255 to [0, 1] if the data are pixels, or if nothing is known about the
+        data but `x` holds images. True becomes 1; all other numbers stay as they are.
     x : Tensor of floats, shape (N, ...)
-        What it was given.
+        Input of the augmentation.
     who : str
-        What made it, for the message.
+        Name of the augmentation, for the message.
 
     Returns
     -------
     batch : Tensor of the shape, dtype and device of `x`
-        The same values.
+        The converted values.
 
     Raises
     ------
     ValueError
-        If it is no tensor of that shape, or its type of numbers leaves open on which scale it is.
+        If `made` is not a tensor of that shape, or the scale of its type of numbers is not clear.
     """
     if not isinstance(made, Tensor) or made.shape != x.shape:
         got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
@@ -528,9 +532,9 @@ def as_batch_like(made: Any, x: Tensor, who: str) -> Tensor:
     if made.is_complex() or made.dtype == torch.uint8 or pixels:
         scale = "[0, 1]" if pixels else "the scale of the data, which are no uint8 pixels"
         raise ValueError(
-            f"{who} was given {x.dtype} and returned {made.dtype}, of which it is not clear how to "
-            f"read it: expected floats on {scale}{', or uint8 pixels' if pixels else ''}. Convert "
-            f"what it returns, e.g. by .float(){' / 255' if pixels else ''}."
+            f"{who} was given {x.dtype} and returned {made.dtype}, whose scale is not clear: "
+            f"expected floats on {scale}{', or uint8 pixels' if pixels else ''}. Convert what it "
+            f"returns, e.g. by .float(){' / 255' if pixels else ''}."
         )
     return made.to(x)
 
@@ -561,7 +565,7 @@ def as_pair(value: Any) -> tuple[float, float] | None:
 
 
 def _one_per_row(drawn: Tensor) -> Tensor:
-    """Return a copy of shape (N,), bool as it is and all else float32, of draws (N, ...)."""
+    """Return draws (N, ...) as a copy of shape (N,), of bool if they are bool, else of float32."""
     if drawn.ndim > 1:
         return drawn.flatten(1).to(torch.float32).mean(1)
     return drawn.to(torch.float32 if drawn.is_floating_point() else drawn.dtype, copy=True)

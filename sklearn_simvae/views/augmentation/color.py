@@ -1,4 +1,4 @@
-"""Augmentations of the values of pixels: colour, blur and noise."""
+"""Augmentations of pixel values: color, blur and noise."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .base import Augmentation, FoldableAugmentation, rand, randn
 
 __all__ = ["ColorAugmentation", "ColorJitter", "GaussianBlur", "GaussianNoise", "RandomGrayscale"]
 
-# Rec. ITU-R BT.601-7, section 2.5.1: luminance of R, G and B.
+# Luminance of R, G and B, from Rec. ITU-R BT.601-7, section 2.5.1.
 _LUMINANCE = (0.299, 0.587, 0.114)
 
 
 class ColorAugmentation(FoldableAugmentation):
-    """Base class of the augmentations that map the colours of images (N, C, H, W) in [0, 1].
+    """Base class of the augmentations that map the colors of images (N, C, H, W) in [0, 1].
 
-    A subclass returns from `_maps` one affine map of colours per image. The first three channels
-    of images with 3 or 4 are the colours R, G and B; a fourth (alpha) is left as it is. Grey
-    images, with 1 channel, have colours of one component.
+    A subclass returns from `_maps` one affine map of colors per image. The first three channels
+    of images with 3 or 4 channels are R, G and B; a fourth channel (alpha) is left as it is. The
+    color of a grayscale image, with 1 channel, has one component.
     """
 
     _ndims = (4,)
 
     @abstractmethod
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Return matrices (N, K, K) and offsets (N, 1), given the mean colours (N, K)."""
+        """Return matrices (N, K, K) and offsets (N, 1), given the mean colors (N, K)."""
 
     def _check_batch(self, x: Tensor) -> None:
         super()._check_batch(x)
@@ -39,7 +39,7 @@ class ColorAugmentation(FoldableAugmentation):
             raise ValueError(
                 f"{type(self).__name__} takes images of 1, 3 or 4 channels but was given shape "
                 f"{tuple(x.shape)}; the channels are the second axis (N, C, H, W): permute them "
-                "there, or leave the colour augmentations out."
+                "there, or leave the color augmentations out."
             )
 
     @classmethod
@@ -49,40 +49,40 @@ class ColorAugmentation(FoldableAugmentation):
         x: Tensor,
         generator: torch.Generator | None,
     ) -> Tensor:
-        colours = x[:, : min(x.shape[1], 3)]
-        first = mean = colours.mean((2, 3))
+        colors = x[:, : min(x.shape[1], 3)]
+        first = mean = colors.mean((2, 3))
         matrix = None
         for step in steps:
             step_matrix, step_offset = step._maps(mean, generator)
-            # The mean goes through the maps with the pixels: contrast needs it as it then is.
+            # Contrast needs the mean of the image that the earlier steps made.
             mean = _apply_matrix(step_matrix, mean) + step_offset
             matrix = step_matrix if matrix is None else torch.bmm(step_matrix, matrix)
-        # What the maps add to every pixel is what they add to the mean.
+        # All maps together add the same offset to the mean color as to every pixel.
         offset = mean - _apply_matrix(matrix, first)
-        out = _map_colours(colours, matrix, offset).clamp_(0, 1)
+        out = _map_colors(colors, matrix, offset).clamp_(0, 1)
         return out if x.shape[1] <= 3 else torch.cat([out, x[:, 3:]], 1)
 
 
 class ColorJitter(ColorAugmentation):
     """Change brightness, contrast, saturation and hue by random factors, in this order.
 
-    With y = (0.299, 0.587, 0.114) . (R, G, B) the luminance of a colour c, and a factor f drawn
+    With y = (0.299, 0.587, 0.114) . (R, G, B) the luminance of a color c, and a factor f drawn
     uniformly from [max(0, 1 - v), 1 + v] for the parameter v:
 
     - brightness: c <- f c;
-    - contrast: c <- f c + (1 - f) m, with m the mean luminance of the image as it then is;
+    - contrast: c <- f c + (1 - f) m, with m the mean luminance of the image at this point;
     - saturation: c <- f c + (1 - f) y;
     - hue: the chroma (I, Q) of c in YIQ is rotated by the angle 2 pi u, u uniform in
       [-hue, hue], with I = 0.74 (R - Y) - 0.27 (B - Y) and Q = 0.48 (R - Y) + 0.41 (B - Y);
       the luminance stays.
 
-    Values are clamped to [0, 1] once, at the end. On images of one channel brightness and
-    contrast act; a fourth channel (alpha) is left as it is.
+    Values are clamped to [0, 1] once, at the end. Images of one channel change in brightness and
+    contrast only; a fourth channel (alpha) is left as it is.
 
     Parameters
     ----------
     brightness, contrast, saturation : float >= 0, default=0.8
-        The v above; 0 leaves the image as it is.
+        Values of v above; 0 leaves the image as it is.
     hue : float in [0, 0.5], default=0.2
         Largest rotation of the hue either way, in turns.
     p : float in [0, 1], default=1.0
@@ -90,9 +90,9 @@ class ColorJitter(ColorAugmentation):
 
     Notes
     -----
-    The factors of `augment_with_factors` are "brightness", "contrast" and "saturation", the f
-    above, and "hue", the u above in turns. They are 1, and 0 for the hue, for an image that is
-    not changed. Images of one channel have no "saturation" and no "hue".
+    The factors of `augment_with_factors` are "brightness", "contrast" and "saturation", the
+    values of f above, and "hue", the value of u above, in turns. For an image that is not changed
+    they are 1, and 0 for the hue. Images of one channel have no "saturation" and no "hue".
 
     References
     ----------
@@ -139,32 +139,32 @@ class ColorJitter(ColorAugmentation):
         self._note(brightness=brightness, contrast=contrast)
         if k > 1:
             self._note(saturation=saturation, hue=hue)
-        luminance, _ = _colour_basis(k, mean.device, mean.dtype)
+        luminance, _ = _color_basis(k, mean.device, mean.dtype)
         gain = brightness * contrast
         matrix = gain[:, None, None] * _chroma_matrix(saturation, 2 * pi * hue, k)
-        # Saturation and hue leave the grey that contrast adds as it is.
+        # Saturation and hue do not change the gray that contrast adds.
         offset = (1 - contrast) * brightness * (mean @ luminance[0])
         return matrix, offset[:, None]
 
 
 class RandomGrayscale(ColorAugmentation):
-    """Replace the colours of an image by their luminance with probability p.
+    """Replace the colors of an image by their luminance with probability p.
 
     Parameters
     ----------
     p : float in [0, 1], default=0.2
-        Probability that an image becomes grey. The number of channels stays.
+        Probability that an image becomes gray. The number of channels does not change.
 
     Notes
     -----
-    The factor of `augment_with_factors` is "grey", a bool. Images of one channel have none.
+    The factor of `augment_with_factors` is "grey", a bool. Images of one channel have no factor.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_simvae.views.augmentation import RandomGrayscale
-    >>> grey = RandomGrayscale(p=1.0)(torch.rand(2, 3, 4, 4))
-    >>> torch.allclose(grey[:, 0], grey[:, 2])
+    >>> gray = RandomGrayscale(p=1.0)(torch.rand(2, 3, 4, 4))
+    >>> torch.allclose(gray[:, 0], gray[:, 2])
     True
     """
 
@@ -177,18 +177,18 @@ class RandomGrayscale(ColorAugmentation):
 
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n, k = mean.shape
-        grey = rand((n,), mean, generator) < self.p
+        gray = rand((n,), mean, generator) < self.p
         if k > 1:
-            self._note(grey=grey)
-        kept = (~grey).to(mean.dtype)
+            self._note(grey=gray)
+        kept = (~gray).to(mean.dtype)
         return _chroma_matrix(kept, torch.zeros_like(kept), k), mean.new_zeros(n, 1)
 
 
 class GaussianBlur(Augmentation):
-    """Blur an image with a Gaussian of random width with probability p.
+    """Blur each image, with probability p, by a Gaussian of random width.
 
     The Gaussian is sampled at the pixels up to three times the largest sigma (or the side of the
-    image) and normalised. The image is reflected at its border.
+    image) and normalized. The image is reflected at its border.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class GaussianBlur(Augmentation):
         blurred = rand((n,), x, generator) < self.p
         sigma = rand((n,), x, generator, *map(float, self.sigma)).where(blurred, 0.0)
         self._note(blur=sigma)
-        # At this width all the other weights underflow to 0: the identity, exactly.
+        # With this width all weights but the central one underflow to 0, so nothing changes.
         sigma = sigma.clamp_(min=0.01)
         return _blur(x, sigma, ceil(3 * self.sigma[1]))
 
@@ -244,11 +244,11 @@ class GaussianNoise(Augmentation):
     scale : float >= 0, default=0.1
         Standard deviation of the noise, in the units of the values.
     clip : None or (float, float), default=None
-        Range to clamp the result to, such as (0, 1) for images; None does not clamp.
+        Range to clamp the result to, such as (0, 1) for images. None means no clamping.
 
     Notes
     -----
-    All rows get noise of one level, so there are no factors for `augment_with_factors` to give.
+    All rows have the same level of noise, so `augment_with_factors` returns no factors.
 
     Examples
     --------
@@ -278,7 +278,7 @@ class GaussianNoise(Augmentation):
 
 def _chroma_matrix(saturation: Tensor, angle: Tensor, k: int) -> Tensor:
     """Return matrices (N, k, k) that scale and rotate the chroma and keep the luminance."""
-    luminance, turn = _colour_basis(k, angle.device, angle.dtype)
+    luminance, turn = _color_basis(k, angle.device, angle.dtype)
     chroma = torch.eye(k, device=angle.device, dtype=angle.dtype) - luminance
     along = (saturation * angle.cos())[:, None, None]
     across = (saturation * angle.sin())[:, None, None]
@@ -286,9 +286,9 @@ def _chroma_matrix(saturation: Tensor, angle: Tensor, k: int) -> Tensor:
 
 
 @cache
-def _colour_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _color_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the projection on the luminance and the quarter turn of the chroma, both (k, k)."""
-    # Made once per device, because each copy from the host may wait for the device.
+    # Cached, because each copy from the host may wait for the device.
     with torch.inference_mode(False):
         if k == 1:
             return torch.ones(1, 1, device=device, dtype=dtype), torch.zeros(
@@ -302,17 +302,17 @@ def _colour_basis(k: int, device: torch.device, dtype: torch.dtype) -> tuple[Ten
         return y.expand(3, 3).to(device, dtype), turn.to(device, dtype)
 
 
-def _apply_matrix(matrix: Tensor, colour: Tensor) -> Tensor:
-    """Return matrices (N, K, K) times colours (N, K)."""
-    return torch.bmm(matrix, colour[:, :, None])[:, :, 0]
+def _apply_matrix(matrix: Tensor, color: Tensor) -> Tensor:
+    """Return matrices (N, K, K) times colors (N, K)."""
+    return torch.bmm(matrix, color[:, :, None])[:, :, 0]
 
 
-def _map_colours(colours: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """Return matrix times colour plus offset at every pixel of colours (N, K, H, W)."""
-    if colours.shape[1] == 1:
-        return torch.addcmul(offset[:, :, None, None], matrix[..., None], colours)
-    flat = colours.reshape(*colours.shape[:2], -1)
-    return torch.baddbmm(offset[:, :, None], matrix, flat).view(colours.shape)
+def _map_colors(colors: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
+    """Return matrix times color plus offset at every pixel of colors (N, K, H, W)."""
+    if colors.shape[1] == 1:
+        return torch.addcmul(offset[:, :, None, None], matrix[..., None], colors)
+    flat = colors.reshape(*colors.shape[:2], -1)
+    return torch.baddbmm(offset[:, :, None], matrix, flat).view(colors.shape)
 
 
 def _gaussian_kernels(sigma: Tensor, radius: int) -> Tensor:
@@ -328,7 +328,7 @@ def _blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
     # Reflection needs a pad smaller than the side.
     below, right = min(radius, height - 1), min(radius, width - 1)
     padded = F.pad(x, (right, right, below, below), mode="reflect")
-    # The images become groups of one convolution, so that each has its own kernel.
+    # Images are the groups of one convolution, so that each has its own kernel.
     out = padded.reshape(1, n * c, height + 2 * below, width + 2 * right)
     rows, columns = (
         _gaussian_kernels(sigma, r).repeat_interleave(c, 0)[:, None] for r in (below, right)

@@ -22,7 +22,7 @@ __all__ = [
     "RandomVerticalFlip",
 ]
 
-# Beyond this side the H + W products per pixel of the separable path cost more than 4 taps.
+# For larger sides, the H + W products per pixel of `resample_axes` take longer than `resample`.
 _SEPARABLE_SIDE = 96
 
 
@@ -31,11 +31,12 @@ class GeometricAugmentation(FoldableAugmentation):
 
     A subclass returns from `_maps` one 2x3 affine matrix per image, from output to input
     coordinates (x, y), which run from -1 to 1 between the outer edges of the image, as in
-    :func:`torch.nn.functional.affine_grid` with `align_corners=False`. `_axis_aligned` says that
-    x and y do not mix, `_stays_inside` that no output pixel lies outside of the input.
+    :func:`torch.nn.functional.affine_grid` with `align_corners=False`. `_axis_aligned` is True if
+    x and y do not mix, and `_stays_inside` is True if no output pixel lies outside of the input.
 
     Sampling is bilinear. Outside of the image there are zeros, unless all the steps that fold
-    together stay inside: then the outer half pixel repeats the border, so a crop is not darkened.
+    together stay inside: then the border is repeated in the outermost half pixel, so that the edges
+    of a crop do not become darker.
     """
 
     _ndims = (4,)
@@ -57,7 +58,7 @@ class GeometricAugmentation(FoldableAugmentation):
         for step in steps[1:]:
             maps = _compose_maps(maps, step._maps(x, generator))
         border = all(step._stays_inside for step in steps)
-        # Off the CPU grid_sample is bound by memory, and matrix products may be in TF32.
+        # On a GPU grid_sample is fast, and matrix products may have the low precision of TF32.
         separable = x.device.type == "cpu" and max(x.shape[2:]) <= _SEPARABLE_SIDE
         if separable and all(step._axis_aligned for step in steps):
             return resample_axes(x, maps, border=border)
@@ -76,12 +77,11 @@ class RandomResizedCrop(GeometricAugmentation):
 
     Notes
     -----
-    A ratio with which the crop would not fit is replaced by the nearest one with which it does,
-    so the area is always as drawn; that ratio can leave its range for an elongated image, or where
-    the range does not hold 1.
-    The crop is not rounded to whole pixels.
+    If the crop would not fit into the image, its ratio is replaced by the nearest one with which it
+    does, so the area is always as drawn. The new ratio can be outside of its range, for an
+    elongated image or if the range does not hold 1. The crop is not rounded to whole pixels.
 
-    The factors of `augment_with_factors` are "x" and "y", the centre of the crop, where -1 and 1
+    The factors of `augment_with_factors` are "x" and "y", the center of the crop, where -1 and 1
     are the edges of the image (y points down), and "width" and "height", its sides as fractions
     of those of the image.
 
@@ -118,10 +118,10 @@ class RandomResizedCrop(GeometricAugmentation):
         # Relative to the image, both sides fit exactly when area <= ratio <= 1 / area.
         ratio = torch.clamp(ratio.mul_(height / width), area, 1 / area)
         sides = torch.stack([area * ratio, area / ratio], 1).sqrt_().clamp_(max=1.0)
-        centre = rand((n, 2), x, generator, -1.0, 1.0).mul_(1 - sides)
-        (centre_x, centre_y), (width, height) = centre.unbind(1), sides.unbind(1)
-        self._note(x=centre_x, y=centre_y, width=width, height=height)
-        return _axis_maps(sides, centre)
+        center = rand((n, 2), x, generator, -1.0, 1.0).mul_(1 - sides)
+        (center_x, center_y), (width, height) = center.unbind(1), sides.unbind(1)
+        self._note(x=center_x, y=center_y, width=width, height=height)
+        return _axis_maps(sides, center)
 
 
 class _RandomFlip(GeometricAugmentation):
@@ -148,7 +148,7 @@ class _RandomFlip(GeometricAugmentation):
         return _axis_maps(scale, torch.zeros_like(scale))
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        # A flip on its own needs no interpolation.
+        # A flip that is not folded with other steps needs no interpolation.
         flipped = self._flipped(x, generator)[:, None, None, None]
         return torch.where(flipped, x.flip(3 - self._axis), x)
 
@@ -202,16 +202,16 @@ class RandomVerticalFlip(_RandomFlip):
 
 
 class RandomRotation(GeometricAugmentation):
-    """Rotate each image about its centre by a random angle.
+    """Rotate each image about its center by a random angle.
 
     Parameters
     ----------
     degrees : float or (float, float), default=15.0
-        Range of the angle in degrees, counter-clockwise; uniform. A number d means (-d, d).
+        Range of the angle in degrees, counterclockwise, drawn uniformly. A number d means (-d, d).
 
     Notes
     -----
-    The factor of `augment_with_factors` is "angle", in degrees, counter-clockwise.
+    The factor of `augment_with_factors` is "angle", in degrees, counterclockwise.
 
     Examples
     --------
@@ -244,24 +244,25 @@ class RandomRotation(GeometricAugmentation):
         maps = x.new_zeros(n, 2, 3)
         maps[:, 0, 0] = cos
         maps[:, 1, 1] = cos
-        # A turn mixes x and y in pixels, and the two axes are not of the same length.
+        # Both coordinates run from -1 to 1, but the sides of the image may differ in length.
         maps[:, 0, 1] = sin * (-height / width)
         maps[:, 1, 0] = sin * (width / height)
         return maps
 
 
 class RandomTranslation(GeometricAugmentation):
-    """Shift each image by a random part of its width and of its height.
+    """Shift each image by a random fraction of its width and of its height.
 
     Parameters
     ----------
     fraction : float in [0, 1], default=0.1
-        Largest shift, either way, as a fraction of the width (of the height); uniform.
+        Largest shift in either direction, as a fraction of the width (of the height); the shift is
+        drawn uniformly.
 
     Notes
     -----
-    The factors of `augment_with_factors` are "shift_x" and "shift_y", by which the picture moves
-    right and down, as fractions of the width and of the height.
+    The factors of `augment_with_factors` are "shift_x" and "shift_y", the shifts of the picture to
+    the right and down, as fractions of the width and of the height.
 
     Examples
     --------
@@ -283,7 +284,7 @@ class RandomTranslation(GeometricAugmentation):
     def _maps(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         # The image is 2 long in these coordinates.
         shift = rand((x.shape[0], 2), x, generator, -2.0, 2.0).mul_(self.fraction)
-        # The map says where the view looks; the picture moves the other way.
+        # The map leads from output to input, so the picture moves the other way.
         right, down = (shift / -2).unbind(1)
         self._note(shift_x=right, shift_y=down)
         return _axis_maps(torch.ones_like(shift), shift)
@@ -297,13 +298,15 @@ def resample(x: Tensor, maps: Tensor, *, border: bool) -> Tensor:
     x : Tensor of shape (N, C, H, W)
         The images.
     maps : Tensor of shape (N, 2, 3)
-        Output to input coordinates (x, y), in [-1, 1] between the outer edges of the image.
+        Affine maps from output to input coordinates (x, y), which run from -1 to 1 between the
+        outer edges of the image.
     border : bool
-        Whether the border is repeated outside of the image; otherwise there are zeros.
+        True to repeat the border outside of the image, False to have zeros there.
 
     Returns
     -------
     Tensor of shape (N, C, H, W)
+        The sampled images.
     """
     grid = F.affine_grid(maps, list(x.shape), align_corners=False)
     padding = "border" if border else "zeros"
@@ -311,9 +314,9 @@ def resample(x: Tensor, maps: Tensor, *, border: bool) -> Tensor:
 
 
 def resample_axes(x: Tensor, maps: Tensor, *, border: bool) -> Tensor:
-    """Return what `resample` does, for maps whose 2x2 part is diagonal.
+    """Return the same as `resample`, for maps whose 2x2 part is diagonal.
 
-    Bilinear sampling is then one linear interpolation per axis, done as a matrix product.
+    Bilinear sampling is then one linear interpolation per axis, computed as a matrix product.
     Parameters and result are those of `resample`.
     """
     rows = _linear_weights(maps[:, 1, 1], maps[:, 1, 2], x.shape[2], border)
@@ -340,7 +343,7 @@ def _axis_maps(scale: Tensor, shift: Tensor) -> Tensor:
 
 
 def _compose_maps(earlier: Tensor, later: Tensor) -> Tensor:
-    """Return the maps of both steps; output to input, so the later step is applied first."""
+    """Return the maps of both steps; they lead from output to input, so the later comes first."""
     maps = torch.bmm(earlier[:, :, :2], later)
     maps[:, :, 2] += earlier[:, :, 2]
     return maps

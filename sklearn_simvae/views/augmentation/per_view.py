@@ -1,4 +1,4 @@
-"""Views of a sample that are not made alike: multi-crop, weak beside strong, a row as it is."""
+"""Different augmentations for the views of a sample, such as multi-crop or weak and strong ones."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ __all__ = ["PerView"]
 
 
 class PerView(Compose):
-    """An augmentation for each view.
+    """A different augmentation for each view.
 
     Parameters
     ----------
     steps : list of augmentations, of (name, augmentation) pairs, or of both
-        The first makes the first view of each sample, the second the second, and the last all
-        further ones. None and "passthrough" leave a view as it is. Names are as in
-        :class:`Compose`. A plain call and `augment_with_factors` make the first view.
+        Augmentations of the views. The first makes the first view of each sample, the second makes
+        the second, and the last makes all further views. None and "passthrough" leave a view as
+        it is. Names are as in :class:`Compose`. A plain call and `augment_with_factors` make the
+        first view.
 
     Examples
     --------
-    Multi-crop: two views of much of the picture, all further ones of little of it.
+    Multi-crop: two views show most of the picture, and all further views show a small part of it.
 
     >>> import torch
     >>> from sklearn_simvae.views import PerView, RandomResizedCrop
@@ -42,7 +43,8 @@ class PerView(Compose):
         Raises
         ------
         ValueError
-            If `steps` is empty, or as :class:`Compose` raises.
+            If `steps` is empty or is not a list of augmentations, if a name is taken twice or not
+            allowed, or if a parameter of a step is out of range.
         """
         super().validate()
         if not self.steps:
@@ -53,7 +55,7 @@ class PerView(Compose):
     ) -> Tensor:
         steps = [step for _, step in self._named_steps()]
         out = x.clone().unflatten(0, (-1, n_views))
-        # Views that are made alike are made at once.
+        # Views with the same augmentation are made together.
         step_of = [min(view, len(steps) - 1) for view in range(n_views)]
         for place, views in groupby(range(n_views), step_of.__getitem__):
             if not is_skipped(steps[place]):

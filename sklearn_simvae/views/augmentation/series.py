@@ -11,7 +11,7 @@ __all__ = ["Jitter", "Scaling", "SeriesCrop"]
 
 
 class _ScaledSeriesAugmentation(Augmentation):
-    """Base of the augmentations of series whose one parameter is a standard deviation."""
+    """Base class of the augmentations of series whose only parameter is a standard deviation."""
 
     _ndims = (3,)
 
@@ -30,7 +30,7 @@ class Jitter(_ScaledSeriesAugmentation):
 
     Notes
     -----
-    All rows get noise of one level, so there are no factors for `augment_with_factors` to give.
+    All rows have the same level of noise, so `augment_with_factors` returns no factors.
 
     References
     ----------
@@ -62,8 +62,8 @@ class Scaling(_ScaledSeriesAugmentation):
 
     Notes
     -----
-    The factor of `augment_with_factors` is "scale", the mean over the channels of a series of
-    what they are multiplied by.
+    The factor of `augment_with_factors` is "scale", the mean of the random factors of the channels
+    of a series.
 
     References
     ----------
@@ -90,18 +90,20 @@ class Scaling(_ScaledSeriesAugmentation):
 class SeriesCrop(Augmentation):
     """Keep a random window of each series, stretched back to the full length.
 
-    All channels of a series share the window. Between samples the series is interpolated
-    linearly; the ends of the window become the first and the last sample.
+    All channels of a series share the window. Between time steps the series is interpolated
+    linearly; the ends of the window become the first and the last time step.
 
     Parameters
     ----------
     scale : (float, float), default=(0.5, 1.0)
-        Range of the length of the window, as a fraction of that of the series; uniform.
+        Range of the length of the window, as a fraction of the length of the series; the length is
+        drawn uniformly.
 
     Notes
     -----
-    The factors of `augment_with_factors` are "start", where the window begins, and "length", both
-    as fractions of the length of the series, from its first sample to its last.
+    The factors of `augment_with_factors` are "start", the position at which the window begins, and
+    "length", its length, both as fractions of the length of the series, from its first time step
+    to its last.
 
     References
     ----------

@@ -13,17 +13,17 @@ from .base import DATA, Augmentation, rand
 
 __all__ = ["FeatureCorruption", "FeatureMasking"]
 
-# Of fewer rows, columns that are independent look like a block too often.
+# In fewer rows, independent columns look like a one-hot encoded block too often.
 _LEAST_ROWS = 16
-# Rows that tell most columns that are not one-hot encoded, and values that are looked at at a time.
+# Rows that rule out most columns that are not one-hot encoded, and values inspected at a time.
 _SOME_ROWS, _SOME_VALUES = 512, 4_000_000
 
 
 class _ByBlock(Augmentation):
-    """Base class of the augmentations that take some columns as one."""
+    """Base class of the augmentations that change blocks of columns together."""
 
     _ndims = (2,)
-    # Of objects that were pickled before there was one.
+    # Objects that were pickled by older versions lack this attribute.
     blocks: Any = None
 
     def validate(self) -> None:
@@ -70,34 +70,35 @@ class _ByBlock(Augmentation):
 class FeatureCorruption(_ByBlock):
     """Replace random features by the same feature of another row of the batch.
 
-    Each feature of each row is replaced with probability p, independently, and each replacement
-    comes from a row of its own, drawn uniformly among the others; of a batch of views, among those
-    of other samples. A block of columns is replaced as one feature, so that a category that is
-    one-hot encoded stays a category. A batch of one row or sample is returned as it is.
+    Each feature of each row is replaced with probability p, independently of the others. The row
+    that each replacement comes from is drawn uniformly among the other rows of the batch, or among
+    the rows of other samples if the batch holds views. A block of columns is replaced as one
+    feature, so that a one-hot encoded category stays a category. A batch of one row or sample is
+    returned as it is.
 
     Parameters
     ----------
     p : float in [0, 1], default=0.3
         Probability that a feature is replaced.
     blocks : "auto", None or list of (slice or list of int), default="auto"
-        Columns that are replaced together. "auto" finds those that are one-hot encoded: adjacent
-        columns of which one is 1 and the others are 0, in each row of the data that an estimator
-        is fitted on or scores (in some rows, where they are not in memory), in a plain call of the
-        batch. A row that is not of that form keeps such a block as it is, and gives it to no
-        other. Nothing can be found of fewer than 16 rows, of columns that were scaled, or of an
-        encoding that drops a level or leaves unknown ones out: give the blocks there. None replaces
-        each column by itself.
+        Columns that are replaced together. "auto" finds the columns that are one-hot encoded:
+        adjacent columns of which one is 1 and the others are 0 in each row. It looks at the data
+        that an estimator is fitted on or scores (at some rows if they are not in memory), or at
+        the batch in a plain call. If a row does not have that form, its block is neither replaced
+        nor used as a replacement. Blocks are not found in fewer than 16 rows, in scaled columns,
+        or in an encoding that drops a level or leaves out unknown ones; give the blocks in these
+        cases. None replaces each column by itself.
 
     Notes
     -----
     The factor of `augment_with_factors` is "share", the fraction of the features of a row that
-    are replaced, be it by an equal value.
+    are replaced, even if by an equal value.
 
     References
     ----------
     Bahri et al. (2022), "SCARF: Self-supervised contrastive learning using random feature
-    corruption", algorithm 1, with the batch in the place of the training set and independent
-    features in the place of a fixed number of them.
+    corruption", algorithm 1. Replacements come from the batch instead of the training set, and
+    features are replaced independently instead of in a fixed number.
 
     Examples
     --------
@@ -122,7 +123,7 @@ class FeatureCorruption(_ByBlock):
         if n == n_views:
             self._note(share=torch.zeros_like(x))
             return x.clone()
-        # So many steps from the next sample on never come to the views of the own one.
+        # Fewer than n - n_views steps from the next sample on never reach a row's own sample.
         step = torch.randint(n - n_views, x.shape, generator=generator, device=x.device)
         own = torch.arange(n, device=x.device).div_(n_views, rounding_mode="floor")
         following = (own + 1)[:, None] * n_views
@@ -142,19 +143,19 @@ class FeatureCorruption(_ByBlock):
 class FeatureMasking(_ByBlock):
     """Set random features to a constant.
 
-    A block of columns is masked as one feature: a category that is one-hot encoded is then missing
-    (with the value 0, which is all zeros), and never halfway there.
+    A block of columns is masked as one feature, so that a one-hot encoded category is masked as a
+    whole (with the value 0 it becomes all zeros, as if it were missing).
 
     Parameters
     ----------
     p : float in [0, 1], default=0.2
         Probability that a feature is masked, independently for each feature of each row.
     value : float, default=0.0
-        What a masked feature becomes, in the units of the features; for standardised ones, 0 is
-        their mean. All columns of a masked block become it.
+        Value of masked features, in the units of the features, and of all columns of masked
+        blocks. For standardized features, 0 is their mean.
     blocks : "auto", None or list of (slice or list of int), default="auto"
-        Columns that are masked together. "auto" finds those that are one-hot encoded, as in
-        :class:`FeatureCorruption`; None masks each column by itself.
+        Columns that are masked together. "auto" finds the columns that are one-hot encoded, as in
+        :class:`FeatureCorruption`. None masks each column by itself.
 
     Notes
     -----
@@ -188,16 +189,16 @@ class FeatureMasking(_ByBlock):
 
 
 def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Find adjacent columns of which, in each row, one is 1 and the others are 0.
+    """Find blocks of adjacent columns of which, in each row, one is 1 and the others are 0.
 
-    Nothing is found in fewer than 16 rows. Of neighbours that would do in two ways, the block that
-    begins first is taken, and ends as soon as it is one. A column that is 1 in all rows, with zeros
-    beside it or not, is no block.
+    No blocks are found in fewer than 16 rows. If blocks overlap, the one that begins first is
+    taken, and it ends with the first column that completes it. A column that is 1 in all rows, with
+    or without columns of zeros beside it, is not a block.
 
     Parameters
     ----------
     rows : ndarray of shape (n, d)
-        Numbers.
+        Rows of numbers.
 
     Returns
     -------
@@ -226,7 +227,7 @@ def one_hot_blocks(rows: np.ndarray) -> tuple[tuple[int, int], ...]:
         part = rows[start : start + step, columns]
         counts[columns] += np.count_nonzero(part, axis=0)
         binary[columns] &= ((part == 0) | (part == 1)).all(0)
-    # Up to each column, so that a block can end only where there is a one more for each row.
+    # Ones before each column: a block ends only where there are as many more as there are rows.
     total = np.concatenate([[0], np.cumsum(np.where(binary, counts, 0))])
     stops = np.searchsorted(total, total[:-1] + n)
     blocks, start = [], 0
@@ -265,7 +266,7 @@ def _to_device(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _is_whole(x: Tensor, first: Tensor) -> Tensor:
-    """Return for each value whether its block is one-hot in its row; True where it has no block."""
+    """Return for each value whether its block is one-hot in its row; True if it has no block."""
     ones = torch.zeros_like(x).index_add_(1, first, torch.where((x == 0) | (x == 1), x, torch.nan))
     size = torch.zeros_like(first).index_add_(0, first, torch.ones_like(first))
     return ((ones == 1) | (size == 1)).index_select(1, first)
