@@ -27,6 +27,7 @@ TEST = [
     *SOURCES,
     *PERSISTENCE,
     "polars>=1.0",
+    "codespell>=2.4",
     "pytest>=9.0.3",
     "numpydoc>=1.9",
     "pytest-xdist>=3.6.1",

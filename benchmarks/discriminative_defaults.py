@@ -3,10 +3,11 @@
     python benchmarks/discriminative_defaults.py [--methods SimCLR ...] [--epochs 4]
         [--output discriminative_defaults.csv]
 
-Data, encoder and probes are those of paper.py; the test set is not touched. The search goes by
-coordinates: from the first value of each list, one parameter after the other takes the value that
-is best by the mean of the linear and the kNN probe, all others held at the best so far. Runs that
-are in the output already are not run again. The data come from the folder in SKLEARN_SIMVAE_DATA.
+Data, encoder and probes are those of paper.py; the test set is not used. The search goes one
+parameter at a time. It starts from the first value of each list, and gives each parameter the value
+with the best mean accuracy of the linear and the kNN probe, while all others stay at the best
+values so far. Runs that are in the output already are not repeated. The data come from the folder
+in SKLEARN_SIMVAE_DATA.
 """
 
 import argparse

@@ -2,14 +2,14 @@
 
     python benchmarks/emoji.py [--seeds 3] [--epochs 60] [--n-jobs 2] [--results benchmarks/results]
 
-Split by first code point into training, validation and test parts, so that no near copy of a test
-emoji is learned from. For each method the recall among all test emoji, from picture to name and
-back, beside chance and beside CCA of principal components, whose dimensions are chosen on the
-validation part. "half" is MultimodalSimVAE where half of the names are missing at random,
-trained on all rows; "complete" is the same trained on the rows that have both, once for as many
-epochs and once for as many steps. The linear probe
-reads off the picture which of the most frequent words its name has. Rows that are in the results
-already are not computed again. The data come from the folder in SKLEARN_SIMVAE_DATA.
+The emoji are split by their first code point into training, validation and test parts, so that no
+near copy of a test emoji is in the training part. For each method the script measures the recall
+among all test emoji, from picture to name and back. It compares this with chance, and with CCA of
+principal components, whose dimensions are chosen on the validation part. "half" is MultimodalSimVAE
+trained on all rows, where a random half of the names is missing. "complete" is the same model
+trained on the rows that have both, once for as many epochs and once for as many steps. The linear
+probe predicts from the picture which of the most frequent words its name has. Rows that are in the
+results already are not computed again. The data come from the folder in SKLEARN_SIMVAE_DATA.
 """
 
 import argparse
@@ -60,7 +60,7 @@ K = (1, 5, 10)
 
 
 def split(emoji, seed):
-    """Rows of the training, validation and test parts."""
+    """Return the rows of the training, validation and test parts."""
     rows = np.arange(len(emoji.images))
     parts = GroupShuffleSplit(1, test_size=0.2, random_state=seed)
     rest, test = next(parts.split(rows, groups=emoji.group))
@@ -69,7 +69,7 @@ def split(emoji, seed):
 
 
 def vectorizer():
-    """Words, pairs of words and parts of words, for all methods."""
+    """Make the vectorizer of all methods, for words, pairs of words and parts of words."""
     return make_union(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=5, sublinear_tf=True),
@@ -77,12 +77,12 @@ def vectorizer():
 
 
 def linear(input_shape, n_outputs):
-    """An encoder of words: names are too few for more than one layer."""
+    """Make an encoder of words; there are too few names for more than one layer."""
     return nn.Linear(input_shape[0], n_outputs)
 
 
 def strided(input_shape, n_outputs, widths=(32, 64, 128, 256)):
-    """An encoder of small pictures: four strided convolutions."""
+    """Make an encoder of small pictures, with four strided convolutions."""
     layers = []
     for n_in, n_out in pairwise([input_shape[0], *widths]):
         layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.BatchNorm2d(n_out), nn.ReLU()]
@@ -93,7 +93,7 @@ def strided(input_shape, n_outputs, widths=(32, 64, 128, 256)):
 
 
 def settings():
-    """What both networks share."""
+    """Return the settings that both networks share."""
     return {
         "n_components": 64,
         "modalities": [("image", strided), ("text", linear)],
@@ -146,7 +146,7 @@ def embed(model, X):
 
 
 def best_cca(train, valid):
-    """The dimensions that find most on the validation part."""
+    """Choose the dimensions with the best recall on the validation part."""
 
     def found(size):
         images, words = Embedded(*size).fit(train).embed(valid)
@@ -161,7 +161,7 @@ def best_cca(train, valid):
 
 
 def make(method, train, valid, epochs, seed):
-    """A fitted model."""
+    """Fit a model."""
     if method == "CCA":
         return best_cca(train, valid)
     if method == "CLIP":
@@ -171,7 +171,7 @@ def make(method, train, valid, epochs, seed):
         style_variance=0.03,
         noise_variance={"image": 0.1, "text": 0.003},
         decoder="mlp",
-        # To reconstruct takes longer to learn than to tell apart.
+        # Reconstruction takes longer to learn than contrast.
         max_epochs=2 * epochs,
         random_state=seed,
     )
@@ -195,7 +195,7 @@ METHODS = [
 
 
 def labels(captions):
-    """Which of the frequent words is in each name; -1 where none or several are."""
+    """Return which of the frequent words each name has; -1 for none or several."""
     has = np.array([[word in caption.lower().split() for word in WORDS] for caption in captions])
     return np.where(has.sum(1) == 1, has.argmax(1), -1)
 

@@ -1,12 +1,13 @@
-"""How fast a fit is on a GPU: beside a loop by hand, the GPU's limit, and the CPU beside it.
+"""Speed of a fit on a GPU, compared with a loop by hand, with the GPU's limit, and with a CPU.
 
     python benchmarks/gpu.py [--parts mlp resnet] [--rounds 3] [--results benchmarks/results]
 
-Views a second of whole fits: of the paper's MLP by SimVAE on Fashion-MNIST, and of ResNet-18 by
-SimCLR on CIFAR-10 (32 px), both with their augmentation and the default precision. The share of
-the GPU is the operations of the networks, forward and twice that backward, over those of a plain
-bf16 matrix product of 8,192 rows and columns. The CPU is timed on fewer images, on all its cores.
-Everything goes to `RESULTS/gpu.json`; the data come from the folder in SKLEARN_SIMVAE_DATA.
+It measures the views a second of whole fits, by SimVAE with the paper's MLP on Fashion-MNIST and by
+SimCLR with ResNet-18 on CIFAR-10 (32 px), both with their augmentation and the default precision.
+The share of the GPU is the rate of operations of the networks, where the backward pass counts twice
+the forward pass, over that of a plain bf16 matrix product of 8,192 rows and columns. The CPU is
+timed on fewer images, on all its cores. Everything goes to `RESULTS/gpu.json`; the data come from
+the folder in SKLEARN_SIMVAE_DATA.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import speed_loops as by_hand
 import torch
-from paper_data import COLOURED
+from paper_data import COLORED
 from sklearn.exceptions import ConvergenceWarning
-from speed import grey
+from speed import gray
 from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_simvae import SimCLR, SimVAE
@@ -37,7 +38,7 @@ def seconds(call):
 
 
 def limit():
-    """FLOP/s of a plain bf16 matrix product."""
+    """Measure the FLOP/s of a plain bf16 matrix product."""
     a, b = (torch.randn(8192, 8192, device="cuda").bfloat16() for _ in range(2))
     for _ in range(3):
         a @ b
@@ -45,14 +46,14 @@ def limit():
 
 
 def mlp(images, device, batch_size, epochs):
-    return grey(SimVAE, batch_size, epochs, precision="auto", device=device).fit(images)
+    return gray(SimVAE, batch_size, epochs, precision="auto", device=device).fit(images)
 
 
 def resnet(images, device, batch_size, epochs):
     return SimCLR(
         64,
         encoder="resnet18",
-        augmentation=COLOURED,
+        augmentation=COLORED,
         batch_size=batch_size,
         max_epochs=epochs,
         device=device,
@@ -61,7 +62,7 @@ def resnet(images, device, batch_size, epochs):
 
 
 def resnet_work():
-    """FLOP of a view: those that are counted forward, and twice as many backward."""
+    """Count the FLOP of a view: those of the forward pass, and twice as many backward."""
     shapes = {"kind": "image", "input_shape": (3, 32, 32), "n_outputs": 64}
     encoder = make_encoder("resnet18", **shapes, hidden_layer_sizes=())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -97,7 +98,7 @@ def main():
             "matrix_product_tflops": peak / 1e12,
             "lines": [],
         }
-        # The first call of anything pays for what later ones find made.
+        # The first call of each side also does what is done only once.
         fit(images[:4096], "cuda", 256, 1)
         cpu = 2 * n_cpu / seconds(lambda fit=fit, n=n_cpu, X=images: fit(X[:n], "cpu", 256, 1))
         for batch_size in batch_sizes:

@@ -1,12 +1,12 @@
-"""How time and memory of a fit grow with the size of the data and of the model.
+"""Growth of time and memory of a fit with the size of the data and of the model.
 
     python benchmarks/growth.py [--results benchmarks/results] [--figure docs/_static/growth.svg]
 
-For the number of samples, views, features and components, and the width of images, all else held
-fixed: seconds of processor time of an epoch, and the most memory of a fit above import, each point
-in a process of its own, on one thread. The exponents are slopes of log against log over the upper
-half of half of each range, where what a fit costs once no longer counts. Points that are in
-`RESULTS/growth.csv` are not measured again.
+The script varies the number of samples, views, features and components, and the width of images,
+one at a time. It measures the processor time of an epoch, in seconds, and the peak memory of a fit
+beyond that after import, for each point in a process of its own, on one thread. The exponents are
+slopes of log against log over the upper half of each range, where fixed costs no longer matter.
+Points that are in `RESULTS/growth.csv` are not measured again.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import torch
 
 from sklearn_simvae import SimVAE
 
-# What is varied: its values, and how a value is given to `cost`.
+# The sizes to vary: their values, and the arguments of `cost` for a value.
 RANGES = {
     "n_samples": [2_000, 4_000, 8_000, 16_000, 32_000, 64_000],
     "n_views": [2, 4, 8, 16, 32],
@@ -36,7 +36,7 @@ EPOCHS = 2
 
 
 def cost(name, value):
-    """Seconds of an epoch and MiB of a fit; in a process of its own."""
+    """Measure the seconds of an epoch and the MiB of a fit, in a process of its own."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     size = START | {name: value}
@@ -67,12 +67,12 @@ def cost(name, value):
 
 
 def resident_peak():
-    """Bytes; Linux counts in KiB."""
+    """Return the peak resident memory in bytes; Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def exponent(values, costs):
-    """Slope of log against log over the upper half."""
+    """Compute the slope of log against log over the upper half of the range."""
     upper = len(values) // 2
     return np.polyfit(np.log(values[upper:]), np.log(np.maximum(costs[upper:], 1e-9)), 1)[0]
 
@@ -88,7 +88,7 @@ def draw(points, path):
             axis = axes[row, column]
             axis.loglog(values, costs, "o-")
             axis.set(xlabel=name, title=f"slope {exponent(values, costs):.2f}")
-            # Labels of the ends alone have room.
+            # Only the labels of the two ends have room.
             axis.minorticks_off()
             axis.set_xticks([values[0], values[-1]], [f"{v:,.0f}" for v in (values[0], values[-1])])
             axis.set_yticks(
@@ -116,7 +116,7 @@ def main():
         for value in values:
             if (name, value) in done:
                 continue
-            # A new process for each: the most memory of one is not seen by the next.
+            # A new process for each point, since the peak memory of a process never falls.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 points.append((name, value, *pool.submit(cost, name, value).result()))
             print(*points[-1], flush=True)

@@ -1,10 +1,10 @@
-"""Does mutual information of views go with content? Methods trained longer and longer.
+"""Mutual information of views and content, for methods that are trained longer and longer.
 
     python benchmarks/information.py [--n-jobs 2] [--results benchmarks/results]
 
-Each method is fitted for 1, 2 and 4 epochs at its defaults, and both estimates of the mutual
-information of two views are put beside the linear and the kNN probe of the validation part.
-`paper.py` says how it runs.
+Each method is fitted for 1, 2 and 4 epochs at its defaults. Both estimates of the mutual
+information of two views are compared with the accuracy of the linear and the kNN probe on the
+validation part. See `paper.py` for how runs are made and kept.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Seconds of a step of InstanceDiscrimination with a memory, over the number of samples.
+"""Time of a step of InstanceDiscrimination with a memory, by the number of samples.
 
     python benchmarks/instance_memory.py [--samples 20000 200000 2000000]
 
-Vectors of 32 features and a small network, so that what grows with the samples would show. The
-mean of 200 steps of 256 samples, after 20 that do not count.
+The data are vectors of 32 features and the network is small, so that growth with the number of
+samples would be visible. Times are means of 200 steps of 256 samples, after 20 that do not count.
 """
 
 import argparse
@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from sklearn_simvae.discriminative import InstanceDiscrimination
+from sklearn_simvae.training import FitOptions, Run
 
 
 def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
-    """Seconds of a step, and MiB that the memory takes."""
+    """Measure the seconds of a step, and the MiB that the memory takes."""
     X = np.random.default_rng(0).standard_normal((n_samples, 32), dtype=np.float32)
     estimator = InstanceDiscrimination(
         hidden_layer_sizes=(64,),
@@ -29,16 +30,25 @@ def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
     ).fit(X[:1000])
     net, module = estimator.net_, estimator.module_
     samples = estimator._read(X)
-    estimator._begin_fit(net, samples)
+    options = FitOptions(
+        name="InstanceDiscrimination",
+        n_epochs=10**6,
+        batch_size=256,
+        loss=estimator._objective,
+        latent=estimator._latent,
+        make_views=estimator._view_maker(samples),
+        parameters=estimator.get_params(),
+    )
+    run = Run(net, options, samples, None, samples.some_views(1))
+    run.begin()
     module.train()
     batches = itertools.cycle(net.get_iterator(samples, training=True))
-    net._step, net.n_steps_ = 0, 10**9
     for step, batch in enumerate(itertools.islice(batches, n_warm_up + n_steps)):
         if step == n_warm_up:
             start = time.perf_counter()
         net.train_step(batch, generator=torch.Generator().manual_seed(0))
     seconds = (time.perf_counter() - start) / n_steps
-    return seconds, module.prototypes.nbytes / 2**20
+    return seconds, module.prototypes.values.nbytes / 2**20
 
 
 def main():

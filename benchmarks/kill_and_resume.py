@@ -1,9 +1,9 @@
 """Kill fits at random moments, resume them from their checkpoints, and compare.
 
-Run as ``python benchmarks/kill_and_resume.py``; it prints JSON. Each trial begins a small fit with
-a checkpoint, kills it by SIGKILL at a moment drawn evenly over the time from its first checkpoint
-to its end, looks whether the file that is then visible is whole, and fits again. What comes of it
-is compared with the fit that was never stopped: representations, history and weights, bit for bit.
+Run it as ``python benchmarks/kill_and_resume.py``; it prints JSON. Each trial starts a small fit
+with a checkpoint, and kills it by SIGKILL at a moment drawn evenly over the time from its first
+checkpoint to its end. It checks that the file is whole, and fits again. The representations,
+history and weights are compared bit for bit with those of a fit that was never stopped.
 """
 
 import argparse
@@ -37,7 +37,7 @@ FORK = multiprocessing.get_context("fork")
 
 
 def fit(name, checkpoint, out):
-    """Fit, and write all that is to be compared."""
+    """Fit, and write everything that is compared."""
     warnings.simplefilter("ignore")
     X = load_digits().data[:64] / 16
     estimator = ESTIMATORS[name].set_params(callbacks=Checkpoint(checkpoint)).fit(X)
@@ -47,7 +47,7 @@ def fit(name, checkpoint, out):
 
 
 def run(name, checkpoint, out, kill_after=None):
-    """Fit in a process of its own; its exit code, and its seconds from the first checkpoint."""
+    """Fit in a process of its own; return its exit code and its time from the first checkpoint."""
     process = FORK.Process(target=fit, args=(name, checkpoint, out))
     process.start()
     while process.is_alive() and not checkpoint.exists():

@@ -2,8 +2,8 @@
 
     python benchmarks/large_batches.py [--batch-sizes 512 2048 8192] [--encoder conv]
 
-Each figure is of a fit of its own process: what its resident memory rose by, over that before the
-fit, and the seconds of two epochs of one step. Colour images of 32 x 32 random pixels.
+Each fit runs in a process of its own. The script prints the rise of resident memory during the fit,
+and the seconds of two epochs of one step. The data are color images of 32 x 32 random pixels.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Threads on one estimator, many calls, many fits, and a fork: what they cost and leave behind.
+"""Cost and remains of threads on one estimator, of many calls, of many fits, and of a fork.
 
-Run as ``python benchmarks/load.py``; it prints JSON, and exits with 1 where a result is wrong, a
-thread costs too much or memory has grown by more than 5 %. Resident memory is read from
-``/proc/self/statm``, so Linux is needed. ``--part`` runs one of the parts alone.
+Run it as ``python benchmarks/load.py``. It prints JSON, and exits with 1 if a result is wrong, if
+threads are too slow, or if memory has grown by more than 5 %. It reads resident memory from
+``/proc/self/statm``, so it needs Linux. ``--part`` runs a single part.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TRANSFORMED = (SimVAE, SimCLR, CLIP)
 
 
 def resident_mb() -> float:
-    """Memory of this process that is in RAM, in MB."""
+    """Return the memory of this process that is in RAM, in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
@@ -38,13 +38,13 @@ def digits() -> np.ndarray:
 
 
 def grown(series: list[float]) -> float:
-    """Growth from the second tenth of a series, when all is warm, to its last, as a fraction."""
+    """Compute the relative growth of a series from its second tenth to its last."""
     tenth = max(1, len(series) // 10)
     return float(np.median(series[-tenth:]) / np.median(series[tenth : 2 * tenth]) - 1)
 
 
 def threads(n_threads: int = 16, n_calls: int = 320) -> dict:
-    """Transform by threads and one after the other: equal results, and the time of each."""
+    """Transform by threads and in turn; compare the results, and measure both times."""
     X, out = digits(), {}
     parts = [X[i % 800 : i % 800 + 900] for i in range(n_calls)]
     for method in TRANSFORMED:
@@ -62,14 +62,14 @@ def threads(n_threads: int = 16, n_calls: int = 320) -> dict:
             "wrong": wrong,
             "rows_per_second_alone": round(900 * n_calls / alone),
             f"rows_per_second_of_{n_threads}_threads": round(900 * n_calls / together),
-            # Each thread waits for the others: what counts is what all of them get done.
+            # Threads wait for each other, so the rate of all of them together counts.
             "ok": wrong == 0 and together < 1.25 * alone,
         }
     return out
 
 
 def calls(n_calls: int = 10_000) -> dict:
-    """Many small calls of `transform`."""
+    """Make many small calls of `transform`."""
     X, out = digits(), {}
     for method in TRANSFORMED:
         estimator = method(**SMALL).fit(X[:300])
@@ -90,7 +90,7 @@ def calls(n_calls: int = 10_000) -> dict:
 
 
 def fits(n_fits: int = 500) -> dict:
-    """Many fits in one process, of each method in turn."""
+    """Fit many times in one process, by each method in turn."""
     X, memory, objects = digits()[:100], [], []
     for i in range(n_fits):
         method = getattr(sklearn_simvae, sklearn_simvae.__all__[i % len(sklearn_simvae.__all__)])

@@ -1,14 +1,15 @@
-"""Memory of a fit: of an array, and of a file larger than the machine's memory; of retrieval.
+"""Memory of a fit to an array, of a fit to a file larger than memory, and of retrieval.
 
     python benchmarks/memory.py [--rows 60000] [--file-gib 20] [--steps 2000] [--queries 100000]
 
-Prints JSON, all sizes in MiB. "array": the most resident memory that `SimVAE.fit` takes above what
-was resident once the package was imported, of rows of 784 bytes, which are made after that and so
-count. "file": the most anonymous resident memory, that of the program and its libraries included,
-while SimVAE goes once through a memory-mapped file in so many steps, and then transforms a part of
-it. The file is sparse: it takes next to no room on the disk, but is read as if it did. Pages of the
-file itself are not anonymous; the system drops them when it needs room. "retrieval": the most
-resident memory above the embeddings while as many queries as targets are ranked.
+It prints JSON, with all sizes in MiB. "array" is the peak resident memory of `SimVAE.fit` beyond
+that after the import of the package, for rows of 784 bytes, which are made after the import and so
+count. "file" is the peak anonymous resident memory, with that of the program and its libraries,
+while SimVAE goes once through a memory-mapped file in the given number of steps, and then
+transforms a part of it. The file is sparse: it takes almost no room on the disk, but is read like
+any other. Pages of the file itself are not anonymous; the system drops them when it needs room.
+"retrieval" is the peak resident memory beyond the embeddings while as many queries as targets are
+ranked.
 """
 
 import argparse
@@ -28,18 +29,18 @@ import sklearn_simvae
 from sklearn_simvae import SimVAE
 from sklearn_simvae.multimodal import recall_at_k, retrieve
 
-# Of a row of the file: a few pages, as those of a picture are.
+# Features in a row of the file: a few pages, like a picture.
 FILE_FEATURES = 5120
 
 
 def resident(field):
-    """VmRSS (all) or RssAnon (anonymous) of this process, in MiB."""
+    """Return VmRSS (all) or RssAnon (anonymous) of this process, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 class Peak:
-    """The most that `resident` gives while the body runs, looked at a hundred times a second."""
+    """Peak of `resident` while the body runs, sampled a hundred times a second."""
 
     def __init__(self, field):
         self.field = field
@@ -61,7 +62,7 @@ class Peak:
 
 
 def measure_array(n_rows):
-    """Peak of `fit` on pixels in memory, above import."""
+    """Measure the peak of `fit` on pixels in memory, beyond the memory after import."""
     before = resident("VmRSS")
     X = np.random.default_rng(0).integers(0, 256, (n_rows, 784), dtype=np.uint8)
     with Peak("VmRSS") as peak:
@@ -70,11 +71,11 @@ def measure_array(n_rows):
 
 
 def measure_file(gib, n_steps):
-    """Peak of one epoch over a sparse file, and of a transform of a part of it."""
+    """Measure the peak of an epoch over a sparse file, and of a transform of a part of it."""
     n_rows = int(gib * 2**30) // (8 * FILE_FEATURES)
     with tempfile.TemporaryDirectory() as folder:
         X = np.memmap(Path(folder) / "X", np.float64, "w+", shape=(n_rows, FILE_FEATURES))
-        # Some content, in rows that are far apart.
+        # Values other than 0, in rows that are far apart.
         some = np.linspace(0, n_rows - 1, 100).astype(int)
         X[some] = np.random.default_rng(0).random((100, FILE_FEATURES))
         X = np.memmap(X.filename, X.dtype, "r", shape=X.shape)
@@ -100,7 +101,7 @@ def measure_file(gib, n_steps):
 
 
 def measure_retrieval(n):
-    """Peak of finding ten targets for each query, and of the recall, above the embeddings."""
+    """Measure the peak of retrieving ten targets a query, and of the recall."""
     queries, targets = np.random.default_rng(0).standard_normal((2, n, 64), dtype=np.float32)
     before, start = resident("VmRSS"), time.perf_counter()
     with Peak("VmRSS") as peak:
@@ -114,7 +115,7 @@ SIDES = {"array": measure_array, "file": measure_file, "retrieval": measure_retr
 
 
 def measure(side, *args):
-    """One side in a process of its own, whose memory holds nothing else."""
+    """Measure one side in a process of its own, whose memory holds nothing else."""
     command = [sys.executable, __file__, "--side", side, *map(str, args)]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 

@@ -1,21 +1,22 @@
-"""The paper's evaluation: what every method keeps of content and of style, on real data.
+"""The paper's evaluation: how much content and style every method keeps, on real data.
 
     python benchmarks/paper.py fashion_mnist [--methods SimVAE VAE ...] [--seeds 3] [--epochs 40]
         [--n-jobs 2] [--search-only] [--settings-of DATA] [--latents-only]
         [--results benchmarks/results]
 
-One command a data set (mnist, fashion_mnist, glyphs, glyphs_inductive, sprites, cifar10, celeba).
-All methods have the same encoder, the same views and see the same number of them. First each method
-chooses its settings: the same number of candidates for all, fits of a few epochs on a part of the
-training images, judged by the linear and the kNN probe on a validation part. Then it is fitted on
-all training images, once a seed, and the test set is read. Two ways to spend less: `--settings-of`
-takes the settings that were found on another data set, and `--latents-only` leaves out the measures
-of other layers, of information and of samples, which take longer than the probes (without it, a
-later call adds them). Every number goes to `RESULTS/DATA.csv` as soon as it is known, and what is
-there is not computed again, so that a run can be stopped at any time. `tables.py` makes the tables
-of the documentation of these files. Each row carries a digest of all parameters of its fit, which
-stand in `paper_methods.py` by value: a default that changes in the package makes no row pass for
-another. A fit that is interrupted goes on from its checkpoint in `RESULTS/unfinished`.
+Give one command for each data set (mnist, fashion_mnist, glyphs, glyphs_inductive, sprites,
+cifar10, celeba). All methods have the same encoder and the same views, and see the same number of
+them. First each method chooses its settings, among the same number of candidates for all.
+Candidates are fitted for a few epochs to a part of the training images, and judged by the linear
+and the kNN probe on a validation part. Then the method is fitted to all training images, once for
+each seed, and evaluated on the test set. Two options save time: `--settings-of` takes the settings
+that were found on another data set, and `--latents-only` leaves out the measures of other layers,
+of information and of samples, which take longer than the probes (a later call without it adds
+them). Every number goes to `RESULTS/DATA.csv` as soon as it is known, and is not computed again, so
+that a run can be stopped at any time. `tables.py` makes the tables of the documentation from these
+files. Each row has a digest of all parameters of its fit, whose values are in `paper_methods.py`,
+so that rows are not mixed up if a default of the package changes. A fit that is interrupted
+continues from its checkpoint in `RESULTS/unfinished`.
 
 The data come from the folder in SKLEARN_SIMVAE_DATA (CelebA: its official folder, in there as
 `celeba`). Each of `--n-jobs` processes works on one thread.
@@ -58,14 +59,14 @@ RUN = COLUMNS[:6]
 
 
 def label(settings):
-    """Settings as a CSV file shows them; of a union, those of each half."""
+    """Write settings as text for a CSV file; for a union, those of each half."""
     return " ".join(
         f"{name}({label(value)})" if isinstance(value, dict) else f"{name}={value}"
         for name, value in settings.items()
     )
 
 
-# What is measured of a fit, and whether the validation part takes the place of the test set.
+# For each purpose, the measures, and whether the validation part replaces the test set.
 PURPOSES = {
     "search": (validate, True),
     "map": (latents_of_some, True),
@@ -76,29 +77,29 @@ PURPOSES = {
 
 
 def part_of(name, purpose):
-    """The data of a purpose."""
+    """Return the data for a purpose."""
     data = DATA[name]()
     return data.validation_split() if PURPOSES[purpose][1] else data
 
 
 @functools.cache
 def data_of(name, purpose):
-    """The same without loading it anew for each run that the results may have already."""
+    """Return the same data, and load them only once."""
     return part_of(name, purpose)
 
 
 def key_of(run, purpose):
-    """The key of a run in the results, with a digest of all its parameters by value."""
+    """Make the key of a run in the results, with a digest of all its parameters."""
     name, method, settings, epochs, seed = run
     estimator = make_method(method, data_of(name, purpose), settings, epochs, seed)
     return (name, method, label(settings), epochs, seed, parameters_digest(estimator))
 
 
 def run(key, settings, purpose, folder):
-    """One fit and what is measured of it; in a process of its own."""
+    """Fit once and measure, in a process of its own."""
     name, method, _, epochs, seed, digest = key
     torch.set_num_threads(1)
-    # MLP probes and short fits are cut short on purpose.
+    # MLP probes and short fits stop before they converge, on purpose.
     warnings.simplefilter("ignore", ConvergenceWarning)
     data = part_of(name, purpose)
     start = time.process_time()
@@ -115,7 +116,7 @@ def run(key, settings, purpose, folder):
 
 
 class Results:
-    """A CSV file of measurements that grows run by run."""
+    """CSV file of measurements that grows run by run."""
 
     def __init__(self, path):
         self.path = path
@@ -124,20 +125,20 @@ class Results:
         if path.exists():
             text = path.read_bytes()
             if not text.endswith(b"\n"):
-                # A line that was being written when the disk was full, or the machine went off.
+                # Drops a line that was cut when the disk was full or the machine went off.
                 path.write_bytes(text[: text.rfind(b"\n") + 1])
             with path.open(newline="") as file:
                 self.rows = list(csv.DictReader(file))
 
     def of(self, *run):
-        """The rows of a run; none where it was not done yet."""
+        """Return the rows of a run; none if it was not done yet."""
         run = tuple(map(str, run))
         return [row for row in self.rows if tuple(row[name] for name in RUN) == run]
 
     def lacks(self, run, purpose):
-        """Whether a run was not done, or by a purpose that measures less."""
+        """Tell whether a run was not done, or only for a purpose that measures less."""
         rows = self.of(*run)
-        # What is written last tells that all of it was written.
+        # The last measure, since it shows that all of them were written.
         whole = any(row["metric"] == "fit_seconds" for row in rows)
         all_of_it = purpose != "fit" or any(row["representation"] == "centre" for row in rows)
         return not (whole and all_of_it)
@@ -156,7 +157,7 @@ class Results:
 
 
 def do(runs, results, purpose, pool):
-    """Do the runs that the results lack, with a line for each; give how many failed."""
+    """Do the runs that the results lack, print a line for each, and count failures."""
     n_failed = 0
     keys = {key_of(r, purpose): r[2] for r in runs}
     missing = {key: settings for key, settings in keys.items() if results.lacks(key, purpose)}
@@ -167,7 +168,7 @@ def do(runs, results, purpose, pool):
         name, method, settings, _, seed, _ = futures[future]
         spent = time.perf_counter() - start
         if future.exception() is not None:
-            # The others go on; the next call tries this one again.
+            # The other runs continue; the next call tries this one again.
             print(f"[{purpose}] {name} {method} {settings} FAILED: {future.exception()!r}")
             n_failed += 1
             continue
@@ -189,7 +190,7 @@ def do(runs, results, purpose, pool):
 
 
 def choose(name, method, search):
-    """The candidate that the validation part prefers, by the mean of linear and kNN accuracy."""
+    """Choose the candidate with the best mean of linear and kNN accuracy in validation."""
 
     def judged(settings):
         run = name, method, settings, SEARCH_EPOCHS[name], 0

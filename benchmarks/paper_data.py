@@ -1,4 +1,4 @@
-"""The data sets of paper.py: what is learned from, what is read, and what a view is."""
+"""Data sets of paper.py: rows to learn from, targets of the probes, and views."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,16 +22,16 @@ from sklearn_simvae.views import (
     RandomResizedCrop,
 )
 
-# Rows that the slower measures look at.
+# Number of rows for the slower measures.
 N_SOME = 20_000
 CROP = RandomResizedCrop((0.4, 1.0))
-COLOURED = Compose(
+COLORED = Compose(
     [ColorJitter(0.8, 0.8, 0.8, 0.2), RandomResizedCrop((0.6, 1.0)), RandomHorizontalFlip()]
 )
 # Passes over the training images; that of CIFAR-10 is a small budget.
 EPOCHS = dict.fromkeys(("mnist", "fashion_mnist", "glyphs", "glyphs_inductive", "sprites"), 40)
 EPOCHS |= dict.fromkeys(("cifar10", "celeba"), 10)
-# Of the fits by which settings are chosen; more where an epoch has few steps.
+# Epochs of the search; more for data whose epochs have few steps.
 SEARCH_EPOCHS = dict.fromkeys(EPOCHS, 4)
 SEARCH_EPOCHS |= dict.fromkeys(("glyphs", "glyphs_inductive", "sprites"), 16)
 
@@ -41,8 +41,8 @@ class Part:
     """Rows with their content and style.
 
     X, y : rows and their classes.
-    factors : style of each row by name; None where it is what the augmentation does.
-    groups : rows that belong together when a validation part is split off.
+    factors : style of each row by name; None if the augmentation makes it.
+    groups : groups of rows that stay together when a validation part is split off.
     """
 
     X: np.ndarray
@@ -60,13 +60,13 @@ class Part:
 
 @dataclass
 class Data:
-    """A data set.
+    """Data set.
 
-    train, test : rows whose content is read; the transformer learns on those of train.
-    style_train, style_test : rows whose style is read, where these are others.
-    fit_rows : what the transformer learns on, where that is not train.X; without labels.
-    transductive : whether these are all rows there are, those of the test among them.
-    views : (n_samples, n_views) -> Part of views, where no augmentation makes them.
+    train, test : rows for the probes of content; the transformer learns from those of train.
+    style_train, style_test : rows for the probes of style, if these are others.
+    fit_rows : rows that the transformer learns from, without labels, if they are not train.X.
+    transductive : whether fit_rows are all rows, with those of the test.
+    views : (n_samples, n_views) -> Part of views, if no augmentation makes them.
     """
 
     train: Part
@@ -86,7 +86,7 @@ class Data:
         return self.train.X if self.fit_rows is None else self.fit_rows
 
     def validation_split(self):
-        """The same with a sixth of the training rows, or groups, in the place of the test."""
+        """Replace the test part by a sixth of the training rows, or groups."""
         rng = np.random.default_rng(0)
         groups = np.arange(len(self.train.X)) if self.train.groups is None else self.train.groups
         names = rng.permutation(np.unique(groups))
@@ -98,7 +98,7 @@ class Data:
         return replace(self, train=train, test=test, fit_rows=fit_rows)
 
     def some_views(self, n_samples=5_000, n_views=8):
-        """Views of some test rows, (n, n_views, ...), their classes and the style of the first."""
+        """Make views of some test rows; return them, their classes and the style of the first."""
         if self.views is not None:
             return self.views(n_samples, n_views)
         rows = self.test.take(np.random.default_rng(0).permutation(len(self.test.X))[:n_samples])
@@ -110,7 +110,7 @@ class Data:
 
 
 @cache
-def grey(fetch, augmentation):
+def gray(fetch, augmentation):
     train, test = fetch(), fetch(subset="test")
     return Data(
         Part(train.data, train.target), Part(test.data, test.target), (28, 28), augmentation
@@ -119,17 +119,17 @@ def grey(fetch, augmentation):
 
 @cache
 def fashion_mnist():
-    return grey(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
+    return gray(fetch_fashion_mnist, Compose([CROP, RandomHorizontalFlip()]))
 
 
 def mnist():
     # A digit that is flipped is another digit, or none.
-    return grey(fetch_mnist, CROP)
+    return gray(fetch_mnist, CROP)
 
 
 @cache
 def glyphs():
-    """Content on font families that the probe has not seen, style on characters it has not seen."""
+    """Load glyphs: content is tested on new font families, and style on new characters."""
     bunch = fetch_glyphs()
     rows = Part(bunch.data, bunch.target, {"family": bunch.family_names[bunch.family]})
     rng = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def glyphs():
         CROP,
         style_train=by_character.take(~new_character),
         style_test=by_character.take(new_character),
-        # Neither all families nor all characters could be learned of otherwise.
+        # Otherwise the train rows could lack families or characters.
         fit_rows=bunch.data,
         transductive=True,
     )
@@ -156,7 +156,7 @@ def glyphs():
 
 @cache
 def glyphs_inductive():
-    """The same with fonts that the transformer has not seen: their characters and families."""
+    """Load glyphs with test fonts that the transformer has not seen."""
     data = glyphs()
     seen = np.unique(data.train.factors["family"])
 
@@ -174,12 +174,12 @@ def glyphs_inductive():
 
 @cache
 def sprites():
-    """The model itself: views share the shape; position, size and shade are of each view."""
+    """Draw sprites: views share the shape, and differ in position, size and shade."""
 
     def draw(n_samples, n_views=1, seed=0):
         bunch = make_sprites(n_samples, n_views=n_views, random_state=seed)
         factors = bunch.factors if n_views == 1 else bunch.factors[:, 0]
-        # What a rotation is depends on the shape: a ring has none.
+        # Rotation is left out since it depends on the shape: a ring has none.
         style = {
             name: factors[:, column].astype(np.float32)
             for column, name in enumerate(bunch.factor_names)
@@ -206,7 +206,7 @@ def cifar10():
         Part(train.data, train.target),
         Part(test.data, test.target),
         (3, 32, 32),
-        COLOURED,
+        COLORED,
         n_components=64,
         encoder="conv",
     )
@@ -214,13 +214,13 @@ def cifar10():
 
 @cache
 def celeba():
-    """Hair colour is the content, gender and all other attributes the style."""
+    """Load CelebA: hair color is the content, all other attributes are the style."""
 
     def part(subset):
         bunch = fetch_celeba(subset=subset)
         return Part(bunch.data, bunch.target, bunch.style)
 
-    return Data(part("train"), part("test"), (3, 64, 64), COLOURED, n_components=64, encoder="conv")
+    return Data(part("train"), part("test"), (3, 64, 64), COLORED, n_components=64, encoder="conv")
 
 
 SETS = mnist, fashion_mnist, glyphs, glyphs_inductive, sprites, cifar10, celeba

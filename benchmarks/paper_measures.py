@@ -1,4 +1,4 @@
-"""What paper.py measures of a transformer that is fitted."""
+"""Measures of paper.py for a fitted transformer."""
 
 import copy
 import warnings
@@ -19,18 +19,18 @@ from sklearn_simvae.evaluation.representations import view_representations
 
 
 class After:
-    """A transformer that gives what another method of an estimator gives."""
+    """Transformer that calls another method of an estimator."""
 
     def __init__(self, method):
         self.transform = method
 
 
-# The latents, read off as many rows as what they are compared with.
+# The latents, with as many rows as the layers that they are compared with.
 SOME_LATENTS = "latent, some rows"
 
 
 def other_readings(fitted):
-    """What can be read of fewer rows: name and transformer."""
+    """Return other representations, which probes take for fewer rows, by name."""
     yield SOME_LATENTS, fitted
     if hasattr(fitted, "encoder_"):
         yield "hidden", copy.copy(fitted).set_params(representation="hidden")
@@ -60,7 +60,7 @@ def style(transformer, data, probes):
     given = {}
     if train.factors is None:
         given = {"augmentation": data.augmentation, "input_shape": data.input_shape}
-    # The first rows of a set in order of fonts would be some fonts alone.
+    # Drawn at random, since glyphs come in order of fonts.
     which = np.random.default_rng(0).permutation(len(train.X))[:N_SOME]
     train = train.take(which)
     return style_probe(
@@ -78,7 +78,7 @@ def style(transformer, data, probes):
 
 
 def rows_of(table, representation, **more):
-    """A table of the package as rows of the CSV file."""
+    """Turn a table of the package into rows of the CSV file."""
     names = ("factor", "probe", "metric", "value")
     return [
         {"representation": representation, "factor": "content", **more}
@@ -88,12 +88,12 @@ def rows_of(table, representation, **more):
 
 
 def validate(fitted, data):
-    """What settings are chosen by."""
+    """Measure the accuracies by which settings are chosen."""
     return rows_of(content(fitted, data, ("linear", "knn")), "latent")
 
 
 def few_labels(fitted, data, n_labels=10, n_draws=5):
-    """A linear probe that learns of so many rows of each class, over draws of them."""
+    """Score a linear probe that learns from few rows of each class, over several draws."""
     Z, Z_test = fitted.transform(data.train.X), fitted.transform(data.test.X)
     rng = np.random.default_rng(0)
     table = []
@@ -116,7 +116,7 @@ def few_labels(fitted, data, n_labels=10, n_draws=5):
 
 
 def content_and_style(fitted, data, n_train=None):
-    """All probes of the latents, and of their parts where they have such."""
+    """Score all probes of the latents, and of their content and style if they have parts."""
     rows = rows_of(content(fitted, data, ("linear", "mlp", "knn", "gmm"), n_train), "latent")
     rows += rows_of(few_labels(fitted, data), "latent")
     rows += rows_of(style(fitted, data, ("linear", "mlp")), "latent")
@@ -130,29 +130,29 @@ def content_and_style(fitted, data, n_train=None):
 
 
 def latents_of_some(fitted, data):
-    """The same, with content read off fewer rows."""
+    """Score the same probes, with fewer rows for content."""
     return content_and_style(fitted, data, N_SOME)
 
 
 def measure(fitted, data):
-    """All that is known of a fit."""
+    """Take all measures of a fit."""
     rows = content_and_style(fitted, data)
-    # Wide layers are read by the probes that stay fast on them, of fewer rows.
+    # For wide layers only probes that stay fast are used, with fewer rows.
     for name, transformer in other_readings(fitted):
         rows += rows_of(content(transformer, data, ("linear", "knn"), N_SOME), name)
-        # That of the latents is read off so many rows in any case.
+        # The probes of style take this number of rows for the latents as well.
         if name != SOME_LATENTS:
             rows += rows_of(style(transformer, data, ("linear",)), name)
-    return rows + around_centre(fitted, data) + other(fitted, data)
+    return rows + around_center(fitted, data) + other(fitted, data)
 
 
-def around_centre(fitted, data):
-    """Content and style in the mean of a sample's views, and in what a view differs from it."""
+def around_center(fitted, data):
+    """Score content and style in the mean of a sample's views, and in the rest of a view."""
     views = data.some_views()
     z = view_representations(fitted, views.X)
-    centre = z.mean(1)
+    center = z.mean(1)
     rows = []
-    for name, part in (("centre", centre), ("around", z[:, 0] - centre)):
+    for name, part in (("centre", center), ("around", z[:, 0] - center)):
         split = {"test_size": 0.5, "n_repeats": 1, "random_state": 0}
         rows += rows_of(probe(None, part, views.y, probes=("linear", "mlp"), **split), name)
         rows += rows_of(
@@ -162,7 +162,7 @@ def around_centre(fitted, data):
 
 
 def other(fitted, data):
-    """Single numbers: information of views, signs of collapse, reconstructions and samples."""
+    """Measure information of views, signs of collapse, reconstructions and samples."""
     views = data.some_views(n_views=2).X
     report = collapse_report(fitted, views)
     numbers = {
@@ -172,7 +172,7 @@ def other(fitted, data):
     }
     if hasattr(fitted, "inverse_transform"):
         error = reconstruction_error(fitted, data.test.X[:N_SOME])
-        # PCA works on pixels of 0 to 255.
+        # PCA is fitted to pixels from 0 to 255.
         numbers["reconstruction_error"] = error if hasattr(fitted, "layout_") else error / 255**2
     if hasattr(fitted, "sample"):
         some = np.random.default_rng(0).permutation(len(data.train.X))[:N_SOME]
@@ -187,7 +187,7 @@ def other(fitted, data):
 
 
 def content_and_information(fitted, data):
-    """What the validation part says of content, and what views tell of each other."""
+    """Measure content on the validation part, and mutual information of views."""
     return validate(fitted, data) + information(fitted, data.some_views(n_views=2).X)
 
 

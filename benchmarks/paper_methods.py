@@ -1,4 +1,4 @@
-"""The methods of paper.py by value, and the settings that each may choose from."""
+"""Methods of paper.py with the values of all parameters, and the settings to choose from."""
 
 import hashlib
 import itertools
@@ -14,8 +14,8 @@ from torch import nn
 import sklearn_simvae
 from sklearn_simvae.training import Checkpoint
 
-# The value of every parameter that no candidate sets: a default of the package that changes
-# later changes neither what is fitted here nor what was.
+# The value of every parameter that no candidate sets, so that a later change of a default of the
+# package changes no fit.
 SHARED = {
     "hidden_layer_sizes": (2000, 500, 500),
     "representation": "latent",
@@ -107,7 +107,7 @@ DEFAULTS = {
         "target_decay": 0.99,
     },
 }
-# Samples of a batch, less on small sets so that an epoch has 20 steps; negatives come of the batch.
+# Samples of a batch (fewer on small sets, for 20 steps an epoch), whose negatives are in the batch.
 LARGEST_BATCH = {"SimCLR": 512}
 STEPS_PER_EPOCH = 20
 # Parameters that no result depends on, those that a run has by itself, and those that say how a
@@ -123,8 +123,8 @@ NO_SETTING = (
     "warm_start",
 )
 
-# As many candidates for every method; the first are the defaults. A likelihood's noise and the
-# weights of the VAEs are searched as much as SimVAE's style.
+# Every method has the same number of candidates; the first is its default. Likelihoods, noise and
+# weights of the VAEs are searched as much as the style variance of SimVAE.
 CANDIDATES = {
     "PCA": [{}],
     "VAE": [
@@ -235,19 +235,19 @@ METHODS = tuple(CANDIDATES)
 
 
 def candidates(method, data):
-    """Settings to choose from; where the data hold the views, their number is no choice."""
+    """Return the settings to choose from; without n_views if the data hold the views."""
     for settings in CANDIDATES[method]:
         fixed_views = data == "sprites" and "n_views" in settings
         yield {"style_variance": 0.03} if fixed_views else settings
 
 
 def plain_encoder(input_shape, n_outputs):
-    """The paper's encoder as torch initialises it; a factory's first weights are left alone."""
+    """Make the paper's encoder with torch's first weights, which a factory keeps."""
     return nn.Sequential(nn.Flatten(), plain_mlp(math.prod(input_shape), 2000, 500, 500, n_outputs))
 
 
 def plain_decoder(n_components, output_shape):
-    """Its mirror image."""
+    """Make the mirror image of the encoder."""
     mlp = plain_mlp(n_components, 500, 500, 2000, math.prod(output_shape))
     return nn.Sequential(mlp, nn.Unflatten(1, tuple(output_shape)))
 
@@ -259,12 +259,12 @@ def plain_mlp(*sizes):
 
 
 def make_method(method, data, settings, epochs, seed, checkpoint=None):
-    """An estimator that is not fitted; an epoch is one of two views of each row.
+    """Make an estimator that is not fitted; an epoch has two views of each row.
 
-    A fit that is interrupted goes on from the file `checkpoint`.
+    A fit that is interrupted continues from the file `checkpoint`.
     """
     if method == "PCA":
-        # It knows no views: each row is a sample.
+        # PCA does not know views: each row is a sample.
         rows = FunctionTransformer(lambda X: X.reshape(-1, data.train.X.shape[1]))
         return make_pipeline(rows, PCA(data.n_components, random_state=seed))
     if method == UNION:
@@ -279,7 +279,7 @@ def make_method(method, data, settings, epochs, seed, checkpoint=None):
     augmentation = data.augmentation
     if settings.pop("start", "fitted") == "plain":
         settings |= {"encoder": plain_encoder, "decoder": plain_decoder}
-    # Where the data hold the views, their number is no setting.
+    # If the data hold the views, their number is no setting.
     n_views = settings["n_views"] if augmentation is not None else 2
     if "crop" in settings:
         augmentation = clone(augmentation)
@@ -296,7 +296,7 @@ def make_method(method, data, settings, epochs, seed, checkpoint=None):
 
 
 def parameters_digest(estimator):
-    """A digest of all parameters of an estimator, whatever their defaults are."""
+    """Compute a digest of all parameters of an estimator, also of defaults."""
     text = json.dumps(_plain(estimator), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -1,10 +1,10 @@
-"""Fit every method with random settings, and count what comes of it.
+"""Fit every method with random settings, and count the outcomes.
 
-Run as ``python benchmarks/random_configurations.py --n 200 --seed 0``. Variances and weights are
-drawn from 1e-6 to 1e2 and learning rates from 1e-5 to 1e-1, evenly in their logarithm; batches of
-2 to 64 samples, 1 to 8 views, both precisions, data in [0, 1], standardised or as they come. A fit
-is either finite in all that it gives, or ends with a ValueError. Prints a table of the outcomes,
-and each setting for which neither holds; exits with 1 if there is one.
+Run it as ``python benchmarks/random_configurations.py --n 200 --seed 0``. Variances and weights are
+drawn from 1e-6 to 1e2 and learning rates from 1e-5 to 1e-1, evenly in their logarithm. Batches have
+2 to 64 samples of 1 to 8 views; both precisions are used, and data in [0, 1], standardized or as
+they come. All results of a fit must be finite, or it must end with a ValueError. The script prints
+a table of the outcomes, and each setting for which neither holds, and exits with 1 if there is one.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import sklearn_simvae
 VARIANCES = ("style_variance", "prior_variance", "noise_variance")
 WEIGHTS = ("beta", "consistency_weight", "redundancy_weight", "invariance_weight")
 WEIGHTS += ("variance_weight", "covariance_weight", "temperature", "epsilon")
-# What a cause is called in the table, by the words of its error.
+# Names of the causes in the table, by words of the error.
 CAUSES = {
     "diverged": "training diverged",
     r"at least \d+ views": "too few views",
@@ -38,16 +38,16 @@ def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict
     Parameters
     ----------
     rng : numpy Generator
-        To draw with.
+        Generator of the draws.
     method : str, default=None
-        The method, if it is not to be drawn too.
+        The method. None draws it too.
 
     Returns
     -------
     method : str
-        Its name.
+        Name of the method.
     params : dict
-        Parameters of it.
+        Parameters of the method.
     scale : {"unit", "standard", "raw"}
         See :func:`data`.
     """
@@ -89,14 +89,14 @@ def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict
 
 
 def data(scale: str, n: int = 300) -> np.ndarray:
-    """Rows of the digits.
+    """Return rows of the digits.
 
     Parameters
     ----------
     scale : {"unit", "standard", "raw"}
-        In [0, 1], standardised, or from 0 to 16.
+        Scale of the rows: in [0, 1], standardized, or from 0 to 16.
     n : int, default=300
-        How many.
+        Number of rows.
 
     Returns
     -------
@@ -110,21 +110,21 @@ def data(scale: str, n: int = 300) -> np.ndarray:
 
 
 def outcome(method: str, params: dict, X: np.ndarray) -> str:
-    """Fit, and say what came of it.
+    """Fit, and name the outcome.
 
     Parameters
     ----------
     method : str
         Name of a method.
     params : dict
-        Of it.
+        Parameters of the method.
     X : ndarray of shape (n, 64)
-        To fit on.
+        Rows to fit to.
 
     Returns
     -------
     outcome : str
-        "finite"; "error: " and its cause; or, what must not be, "BAD: " and what is wrong.
+        "finite"; "error: " and its cause; or, if neither holds, "BAD: " and the fault.
     """
     estimator = getattr(sklearn_simvae, method)(**params)
     with warnings.catch_warnings():
@@ -143,7 +143,7 @@ def outcome(method: str, params: dict, X: np.ndarray) -> str:
 
 
 def results(estimator, X):
-    """All that a fitted estimator gives, by name."""
+    """Return all results of a fitted estimator, by name."""
     for name, weight in estimator.module_.state_dict().items():
         yield name, weight.float().numpy()
     yield "history", [value for row in estimator.history_ for value in row.values()]

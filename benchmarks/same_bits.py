@@ -4,10 +4,10 @@
     python benchmarks/same_bits.py --against before.json    # on the commit after
 
 Each method is fitted on one thread, to rows, samples along a views axis, groups, series, images and
-modalities, in the ways that a fit can take: with early stopping, going on by `partial_fit` and
-`warm_start`, under bf16 and from hidden layers. For each of these the digests are those of the
-representation, the score, `history_` without its times, and the tensors of the saved weights,
-whatever their names. The second command names what differs, and then ends with an error.
+modalities, in several ways: with early stopping, by `partial_fit` and `warm_start`, under bf16 and
+with hidden layers. For each fit there are digests of the representation, the score, `history_`
+without its times, and the tensors of the saved weights, without their names. The second command
+lists the differences, and ends with an error if there are any.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SMALL = {"hidden_layer_sizes": (32,), "max_epochs": 3, "random_state": 0, "devic
 
 
 def data():
-    """For each source of views: parameters, X, groups."""
+    """Return parameters, X and groups for each source of views."""
     rng = np.random.default_rng(0)
     wine, pixels = scale(load_wine().data), load_digits().data[:240] / 16
     groups = rng.integers(60, size=240)
@@ -60,7 +60,7 @@ def data():
 
 
 def tables():
-    """For each form of modalities: parameters, X."""
+    """Return parameters and X for each form of modalities."""
     rng = np.random.default_rng(0)
     wine = scale(load_wine().data)
     some = wine.copy()
@@ -84,7 +84,7 @@ def digest(*arrays) -> str:
 
 
 def digests(estimator, X, groups) -> dict[str, str]:
-    """What there is to hold against another commit, of a fit and of what goes on from it."""
+    """Compute the digests of a fit and of the training that continues it."""
     given = {} if groups is None else {"groups": groups}
     found = {"representation": digest(estimator.fit_transform(X, **given))}
     found |= _of_fit(estimator, X, given)
@@ -126,7 +126,7 @@ def main() -> None:
         if arguments.methods and cls.__name__ not in arguments.methods:
             continue
         if groups is not None:
-            # Groups of one have no view to be compared with.
+            # Leaves out groups of one row, which have no second view.
             sizes = np.unique(groups, return_inverse=True, return_counts=True)
             X, groups = (part[sizes[2][sizes[1]] > 1] for part in (X, groups))
         made[f"{cls.__name__}, {name}"] = digests(cls(**SMALL | parameters), X, groups)

@@ -1,11 +1,11 @@
-"""How SimVAE and the VAE trade content for style: their settings mapped on Fashion-MNIST.
+"""Trade of content for style in SimVAE and the VAE, by their settings, on Fashion-MNIST.
 
     python benchmarks/simvae_map.py [--n-jobs 2] [--results benchmarks/results]
 
-Learned on five sixths of the training images and read on the rest (by probes that learn of 20,000
-of their images), so that defaults can be chosen by it. All runs but those on training length see
-the same number of views: those with more views of a sample have fewer samples in a batch and go
-through them less often. `paper.py` says how it runs.
+The methods learn from five sixths of the training images and are measured on the rest (by probes
+that learn from 20,000 images), so that defaults can be chosen by the results. All runs except those
+on training length see the same number of views: with more views of a sample, batches have fewer
+samples and there are fewer epochs. See `paper.py` for how runs are made and kept.
 """
 
 import argparse
@@ -19,7 +19,7 @@ EPOCHS = 4
 
 
 def views(n_views, **settings):
-    """Settings at an equal number of views, in all and in a step."""
+    """Return settings with the same number of views in total and in a step."""
     return {"n_views": n_views, "batch_size": 512 // n_views, **settings}
 
 
@@ -27,7 +27,7 @@ BERNOULLI = {"likelihood": "bernoulli"}
 LITTLE_NOISE = {"noise_variance": 0.003}
 PLAIN = {"start": "plain"}
 BOTH = ("VAE", "SimVAE")
-# Epochs are of two views of each image.
+# An epoch has two views of each image.
 MAP = [
     *[
         (m, {"noise_variance": v}, EPOCHS)
@@ -42,7 +42,7 @@ MAP = [
     ("VAE", BERNOULLI, EPOCHS),
     ("SimVAE", {**BERNOULLI, "style_variance": 0.03}, EPOCHS),
     ("SimVAE", views(4, **BERNOULLI, style_variance=0.03), EPOCHS),
-    # Without first weights that are fitted to the data.
+    # First weights that are not fitted to the data.
     ("VAE", {**BERNOULLI, **PLAIN}, EPOCHS),
     ("SimVAE", {**BERNOULLI, "style_variance": 0.03, **PLAIN}, EPOCHS),
     *[(m, PLAIN, EPOCHS) for m in BOTH],
@@ -53,14 +53,14 @@ MAP = [
     *[(m, {**LITTLE_NOISE, "lr": 0.004}, 12) for m in BOTH],
     *[("VAE", BERNOULLI, epochs) for epochs in (12, 40)],
     *[("SimVAE", {**BERNOULLI, "style_variance": 0.03}, epochs) for epochs in (12, 40)],
-    # What of that is the likelihood, and what the small style.
+    # Separates the effects of the likelihood and of the small style variance.
     *[("SimVAE", {"noise_variance": v, "style_variance": 0.03}, 12) for v in (0.03, 0.1)],
     ("SimVAE", BERNOULLI, 12),
     ("SimVAE", views(4, **BERNOULLI, style_variance=0.03), 12),
     ("VAE", {**BERNOULLI, "beta": 0.3}, 12),
 ]
 
-# Where the tie between views tells: settings and the number of their seeds.
+# Settings for which the tie between views matters, and their numbers of seeds.
 OF_MORE_SEEDS = [
     (("VAE", {**BERNOULLI, **PLAIN}, EPOCHS), 5),
     (("SimVAE", {**BERNOULLI, "style_variance": 0.03, **PLAIN}, EPOCHS), 5),

@@ -1,12 +1,12 @@
-"""ContentStyleVAE beside SimVAE on small sets of four kinds, both at all of their defaults.
+"""ContentStyleVAE compared with SimVAE on small sets of four kinds, both at their defaults.
 
     python benchmarks/small_content_style.py [--seeds 3] [--data wine digits series glyphs]
 
-Accuracy of logistic regression and of 15 nearest neighbors on standardized representations, in
-cross-validation of five folds (glyphs: learned on 15 fonts, tested on others), and the effective
-rank: wine with feature corruption, digits with crops, made series of which three recordings are one
-sample, and 62 characters of which 15 fonts are the views. The glyphs come from the folder in
-SKLEARN_SIMVAE_DATA. Fits use one thread.
+It prints the accuracy of logistic regression and of 15 nearest neighbors on standardized
+representations, in cross-validation of five folds (glyphs: 15 fonts to learn from, others to test),
+and the effective rank. The data are wine with feature corruption, digits with crops, artificial
+series of which three recordings are one sample, and 62 characters whose views are in 15 fonts. The
+glyphs come from the folder in SKLEARN_SIMVAE_DATA. Fits use one thread.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def digits():
 
 
 def series():
-    """Four waveforms; a recording has its own phase, height and noise, a sample its own period."""
+    """Make series of four waveforms: periods differ by sample, noise and phase by recording."""
     rng = np.random.default_rng(0)
     waveforms = [
         np.sin,

@@ -1,11 +1,12 @@
-"""Small data must not fail in silence: SimVAE's defaults on 3,600 glyphs and 2,000 fashion images.
+"""SimVAE's defaults on small data: 3,600 glyphs and 2,000 images of Fashion-MNIST.
 
     python benchmarks/small_data.py [--seeds 3]
 
-kNN(15) test accuracy on standardised features after some of the 100 default epochs, beside PCA with
-as many components, and beside the same networks under torch's own initialisation (given as
-factories, which the package leaves as they are): how fast each leaves the collapsed state in which
-the decoder gives the mean picture. The data come from the folder in SKLEARN_SIMVAE_DATA.
+It prints the kNN(15) test accuracy on standardized features after some of the 100 default epochs,
+for PCA with as many components too, and for the same networks under torch's own initialization
+(given as factories, whose weights the package keeps). So it shows how fast each leaves the
+collapsed state in which the decoder returns the mean picture. The data come from the folder in
+SKLEARN_SIMVAE_DATA.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def knn(Z_train, y_train, Z_test, y_test):
 
 
 class Probe(Callback):
-    """Accuracy after some epochs, read off the net as it trains."""
+    """Callback that measures the accuracy after some epochs."""
 
     def __init__(self, data):
         self.data = data
@@ -91,7 +92,7 @@ def main():
         score = knn(pca.transform(X_train), y_train, pca.transform(X_test), y_test)
         print(f"{name}: {len(X_train)} images, PCA(10) kNN {score:.3f}")
         plain = {"encoder": plain_encoder, "decoder": plain_decoder}
-        for label, networks in {"SimVAE()": {}, "torch's initialisation": plain}.items():
+        for label, networks in {"SimVAE()": {}, "torch's initialization": plain}.items():
             for seed in range(args.seeds):
                 probe = Probe(data)
                 SimVAE(input_shape=shape, random_state=seed, callbacks=[probe], **networks).fit(

@@ -1,12 +1,12 @@
-"""How fast the package is: beside loops written by hand, the processor's limit, and itself.
+"""Speed of the package, compared with loops by hand, the processor's limit, and other settings.
 
     python benchmarks/speed.py [--parts fit transform ...] [--rounds 5] [--n-train 60000]
         [--results benchmarks/results]
 
-The sides of a comparison run in turn, in an order that alternates from round to round, and the
-figure that counts is the ratio within a round: its median, least and largest. Everything goes to
-`RESULTS/speed.json`, part by part; `tables.py` makes the table of the documentation of it.
-The images are those of Fashion-MNIST in the folder in SKLEARN_SIMVAE_DATA. Run it on a machine that
+The sides of a comparison run in turn, in an order that alternates from round to round. Compare only
+the ratio within a round, of which there are the median, the least and the largest. Everything goes
+to `RESULTS/speed.json`, part by part; `tables.py` makes the table of the documentation from it. The
+images are those of Fashion-MNIST in the folder in SKLEARN_SIMVAE_DATA. Run it on a machine that
 does nothing else.
 """
 
@@ -40,7 +40,7 @@ def seconds(call):
 
 
 def compare(what, unit, amount, rounds, reference, package, asked=None):
-    """Times of two named sides, in turn, as one line of the results."""
+    """Time two named sides in turn; return one line of the results."""
     sides = dict((reference, package))
     times = {name: [] for name in sides}
     for i in range(rounds):
@@ -69,7 +69,7 @@ def spread(ratios):
     }
 
 
-def grey(method, batch_size=256, epochs=1, **params):
+def gray(method, batch_size=256, epochs=1, **params):
     return method(
         by_hand.N_COMPONENTS,
         input_shape=(28, 28),
@@ -82,7 +82,7 @@ def grey(method, batch_size=256, epochs=1, **params):
 
 
 def matmul_rate(n_views):
-    """FLOP/s of a plain bf16 matrix product of the first layer's size."""
+    """Measure the FLOP/s of a plain bf16 matrix product of the first layer's size."""
     a, b = torch.randn(n_views, 784).bfloat16(), torch.randn(784, 2000).bfloat16()
     product = functools.partial(torch.mm, a, b)
     for _ in range(20):
@@ -91,7 +91,7 @@ def matmul_rate(n_views):
 
 
 def fit(images, rounds):
-    """A whole fit of an epoch beside a loop by hand, and beside the matrix product."""
+    """Compare a whole fit of an epoch with a loop by hand and with the matrix product."""
     lines, n_views = [], 2 * len(images)
     for batch_size, share in ((256, 0.75), (512, 0.9), (1024, 0.9)):
         before = matmul_rate(2 * batch_size)
@@ -101,7 +101,7 @@ def fit(images, rounds):
             n_views,
             rounds,
             ("loop by hand", lambda n=batch_size: by_hand.simvae(images, n, 1)),
-            ("fit", lambda n=batch_size: grey(SimVAE, n).fit(images)),
+            ("fit", lambda n=batch_size: gray(SimVAE, n).fit(images)),
             1.0,
         )
         plain = (before + matmul_rate(2 * batch_size)) / 2
@@ -122,7 +122,7 @@ def fit(images, rounds):
 
 
 def contrastive(images, rounds):
-    """Fits of SimCLR and VICReg beside loops by hand."""
+    """Compare fits of SimCLR and VICReg with loops by hand."""
     lines = []
     for method, loop in ((SimCLR, by_hand.simclr), (VICReg, by_hand.vicreg)):
         sizes = method().projection_sizes
@@ -133,7 +133,7 @@ def contrastive(images, rounds):
                 2 * len(images),
                 rounds,
                 ("loop by hand", lambda loop=loop, sizes=sizes: loop(images, 256, 1, sizes)),
-                ("fit", lambda method=method: grey(method).fit(images)),
+                ("fit", lambda method=method: gray(method).fit(images)),
                 0.95,
             )
         )
@@ -141,8 +141,8 @@ def contrastive(images, rounds):
 
 
 def transform(images, rounds):
-    """Representations beside the bare forward pass."""
-    simvae = grey(SimVAE).fit(images[:2000])
+    """Compare `transform` with the bare forward pass."""
+    simvae = gray(SimVAE).fit(images[:2000])
     rows = images.reshape(len(images), -1)
     return [
         compare(
@@ -164,7 +164,7 @@ def small():
 
 
 def search(images, rounds):
-    """A grid search of small networks, by one process and by two."""
+    """Compare a grid search of small networks by one process and by two."""
     X = load_digits().data / 16
     grid = {"style_variance": [0.05, 0.1, 0.15, 0.3], "lr": [1e-3, 3e-3]}
 
@@ -177,18 +177,18 @@ def search(images, rounds):
 
 
 def precision(images, rounds):
-    """bf16 autocast beside float32."""
+    """Compare bf16 autocast with float32."""
     images = images[:20_000]
-    float32 = ("float32", lambda: grey(SimVAE, precision="float32").fit(images))
-    bf16 = ("bf16", lambda: grey(SimVAE).fit(images))
+    float32 = ("float32", lambda: gray(SimVAE, precision="float32").fit(images))
+    bf16 = ("bf16", lambda: gray(SimVAE).fit(images))
     what = "precision of SimVAE.fit, 512 views a step"
     return [compare(what, "views/s", 2 * len(images), rounds, float32, bf16)]
 
 
 def compiled(images, rounds):
-    """Epochs of a compiled objective beside those of one that is not, without compiling it."""
+    """Compare epochs with and without `compile`, without the time of compilation."""
     images = images[:20_000]
-    nets = {flag: grey(SimVAE, compile=flag, warm_start=True) for flag in (False, True)}
+    nets = {flag: gray(SimVAE, compile=flag, warm_start=True) for flag in (False, True)}
     start = time.perf_counter()
     nets[True].fit(images)
     first = time.perf_counter() - start
@@ -206,7 +206,7 @@ def compiled(images, rounds):
 
 
 def threads(images, rounds):
-    """A small network on one thread, as the package has it, and on all."""
+    """Compare a small network on one thread, as in the package, and on all threads."""
     X = load_digits().data / 16
 
     def on_all():
@@ -232,9 +232,9 @@ def main():
     # Fits are short on purpose.
     warnings.simplefilter("ignore", ConvergenceWarning)
     images = np.ascontiguousarray(fetch_fashion_mnist().images[: args.n_train])
-    # The first call of anything pays for what later ones find made.
+    # The first call of each side also does what is done only once.
     by_hand.simvae(images[:2000], 256, 1)
-    grey(SimVAE).fit(images[:2000])
+    gray(SimVAE).fit(images[:2000])
     path = args.results / "speed.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     for part in args.parts:

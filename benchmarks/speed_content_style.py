@@ -1,11 +1,11 @@
-"""The cost of the contrast of ContentStyleVAE: processor time and memory beside SimVAE's.
+"""Cost of the contrast of ContentStyleVAE: processor time and memory compared with SimVAE.
 
     python benchmarks/speed_content_style.py [--rounds 3]
 
-An epoch of 12,800 images of 28 x 28 pixels at the default network, and one of 2,560 color images
-of 32 x 32 pixels at the convolutional one with 64 components, each in a process of its own with one
-thread, both methods in turn. The ratio is that of the least processor times, and of the memory at
-most resident.
+It runs an epoch of 12,800 images of 28 x 28 pixels with the default network, and one of 2,560 color
+images of 32 x 32 pixels with the convolutional network and 64 components, each in a process of its
+own with one thread, both methods in turn. The ratios are of the least processor times, and of the
+peak resident memory.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import torch
 import sklearn_simvae
 
 SETS = {
-    "grey images, dense network": ((12_800, 1, 28, 28), 10),
+    "gray images, dense network": ((12_800, 1, 28, 28), 10),
     "color images, convolutions": ((2_560, 3, 32, 32), 64),
 }
 METHODS = "SimVAE", "ContentStyleVAE"
 
 
 def fit(name, method):
-    """Processor time and memory of one fit, in this process."""
+    """Measure processor time and memory of one fit, in this process."""
     torch.set_num_threads(1)
     shape, n_components = SETS[name]
     X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

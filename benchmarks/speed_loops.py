@@ -1,8 +1,8 @@
-"""The best loops that could be written by hand: what speed.py holds the package against.
+"""Fast training loops written by hand, which speed.py compares the package with.
 
 Each trains the paper's MLP in bf16 autocast on two views by a batched crop and flip, with fused
-Adam and the one-cycle schedule, and has nothing around it: no checks, no records, no seeds an
-epoch, no weights kept in case of a failure.
+Adam and the one-cycle schedule. They do nothing else: no checks, no records, no seed for each
+epoch, and no copy of the weights for failures.
 """
 
 import math
@@ -19,7 +19,7 @@ STYLE, NOISE = 0.15, 0.01
 
 
 def work():
-    """FLOP of a view of SimVAE: a product forward and two backward of each layer."""
+    """Count the FLOP of a view of SimVAE: one product forward and two backward in each layer."""
     weights = 2 * sum(a * b for a, b in pairwise(SIZES)) + 3 * N_COMPONENTS * SIZES[-1]
     return 6 * weights
 
@@ -32,7 +32,7 @@ def mlp(sizes):
 
 
 def head(sizes):
-    """Projections with batch norm, as the package has them."""
+    """Make a projection head with batch norm, as in the package."""
     layers = []
     for n_in, n_out in pairwise((N_COMPONENTS, *sizes)):
         layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
@@ -40,7 +40,7 @@ def head(sizes):
 
 
 def crop(x):
-    """Random resized crop and flip by one grid_sample."""
+    """Crop, resize and flip at random by one grid_sample."""
     n, device = len(x), x.device
     area = 0.4 + 0.6 * torch.rand(n, device=device)
     ratio = torch.exp(torch.empty(n, device=device).uniform_(math.log(0.75), math.log(4 / 3)))
@@ -55,7 +55,7 @@ def crop(x):
 
 
 def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
-    """One pass after another over two views of each image; `loss_of(views)` is to be minimised."""
+    """Minimize `loss_of(views)` in passes over two views of each image."""
     X = torch.from_numpy(images).to(device)
     parameters = [p for module in modules for p in module.to(device).parameters()]
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
@@ -77,7 +77,7 @@ def bf16(device="cpu"):
 
 
 def simvae(images, batch_size, epochs, device="cpu"):
-    """SimVAE with the closed-form prior of psi."""
+    """Train SimVAE with the closed-form prior of psi."""
     torch.manual_seed(0)
     encoder, decoder = mlp([*SIZES, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *SIZES[::-1]])
 
@@ -90,16 +90,16 @@ def simvae(images, batch_size, epochs, device="cpu"):
             logits = decoder(z).float()
         error = 0.5 * (x - logits.sigmoid()).square().sum() / NOISE
         m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
-        centre = m.mean(1, keepdim=True)
-        pull = ((m - centre).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
-        prior = (centre.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
+        center = m.mean(1, keepdim=True)
+        pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
+        prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
         return (error + pull + prior - 0.5 * log_variance.sum()) / batch_size
 
     train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3, device)
 
 
 def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
-    """SimCLR at two views."""
+    """Train SimCLR with two views."""
     torch.manual_seed(0)
     encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
     itself = torch.eye(2 * batch_size, dtype=torch.bool)
@@ -115,7 +115,7 @@ def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
 
 
 def vicreg(images, batch_size, epochs, projection_sizes):
-    """VICReg at two views, with its authors' weights."""
+    """Train VICReg with two views and its authors' weights."""
     torch.manual_seed(0)
     encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
 
@@ -137,7 +137,7 @@ def vicreg(images, batch_size, epochs, projection_sizes):
 
 
 def encode(encoder, rows, batch_size=1024):
-    """Representations of rows of bytes; the first half of what the encoder gives."""
+    """Represent rows of bytes by the first half of the encoder's outputs."""
     Z = np.empty((len(rows), N_COMPONENTS), np.float32)
     with torch.inference_mode():
         for start in range(0, len(rows), batch_size):

@@ -1,12 +1,13 @@
-"""Time to quality: how long the defaults take to reach what the paper's settings end at.
+"""Time that the defaults take to reach the final accuracy of the paper's settings.
 
     python benchmarks/speed_quality.py [--epochs 2 3 4 6] [--seed 0] [--results benchmarks/results]
 
 The paper's settings are a constant learning rate of 8e-5, float32, 64 samples of two views in a
-step and first weights as torch draws them, 30 epochs of Fashion-MNIST; then the defaults, in a fit
-of few epochs each, since their schedule ends with the fit. The quality is the accuracy of the kNN
-probe on the test set. One thread; wall and processor time go to `RESULTS/speed_quality.csv`, and
-what is there is not run again. The data come from the folder in SKLEARN_SIMVAE_DATA.
+step and first weights as torch draws them, for 30 epochs of Fashion-MNIST. The defaults get a fit
+of their own for each number of epochs, since their schedule ends with the fit. The quality is the
+accuracy of the kNN probe on the test set. Fits use one thread. Wall and processor time go to
+`RESULTS/speed_quality.csv`, and runs that are there are not repeated. The data come from the folder
+in SKLEARN_SIMVAE_DATA.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def main():
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    # Short fits are cut short on purpose.
+    # Short fits stop before they converge, on purpose.
     warnings.simplefilter("ignore", ConvergenceWarning)
     results = Results(args.results / "speed_quality.csv")
     runs = [("defaults", {}, epochs) for epochs in args.epochs]

@@ -2,8 +2,8 @@
 
     python benchmarks/tables.py [--results benchmarks/results] [--output docs/tables]
 
-A file for each data set, ready to be included, and `claims.inc`: for each claim the mean over the
-seeds of the difference between two methods that had the same seed, with its 95 % interval by
+It writes a file for each data set, to be included in a page, and `claims.inc`, which has the mean
+over the seeds of the difference between two methods with the same seed, with its 95 % interval by
 Student's t.
 """
 
@@ -21,7 +21,7 @@ from paper_measures import SOME_LATENTS
 from paper_methods import METHODS
 from scipy import stats
 
-# What the tables show: title, representation, factor, probe and metric.
+# Columns of the tables: title, representation, factor, probe and metric.
 CONTENT = [
     ("linear", "latent", "content", "linear", "accuracy"),
     ("MLP", "latent", "content", "mlp", "accuracy"),
@@ -31,9 +31,9 @@ CONTENT = [
 ]
 STYLE = ("style R2", "latent", "mean", "mlp", "r2")
 FAMILY = ("family", "latent", "family", "mlp", "balanced_accuracy")
-# Of CelebA: the mean over attributes, each read by yes or no.
+# For CelebA: the mean over attributes, each of which is yes or no.
 ATTRIBUTES = ("attributes", "latent", "attributes", "mlp", "balanced_accuracy")
-# The one figure of a representation for tasks that are not known yet.
+# One number for tasks that are not known yet.
 BOTH = ("MLP and family", "latent", "both", "mlp", "mean")
 STYLES = {
     "glyphs": [FAMILY, BOTH],
@@ -57,7 +57,7 @@ PARTS = [
     for part in ("content", "style")
     for probe in ("linear", "MLP", "kNN")
 ]
-CENTRE = [
+CENTER = [
     ("content, centre", "centre", "content", "mlp", "accuracy"),
     ("content, around", "around", "content", "mlp", "accuracy"),
     ("style, centre", "centre", "mean", "mlp", "r2"),
@@ -90,7 +90,7 @@ class Runs:
                 what = tuple(row[k] for k in ("representation", "factor", "probe", "metric"))
                 self.values[method, *what, settings][int(row["seed"])] = float(row["value"])
         for method in self.settings:
-            # Those of most seeds; of as many, those that were run last.
+            # The settings with most seeds, and among these the last that were run.
             runs = [key for key in self.values if (key[0], *key[1:5]) == (method, *CONTENT[0][1:])]
             if runs:
                 most = max(reversed(runs), key=lambda key: len(self.values[key]))
@@ -105,7 +105,7 @@ class Runs:
             }
 
     def _add_attributes(self, method):
-        """The mean over the factors of style that are read as classes, where there are several."""
+        """Add the mean over the factors of style that are classes, if there are several."""
         read = method, "latent", "mlp", "balanced_accuracy", self.settings[method]
         of_each = [
             values
@@ -119,16 +119,16 @@ class Runs:
             }
 
     def of(self, method, what):
-        """Value by seed."""
+        """Return the values by seed."""
         return self.values.get((method, *what, self.settings.get(method)), {})
 
     def difference(self, a, b, what):
-        """That of two methods in one measure, see :func:`paired`."""
+        """Return the difference of two methods in one measure, see :func:`paired`."""
         return paired(self.of(a, what), self.of(b, what))
 
 
 def paired(of_a, of_b):
-    """Mean of a - b over the common seeds, half its 95 % interval, and their number."""
+    """Return the mean of a - b over the common seeds, half its 95 % interval, and their number."""
     differences = [of_a[seed] - of_b[seed] for seed in sorted(of_a.keys() & of_b.keys())]
     n = len(differences)
     if n < 2:
@@ -138,7 +138,7 @@ def paired(of_a, of_b):
 
 
 def budgets(path):
-    """The runs of a data set by their number of epochs, that of the most methods first."""
+    """Return the runs of a data set by their number of epochs, that of most methods first."""
     with path.open(newline="") as file:
         epochs = {int(row["epochs"]) for row in csv.DictReader(file)}
     return sorted(
@@ -156,7 +156,7 @@ def number(values):
 
 
 def rst(head, lines):
-    """A simple table of reStructuredText."""
+    """Make a simple table of reStructuredText."""
     cells = [head, *lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
@@ -168,7 +168,7 @@ def rst(head, lines):
 
 
 def table(runs, columns, methods=None):
-    """A line for each method that has any of the columns."""
+    """Make a table with a line for each method that has any of the columns."""
     lines = []
     for method in methods or runs.methods:
         cells = [number(runs.of(method, what).values()) for _, *what in columns]
@@ -185,7 +185,7 @@ def table(runs, columns, methods=None):
 
 
 def page(name, runs):
-    """All tables of a data set at one budget."""
+    """Make all tables of a data set at one budget."""
     style = STYLES.get(name, [STYLE])
     sections = [
         f"*{runs.epochs} epochs.* Content and style:",
@@ -203,7 +203,7 @@ def page(name, runs):
         "projection head:",
         table(runs, LAYERS) if any(runs.of(m, LAYERS[1][1:]) for m in runs.methods) else "",
         "The mean of eight views of a sample (centre), and what a view differs from it (around):",
-        table(runs, CENTRE),
+        table(runs, CENTER),
         "Information shared by two views in nats, signs of collapse, reconstructions and samples:",
         table(runs, NUMBERS),
         "Settings that validation chose:",
@@ -218,7 +218,7 @@ def page(name, runs):
 
 
 def search_page(path):
-    """The candidates of each method with their validation accuracies, the chosen one in bold."""
+    """Make a table of candidates and validation accuracies, with the chosen ones in bold."""
     found = defaultdict(dict)
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -247,7 +247,7 @@ INFORMATION = [CONTENT[0], CONTENT[2], *NUMBERS[:2]]
 
 
 def runs_page(path, columns):
-    """A line for each setting of a file: method, settings, epochs, and what was measured."""
+    """Make a line for each setting of a file: method, settings, epochs, and measures."""
     found = defaultdict(lambda: defaultdict(dict))
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -264,13 +264,13 @@ def runs_page(path, columns):
 
 
 def claims(runs_of, ours):
-    """Paired differences: some methods less each other one, on content and on style."""
+    """Make tables of paired differences, some methods minus each other one."""
     lines = []
     for name, runs in ((data, runs) for data, budgets_of in runs_of.items() for runs in budgets_of):
         style = STYLES.get(name, [STYLE])[0]
         of_it = [method for method in ours if method in runs.methods]
         for method, other in itertools.product(of_it, runs.methods):
-            # Methods of ours are compared once, and none with itself.
+            # Each pair of these methods is compared once, and none with itself.
             if METHODS.index(method) <= METHODS.index(other) and other in ours:
                 continue
             cells = []
@@ -286,15 +286,15 @@ def claims(runs_of, ours):
 
 
 def signed(mean, half, n):
-    """A difference with its interval, as a cell."""
+    """Write a difference and its interval as a cell."""
     interval = "" if np.isnan(half) else f" ± {half:.3f}"
     return f"{mean:+.3f}{interval}" if n else ""
 
 
-# Of one method: what it has more of in one place than in another.
+# Differences between two places in the same method.
 PLACES = [
-    ("content, centre less around", CENTRE[0], CENTRE[1]),
-    ("style, around less centre", CENTRE[3], CENTRE[2]),
+    ("content, centre less around", CENTER[0], CENTER[1]),
+    ("style, around less centre", CENTER[3], CENTER[2]),
     ("linear, hidden less latent", LAYERS[1], LAYERS[0]),
     ("kNN, hidden less latent", LAYERS[4], LAYERS[3]),
     ("style, hidden less latent", LAYERS[7], LAYERS[6]),
@@ -303,7 +303,7 @@ PLACES = [
 
 
 def places(runs):
-    """Paired differences between the places where a method keeps content and style."""
+    """Make a table of paired differences between the places of content and style in a method."""
     lines = []
     for method in runs.methods:
         found = [
@@ -316,11 +316,11 @@ def places(runs):
 
 
 def emoji_page(path):
-    """Recall both ways and the linear probe, mean and standard deviation over seeds."""
+    """Make a table of recall both ways and of the linear probe, over seeds."""
     found = defaultdict(dict)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    # Shorter fits beside those of the table are trials.
+    # Shorter fits than those of the table were trials.
     longest = max(int(row["epochs"]) for row in rows)
     for row in rows:
         if int(row["epochs"]) == longest:
@@ -338,7 +338,7 @@ def emoji_page(path):
 
 
 def speed_page(path):
-    """The comparisons of speed.py, one a line."""
+    """Make a table of the comparisons of speed.py."""
     lines = []
     for part in json.loads(path.read_text()).values():
         for line in part["lines"]:
@@ -353,7 +353,7 @@ def speed_page(path):
 
 
 def gpu_page(path):
-    """Fits of gpu.py, one a line."""
+    """Make a table of the fits of gpu.py."""
     lines = []
     for part in json.loads(path.read_text()).values():
         for line in part["lines"]:
@@ -365,7 +365,7 @@ def gpu_page(path):
 
 
 def growth_page(path):
-    """Exponents of time and memory, with the range that each was measured over."""
+    """Make a table of exponents of time and memory, with the range of each."""
     points = defaultdict(list)
     with path.open(newline="") as file:
         for row in csv.DictReader(file):

@@ -1,12 +1,12 @@
 """
-========================================
-Anomalies: what the model finds strange
-========================================
+================================
+Anomalies: rows that are unusual
+================================
 
-A generative model gives each row a bound on its log-density: ``score_samples``. Rows that are
-unlike all that was learned get a low one. Here :class:`~sklearn_simvae.SimVAE` learns from digits 0
-to 8, and has to tell that a 9, or a digit with a piece missing, is none of them; beside an
-isolation forest and the density of probabilistic PCA.
+``score_samples`` of a generative model gives each row a bound on its log-density. The bound is low
+for rows that are unlike the training rows. Here :class:`~sklearn_simvae.SimVAE` learns from the
+digits 0 to 8, and has to detect a 9, or a digit with a damaged piece. It is compared with an
+isolation forest and with the density of probabilistic PCA.
 """
 
 import matplotlib.pyplot as plt
@@ -34,9 +34,9 @@ for image, (row, column) in zip(broken, places, strict=True):
 broken = broken.reshape(len(broken), -1)
 
 # %%
-# Three models of what is usual
-# -----------------------------
-# A learned noise variance is the natural choice where densities are what matters.
+# Three models of usual rows
+# --------------------------
+# A learned noise variance is the natural choice if densities matter.
 
 models = {
     "IsolationForest": IsolationForest(random_state=0),
@@ -67,8 +67,8 @@ for name, model in models.items():
     print(f"{name:<26}{areas[0]:8.3f}{areas[1]:8.3f}")
 
 # %%
-# How strange, and what is strangest
-# ----------------------------------
+# Scores, and the most unusual rows
+# ---------------------------------
 
 figure = plt.figure(figsize=(9, 4), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1, 1])

@@ -3,15 +3,14 @@
 Content and style, each in its place
 ====================================
 
-Two questions may be asked of a thing: what it is, and how it looks here. A classifier of shapes
-should not depend on where the shape lies; a regression on its place should not care what lies
-there.
+One may ask what a thing is, and how it looks here. A classifier of shapes should not depend on the
+place of a shape, and a regression of the place should not depend on the shape.
 :class:`~sklearn_simvae.ContentStyleVAE` learns both at once, without labels, and puts them into
-columns of their own: *content*, what the views of a sample share, and *style*, what is of each
-view.
+separate columns: *content* is what the views of a sample share, and *style* is what differs between
+views.
 
-Here it learns from pairs of small images with the same shape in them, each time at another place,
-in another size, angle and shade. Nobody tells it what a shape is.
+Here it learns from pairs of small images that show the same shape, each time at another place and
+in another size, angle and shade. No label says what a shape is.
 """
 
 import matplotlib.pyplot as plt
@@ -49,8 +48,8 @@ print(", ".join(Z_train.columns))
 # %%
 # The shape of one with the place of another
 # ------------------------------------------
-# The rows give their content and the columns their style: each picture in the middle has never been
-# seen. The shape stays along a row; place, size, angle and shade stay along a column.
+# Rows give their content, and columns give their style, so the pictures in the middle are new. The
+# shape stays the same along a row; place, size, angle and shade stay the same along a column.
 
 shown = [int((test.target == shape).argmax()) for shape in range(len(test.target_names))]
 RecombinationDisplay.from_estimator(vae, test.data[shown], test.data[10:18])
@@ -58,25 +57,25 @@ RecombinationDisplay.from_estimator(vae, test.data[shown], test.data[10:18])
 # %%
 # The change along each column
 # ----------------------------
-# Columns of content change the shape where it is, columns of style move it and turn it.
+# Content columns change the shape in its place; style columns move it and turn it.
 
 TraversalDisplay.from_estimator(vae, test.data[shown[3] :])
 
 # %%
 # The same content again
 # ----------------------
-# New views of the first five images: their content, with style from the prior. A row holds one of
-# them.
+# New views of the first five images have their content, and style from the prior. Each row has the
+# views of one image.
 
 new_views = vae.sample(8, content_of=test.data[shown[:5]], random_state=0)
 SampleDisplay(new_views, layout=vae.layout_).plot()
 
 # %%
-# Each task takes what it needs
-# -----------------------------
-# A :class:`~sklearn.compose.ColumnTransformer` picks the columns by their names. The shape is read
-# from the columns of content as well as from all of them, and hardly from those of style; the place
-# is in the columns of style.
+# Each task takes the columns it needs
+# ------------------------------------
+# A :class:`~sklearn.compose.ColumnTransformer` picks the columns by their names. A classifier
+# predicts the shape from the content columns as well as from all columns, and much worse from the
+# style columns; the place is in the style columns.
 
 shape_train, shape_test = train.target, test.target
 x_train, x_test = train.factors[:, 0], test.factors[:, 0]

@@ -1,13 +1,13 @@
 """
 =======================================
-Fashion-MNIST: 60,000 unlabelled images
+Fashion-MNIST: 60,000 unlabeled images
 =======================================
 
 :class:`~sklearn_simvae.SimVAE` learns 10 numbers for each of the 60,000 training images of
-Fashion-MNIST without seeing a label, with the network of the paper. Then simple classifiers show
-how much of the class those numbers tell, beside 10 principal components.
+Fashion-MNIST without labels, with the network of the paper. Then simple classifiers predict the
+class from these numbers, and from 10 principal components for comparison.
 
-The images come from a file, or are downloaded from their authors, see
+The images come from a file, or are downloaded from their authors; see
 :func:`~sklearn_simvae.datasets.fetch_fashion_mnist`. On two processor cores this takes minutes;
 ``--epochs 2`` gives a first look.
 """
@@ -36,8 +36,8 @@ args, _ = parser.parse_known_args()
 # %%
 # The data
 # --------
-# Grey images of 28 x 28 pixels, a flat row of 784 whole numbers from 0 to 255 each. They stay as
-# they are: SimVAE scales them batch by batch, so that memory holds one byte for each pixel.
+# The data are gray images of 28 x 28 pixels, each a flat row of 784 whole numbers from 0 to 255.
+# SimVAE scales them batch by batch, so that memory holds only one byte for each pixel.
 
 train = fetch_fashion_mnist(subset="train")
 test = fetch_fashion_mnist(subset="test")
@@ -47,9 +47,9 @@ print(f"{len(train.data):,} training images, {len(test.data):,} test images")
 # Views
 # -----
 # SimVAE learns from pairs of changed copies of an image. Here a copy shows a part of the image,
-# between 40 and 100 % of its area, and half of the copies are mirrored: what the class does not
-# depend on. An augmentation can be called by itself, on a batch of shape (images, colours, height,
-# width), to see what it does.
+# between 40 and 100 % of its area, and half of the copies are mirrored, since the class does not
+# depend on this. To see what an augmentation does, call it on a batch of shape (images, colors,
+# height, width).
 
 augmentation = Compose([RandomResizedCrop(scale=(0.4, 1.0)), RandomHorizontalFlip()])
 
@@ -59,8 +59,8 @@ views = augmentation(shoe.expand(9, -1, -1, -1), torch.Generator().manual_seed(0
 # %%
 # Learn without labels
 # --------------------
-# The default network is the paper's: layers of 2000, 500 and 500 units, and their mirror image to
-# decode. ``verbose=1`` shows the progress.
+# The default network is that of the paper, with layers of 2000, 500 and 500 units and their mirror
+# image as decoder. ``verbose=1`` shows the progress.
 
 simvae = SimVAE(
     n_components=10,
@@ -77,9 +77,9 @@ minutes = (time.perf_counter() - start) / 60
 print(f"Trained for {simvae.n_iter_} epochs in {minutes:.1f} min on {simvae.net_.device}")
 
 # %%
-# How much of the class do 10 numbers tell?
-# -----------------------------------------
-# Classifiers learn from the representation of the training images and their labels, standardised,
+# Predict the class from 10 numbers
+# ---------------------------------
+# Classifiers learn from the standardized representation of the training images and their labels,
 # and are scored on the test images.
 
 pca = PCA(n_components=10, random_state=0).fit(train.data / np.float32(255))
@@ -104,8 +104,9 @@ for name, (Z_train, Z_test) in codes.items():
 # %%
 # Look at it
 # ----------
-# The model decodes 10 numbers to an image: those of test images (*reconstructions*) and those that
-# it draws by itself (*samples*). Two thousand test images are laid out by their 10 numbers.
+# The model decodes 10 numbers to an image: the numbers of test images (*reconstructions*), and
+# numbers that it draws (*samples*). The last figure places two thousand test images by their 10
+# numbers.
 
 
 def show_row(ax, images, title):
@@ -133,10 +134,10 @@ show_row(axes[4], samples[:, 1], "The same contents again, in another view")
 ax = right.subplots()
 some = slice(2000)
 points = TSNE(random_state=0).fit_transform(Z_test[some])
-colours = plt.get_cmap("tab10").colors
+colors = plt.get_cmap("tab10").colors
 for label, name in enumerate(test.target_names):
     of_class = points[test.target[some] == label]
-    ax.scatter(*of_class.T, s=8, color=colours[label], label=name)
+    ax.scatter(*of_class.T, s=8, color=colors[label], label=name)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
 ax.set(title="2,000 test images by their 10 numbers (t-SNE)", xticks=[], yticks=[])
 

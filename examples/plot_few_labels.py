@@ -3,9 +3,9 @@
 Few labels: SimVAE before a classifier
 ======================================
 
-Unlabelled rows are plenty, labels are few. :class:`~sklearn_simvae.SimVAE` learns from all images
-of scikit-learn's digits, and a classifier from some labels for each class: on the raw pixels, on as
-many principal components, and on SimVAE's latents.
+Often there are many rows and few labels. :class:`~sklearn_simvae.SimVAE` learns from all images of
+scikit-learn's digits. Then a classifier learns from a few labels for each class, on the raw pixels,
+on principal components, and on as many of SimVAE's latents.
 """
 
 import matplotlib.pyplot as plt
@@ -50,11 +50,11 @@ representations = {
 # %%
 # Then a few labels
 # -----------------
-# Ten draws of the images that have a label; the same for all.
+# The labeled images are drawn ten times, and are the same for all representations.
 
 
-def labelled(n_a_class, seed):
-    """Places of some images of each class."""
+def labeled(n_a_class, seed):
+    """Draw the indices of some images of each class."""
     rng = np.random.default_rng(seed)
     return np.concatenate(
         [rng.choice(np.flatnonzero(y_train == c), n_a_class, replace=False) for c in range(10)]
@@ -68,7 +68,7 @@ for name, representation in representations.items():
     accuracy[name] = np.empty((len(counts), 10))
     for i, n_a_class in enumerate(counts):
         for seed in range(10):
-            rows = labelled(n_a_class, seed)
+            rows = labeled(n_a_class, seed)
             classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
             classifier.fit(Z_train[rows], y_train[rows])
             accuracy[name][i, seed] = classifier.score(Z_test, y_test)

@@ -3,10 +3,11 @@
 Few labels: fine-tuning the encoder
 ====================================
 
-Images are often plenty, labels few. Here :class:`~sklearn_simvae.SimVAE` learns from all training
-images without labels. Then its encoder is taken out, gets a new last layer, and is trained further
-as an ordinary classifier (*fine-tuning*) with 10 labels a class. Two questions: does that beat the
-same network trained from random weights, and does it beat a simple logistic regression?
+Often there are many images and few labels. Here :class:`~sklearn_simvae.SimVAE` learns from all
+training images without labels. Then its encoder is taken out, gets a new last layer, and is trained
+further as an ordinary classifier (*fine-tuning*) with 10 labels for each class. The example answers
+two questions: is this better than the same network trained from random weights, and is it better
+than a simple logistic regression?
 """
 
 import copy
@@ -51,13 +52,13 @@ simvae = SimVAE(
 # %%
 # A classifier on top of the encoder
 # ----------------------------------
-# ``encoder_`` is an ordinary torch module. ``hidden_features`` gives all of it but its last layer,
-# and shares its weights with it: hence the copy, without which fine-tuning would change ``simvae``
-# itself. :class:`skorch.NeuralNetClassifier` makes a scikit-learn classifier of the network.
+# ``encoder_`` is an ordinary torch module. ``hidden_features`` returns it without its last layer,
+# and shares its weights. So it is copied, since fine-tuning would change ``simvae`` itself
+# otherwise. :class:`skorch.NeuralNetClassifier` makes a scikit-learn classifier of the network.
 
 
 class Classifier(nn.Module):
-    """The hidden layers of an encoder, and a new linear layer from them to the classes."""
+    """Classifier of the hidden layers of an encoder and a new linear layer."""
 
     def __init__(self, encoder, pretrained=True, n_classes=10):
         super().__init__()
@@ -73,7 +74,7 @@ class Classifier(nn.Module):
 
 
 def make_classifier(pretrained):
-    """The same network and the same training, from learned or from random weights."""
+    """Make a classifier with learned or with random weights, and the same training."""
     return NeuralNetClassifier(
         Classifier,
         module__encoder=simvae.encoder_,
@@ -90,14 +91,14 @@ def make_classifier(pretrained):
 
 
 def make_linear():
-    """Standardised logistic regression."""
+    """Make a logistic regression on standardized features."""
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 
 # %%
-# Ten labels a class
-# ------------------
-# Which 100 images get a label matters, so the comparison is made for twenty random draws of them.
+# Ten labels for each class
+# -------------------------
+# The result depends on which 100 images have a label, so the comparison uses twenty random draws.
 
 Z_train, Z_test = simvae.transform(X_train), simvae.transform(X_test)
 methods = {
@@ -109,12 +110,12 @@ methods = {
 n_draws = 20
 scores = {name: [] for name in methods}
 for draw in range(n_draws):
-    labelled, _ = train_test_split(
+    labeled, _ = train_test_split(
         np.arange(len(X_train)), train_size=100, stratify=y_train, random_state=draw
     )
     for name, (make, A, B) in methods.items():
         torch.manual_seed(draw)
-        scores[name].append(make().fit(A[labelled], y_train[labelled]).score(B, y_test))
+        scores[name].append(make().fit(A[labeled], y_train[labeled]).score(B, y_test))
 
 print(f"Accuracy on {len(X_test)} test images with 100 labels, over {n_draws} draws of them")
 for name, values in scores.items():
@@ -129,12 +130,12 @@ print(
 )
 
 # %%
-# What comes out
-# --------------
-# Bars are means over the draws, lines their standard deviation. All methods are given the same
-# labels, so where lines overlap one method may still win in most draws. What SimVAE learned without
-# labels helps both ways. With labels this few, fine-tuning 50,000 weights gains nothing over
-# logistic regression on the 10 frozen features, which is the simpler thing to try first.
+# Results
+# -------
+# Bars are means over the draws, and lines are standard deviations. All methods have the same
+# labels, so one method may be better in most draws even if lines overlap. Both ways gain from what
+# SimVAE learned without labels. With so few labels, fine-tuning 50,000 weights is no better than
+# logistic regression on the 10 frozen features, which is simpler, so try that first.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 means = [np.mean(values) for values in scores.values()]

@@ -3,14 +3,14 @@
 One letter in the font of another
 ==================================
 
-A letter is a letter in any font, and a font is the same in all of its letters.
-:class:`~sklearn_simvae.ContentStyleVAE` learns from images that say no more than which of them show
-the same character: those are one group. What a group shares becomes *content*, what sets its images
-apart becomes *style*. On fonts that it has never seen, it then writes one letter in the style of
-another.
+A letter is the same letter in any font, and a font is the same font in all of its letters.
+:class:`~sklearn_simvae.ContentStyleVAE` learns from images in groups, where a group has images of
+the same character. What a group shares becomes *content*, and what differs between its images
+becomes *style*. Then the model writes one letter in the style of another, in fonts that it has
+never seen.
 
 The images are those of :func:`~sklearn_simvae.datasets.fetch_glyphs`, 62 characters in 139 fonts,
-which have to lie in a folder: the documentation shows the script without running it.
+which must be in a folder. So the documentation shows the script without running it.
 """
 
 import matplotlib.pyplot as plt
@@ -33,8 +33,8 @@ print(f"{len(train):,} images to learn from, {len(test):,} of other families of 
 # %%
 # Learn from groups
 # -----------------
-# A step takes four images of each character, in fonts drawn anew. Few of the columns are style: a
-# font is told by less than a character is.
+# A step takes four images of each character, in fonts that are drawn anew. Few of the columns are
+# style, since fewer numbers describe a font than a character.
 
 vae = ContentStyleVAE(
     n_components=28,
@@ -53,9 +53,9 @@ vae.fit(glyphs.images[train], groups=glyphs.target[train])
 # %%
 # The letters of one font in the style of others
 # ----------------------------------------------
-# Each row has the content of the image to its left, each column the style of the image above it,
-# all of them in fonts that were not learned from. Weight and slant follow the column, the
-# character stays.
+# Each row has the content of the image to its left, and each column the style of the image above
+# it, all in fonts that the model has not seen. Weight and slant change with the column; the
+# character stays the same along a row.
 
 names = list(glyphs.target_names)
 
@@ -71,10 +71,10 @@ letters = [images_of(character, [styles[3]])[0] for character in "ARSeak58"]
 RecombinationDisplay.from_estimator(vae, np.array(letters), np.array(images_of("R", styles)))
 
 # %%
-# Which columns know what
-# -----------------------
-# The character, in new fonts, is read from the columns of content alone; those of style do not
-# have it.
+# Information in the columns
+# --------------------------
+# In new fonts, a classifier predicts the character from the content columns alone, but not from the
+# style columns.
 
 Z_train, Z_test = vae.transform(glyphs.images[train]), vae.transform(glyphs.images[test])
 print("\ncolumns    character (accuracy in new fonts)")

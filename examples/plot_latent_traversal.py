@@ -1,11 +1,11 @@
 """
 ==========================
-What the latents stand for
+The meaning of the latents
 ==========================
 
-A generative method can be asked what it has learned. Here :class:`~sklearn_simvae.SimVAE` learns
-ten latents of handwritten digits, and the displays of :mod:`sklearn_simvae.plotting` show it from
-four sides, each in a line.
+A generative method can show what it has learned. Here :class:`~sklearn_simvae.SimVAE` learns ten
+latents of handwritten digits, and the displays of :mod:`sklearn_simvae.plotting` show them in
+several ways, each by one line of code.
 """
 
 import matplotlib.pyplot as plt
@@ -32,38 +32,38 @@ simvae = SimVAE(
 ).fit(X)
 
 # %%
-# What it learns from
-# -------------------
+# Views
+# -----
 # The first column is a row of X; the others are views of it, which are made anew in each epoch.
 
 ViewsDisplay.from_estimator(simvae, X, n_samples=4, n_views=6, random_state=0)
 
 # %%
-# How the learning went
-# ---------------------
-# Every term of the objective: reconstruction and entropy, and the prior, which ties the views of a
-# sample together.
+# Training
+# --------
+# The figure has every term of the objective: reconstruction, entropy, and the prior, which ties the
+# views of a sample together.
 
 TrainingHistoryDisplay.from_estimator(simvae)
 
 # %%
-# What ten latents keep
-# ---------------------
+# Reconstructions from ten latents
+# --------------------------------
 
 ReconstructionDisplay.from_estimator(simvae, X, n_samples=10)
 
 # %%
-# What each latent changes
-# ------------------------
-# Each row starts at the first image and changes one latent from one end of the values that it takes
-# on X to the other. Those that change most come first.
+# The effect of each latent
+# -------------------------
+# Each row starts at the first image and changes one latent, from the least to the greatest of its
+# usual values on X. The latents with the greatest effect come first.
 
 TraversalDisplay.from_estimator(simvae, X)
 
 # %%
-# What it can make up
-# -------------------
-# A row is one content, drawn from the prior, in six views: content stays, style changes.
+# Samples
+# -------
+# Each row has one content, drawn from the prior, in six views: content stays, style changes.
 
 SampleDisplay.from_estimator(simvae, n_samples=5, n_views=6, random_state=0)
 

@@ -5,19 +5,18 @@ One model, many methods: content and style
 
 In the model behind self-supervised learning, a sample has a *content*, and each of its views has a
 latent that *style* scatters around it. Every method pulls the latents of a sample's views together,
-and holds something against collapse. Here the content is a shape, and the style is where it lies,
-how large and how bright it is, drawn anew for each view. For each method we look at
+and prevents collapse in its own way. Here the content is a shape, and the style is its position,
+size and brightness, drawn anew for each view. For each method we measure
 
 - how tightly views of one sample lie together: the variance *within* samples over the variance
   *between* them;
-- how much *content* a probe reads off the representation (accuracy of a k-nearest-neighbour
+- how well a probe predicts *content* from the representation (accuracy of a k-nearest-neighbor
   classifier of shapes);
-- how much *style* a probe reads off it (R2 of a k-nearest-neighbour regression of position, size
+- how well a probe predicts *style* from it (R2 of a k-nearest-neighbor regression of position, size
   and shade);
 
-in the representation that ``transform`` gives and, for the discriminative methods, after the
-projection head, on which alone their objective looks. As a script, this writes its figure to a
-file::
+in the output of ``transform`` and, for the discriminative methods, after the projection head, from
+which their objective is computed. As a script, this writes its figure to a file::
 
     python examples/plot_one_model.py [one_model.png]
 """
@@ -57,7 +56,7 @@ columns = [train.factor_names.index(name) for name in style_names]
 # %%
 # The methods
 # -----------
-# They differ in one word. A row of ``images`` has a views axis, so nothing is augmented.
+# They differ in one word. ``images`` has a views axis, so nothing is augmented.
 
 methods = [
     *(VAE, CRVAE, SimVAE, InstanceDiscrimination, DeepCluster, SwAV),
@@ -66,7 +65,7 @@ methods = [
 
 
 def look(represent):
-    """Within over between, content and style of the representation that a function gives."""
+    """Measure variance within over between samples, content and style of a representation."""
     Z = np.stack([represent(train.images[:, view]) for view in range(2)], axis=1)
     Z_test = np.stack([represent(test.images[:, view]) for view in range(2)], axis=1)
     within = Z_test.var(axis=1).mean(0).sum()
@@ -108,23 +107,23 @@ for method in methods:
             )
 
 # %%
-# The picture
-# -----------
-# Left: every method pulls the views of a sample together, compared with a VAE, which has no tie
-# between them; those that reconstruct keep their style all the same. Right: content against style.
-# A line leads from the representation to what is left of it after the head.
+# The figure
+# ----------
+# Left: compared with a VAE, which does not tie the views of a sample, every method pulls them
+# together. Methods that reconstruct keep the style all the same. Right: content against style. A
+# line leads from the representation to the output of the projection head.
 
 figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
-colours = plt.get_cmap("tab20").colors
-for colour, method in zip(colours, methods, strict=False):
+colors = plt.get_cmap("tab20").colors
+for color, method in zip(colors, methods, strict=False):
     name = method.__name__
     before, after = results[name], results.get(f"{name}, after head")
     marker = "o" if after else "s"
     for ax, x in zip(axes, ("within / between", "content"), strict=True):
         if after:
-            ax.plot([before[x], after[x]], [before["style"], after["style"]], color=colour)
-            ax.plot(after[x], after["style"], ".", color=colour)
-        ax.plot(before[x], before["style"], marker, color=colour, markersize=9, label=name)
+            ax.plot([before[x], after[x]], [before["style"], after["style"]], color=color)
+            ax.plot(after[x], after["style"], ".", color=color)
+        ax.plot(before[x], before["style"], marker, color=color, markersize=9, label=name)
 axes[0].set(xlabel="within / between variance of views", ylabel="style (R2)")
 axes[1].set(xlabel="content (accuracy)")
 axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

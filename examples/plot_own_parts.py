@@ -5,8 +5,8 @@ Your own encoder and your own views
 
 An encoder is any torch module, or a function that makes one; an augmentation is any function from a
 batch of images to a batch of images. Both are parameters, so they can be set, searched and swapped.
-Here a convolutional network of a few lines, and views that shift an image by whole pixels and add
-noise.
+This example has a convolutional network of a few lines, and views that shift an image by whole
+pixels and add noise.
 """
 
 import matplotlib.pyplot as plt
@@ -23,11 +23,11 @@ from sklearn_simvae.plotting import EmbeddingDisplay, ViewsDisplay
 # %%
 # The parts
 # ---------
-# The factory is told the shape of an image, ``(C, H, W)``, and how many numbers to give.
+# The factory receives the shape of an image, ``(C, H, W)``, and the number of outputs.
 
 
 def small_network(input_shape, n_outputs):
-    """Two convolutions and a linear layer."""
+    """Make a network of two convolutions and a linear layer."""
     channels, height, width = input_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1),
@@ -53,8 +53,8 @@ def shift(x):
 # %%
 # Both are parameters
 # -------------------
-# torch's global random state is seeded inside of ``fit``, so that the functions above are
-# reproducible as they stand.
+# ``fit`` seeds torch's global random state, so that the functions above are reproducible without
+# changes.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(

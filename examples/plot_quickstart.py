@@ -3,14 +3,14 @@
 Quickstart: digits, without labels
 ===================================
 
-:class:`~sklearn_simvae.SimVAE` is used like :class:`~sklearn.decomposition.PCA`: it learns a few
-numbers that describe an image, without labels. What PCA does by projection SimVAE does by two
-networks: an *encoder* from an image to its numbers (the *latents*), and a *decoder* back. They
-learn from *views*, slightly changed copies of each image: views of one image must get similar
+You use :class:`~sklearn_simvae.SimVAE` like :class:`~sklearn.decomposition.PCA`: it learns a few
+numbers that describe an image, without labels. PCA does this by a projection, and SimVAE by two
+networks: an *encoder* maps an image to its numbers (the *latents*), and a *decoder* maps them back.
+They learn from *views*, slightly changed copies of each image. Views of one image must have similar
 latents, so that the latents keep what the image shows rather than how it happens to look.
 
-Here SimVAE learns from scikit-learn's handwritten digits, and is set beside PCA with as many
-components and beside the raw pixels. As a script, this writes its figure to a file::
+Here SimVAE learns from scikit-learn's handwritten digits, and is compared with PCA of as many
+components and with the raw pixels. As a script, this writes its figure to a file::
 
     python examples/plot_quickstart.py [quickstart.png]
 """
@@ -37,7 +37,7 @@ start = time.perf_counter()
 # %%
 # The data
 # --------
-# 1797 images of 8 x 8 pixels, scaled to [0, 1]. A quarter is set aside for the test.
+# The data are 1797 images of 8 x 8 pixels, scaled to [0, 1]. A quarter is set aside for the test.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -48,9 +48,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Learn without labels
 # --------------------
-# A row of ``X`` is a flat list of 64 numbers: ``input_shape`` says that it is an image.
-# ``augmentation`` says what may change between views of one image: here which part of it is seen,
-# and by which angle it is turned. Each image gets four views, new ones each time it is used. (The
+# A row of ``X`` is a flat list of 64 numbers; ``input_shape`` says that it is an image.
+# ``augmentation`` says what differs between views of one image: here the part that is visible, and
+# the angle of rotation. Each image has four views, which are made anew each time it is used. (The
 # settings were chosen on a validation part of the training images.)
 
 simvae = SimVAE(
@@ -75,9 +75,9 @@ print(
 # %%
 # Are the latents useful?
 # -----------------------
-# Only now the labels come in. Two simple classifiers are trained on each representation: nearest
-# neighbours, on the representation as it is (scaling would harm the pixels), and logistic
-# regression, on standardised features. The raw pixels have 64 features, the others 10.
+# Only this step uses labels. Two simple classifiers are trained on each representation: nearest
+# neighbors, on the representation as it is (scaling would harm the pixels), and logistic
+# regression, on standardized features. The raw pixels have 64 features, the others 10.
 
 representations = {
     "raw pixels": FunctionTransformer(),
@@ -95,9 +95,9 @@ for name, representation in representations.items():
 # %%
 # In a pipeline, with a search
 # ----------------------------
-# SimVAE is a transformer like any other. It goes into a pipeline, and its parameters can be
-# searched together with those of the other steps. ``style_variance`` is how far views of one image
-# may lie apart. To be quick, the search trains small networks for a short time.
+# SimVAE is a transformer like any other. It can be a step of a pipeline, and its parameters can be
+# searched together with those of the other steps. ``style_variance`` is the variance of the views
+# of an image around their content. To be quick, the search trains small networks for a short time.
 
 pipe = make_pipeline(
     SimVAE(
@@ -124,9 +124,10 @@ print(f"Best, refitted, on test images: {search.score(X_test, y_test):.3f}")
 # %%
 # What has it learned?
 # --------------------
-# Three looks at the model that was trained first. *Reconstructions*: test images, and what the
-# decoder makes of their 10 latents. *Samples*: what the model draws by itself, a content at random
-# and four views of it. *Embedding*: the latents of the test images, in two dimensions by t-SNE.
+# The figure shows the model that was trained first in three ways. *Reconstructions* are test
+# images, decoded from their 10 latents. *Samples* are drawn from the model: each has a random
+# content and four views. The *embedding* has the latents of the test images, in two dimensions by
+# t-SNE.
 
 
 def show_rows(ax, rows, labels, title):

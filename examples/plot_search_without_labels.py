@@ -3,11 +3,12 @@
 Search for settings without any labels
 ======================================
 
-``score`` is the objective on rows that were not learned from, so a grid search needs no labels. It
-compares what leaves the objective itself the same: how many latents, how far views may lie apart,
-how large the networks are. (Not: ``likelihood``, which changes what is measured.)
+``score`` is the objective on rows that were not used for training, so a grid search needs no
+labels. It can compare settings that leave the objective itself the same: the number of latents, the
+style variance, or the sizes of the networks. (It cannot compare values of ``likelihood``, which
+changes what is measured.)
 
-Afterwards we look at labels after all, to see whether the score has told the truth.
+Afterwards we use labels after all, to see whether settings with a better score are more useful.
 """
 
 import matplotlib.pyplot as plt
@@ -30,8 +31,8 @@ search = GridSearchCV(simvae, grid, cv=2, n_jobs=2).fit(X_train)
 print("chosen:", search.best_params_)
 
 # %%
-# The score, and what a classifier makes of it
-# --------------------------------------------
+# The score, and the accuracy of a classifier
+# -------------------------------------------
 
 shape = len(grid["n_components"]), len(grid["style_variance"])
 score = search.cv_results_["mean_test_score"].reshape(shape)

@@ -3,10 +3,10 @@
 Tables: a step in a pipeline of columns
 =======================================
 
-A table of measurements, scaled and encoded by a ColumnTransformer, then
-:class:`~sklearn_simvae.SimVAE`, then a classifier: one pipeline. Views of a row of a table are made
-by *feature corruption*: some of its features are replaced by those of other rows, and the latents
-have to tell what the row was from the rest.
+This pipeline scales and encodes a table of measurements by a ColumnTransformer, and passes it to
+:class:`~sklearn_simvae.SimVAE` and then to a classifier. Views of a row are made by *feature
+corruption*: some of its features are replaced by those of other rows, and the latents must describe
+the whole row by the remaining features.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ from sklearn_simvae.plotting import EmbeddingDisplay
 # %%
 # The table
 # ---------
-# Measurements of cell nuclei. One of them is given in words, as tables often have it.
+# The table has measurements of cell nuclei. One column has words, as is common in tables.
 
 table, y = load_breast_cancer(return_X_y=True, as_frame=True)
 size = pd.qcut(table.pop("mean area"), 4, labels=["small", "medium", "large", "huge"])
@@ -37,8 +37,8 @@ print(table.iloc[:3, [0, 1, -1]])
 # %%
 # The pipeline
 # ------------
-# As few as 20 labelled rows for the classifier; what comes before it is fitted on these alone when
-# it stands in the same pipeline, or on all rows, without their labels.
+# The classifier has as few as 20 labeled rows. The steps before it are fitted to these rows alone
+# if they are in the same pipeline, or else to all rows, without labels.
 
 prepare = ColumnTransformer(
     [
@@ -61,12 +61,12 @@ for name, representation in representations.items():
     )
 
 # %%
-# The output is a DataFrame where one asks for it, as of any transformer.
+# The output is a DataFrame if you ask for one, as with any transformer.
 
 print(representations["SimVAE"].transform(table).head(3).round(2))
 
 # %%
-# What it looks like
+# The representation
 # ------------------
 
 names = np.where(y == 1, "benign", "malignant")

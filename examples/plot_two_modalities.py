@@ -2,12 +2,12 @@
 Pictures and words
 ==================
 
-A row holds two kinds of data, a picture and its name. :class:`~sklearn_simvae.CLIP` puts both into
-one space, so that one is found by the other, and knows classes by their descriptions;
+A row holds two kinds of data, a picture and its name. :class:`~sklearn_simvae.CLIP` maps both into
+one space, so that you can search one by the other, and recognizes classes by their descriptions.
 :class:`~sklearn_simvae.MultimodalSimVAE` makes pictures from words.
 
-The data are emoji where ``SKLEARN_SIMVAE_DATA`` names a folder that has them, else the characters
-of a font that comes with matplotlib, with their Unicode names. As a script, this writes its figure
+The data are emoji if ``SKLEARN_SIMVAE_DATA`` names a folder that has them, else the characters of a
+font that comes with matplotlib, with their Unicode names. As a script, this writes its figure
 to a file::
 
     python examples/plot_two_modalities.py [two_modalities.png]
@@ -29,12 +29,12 @@ from sklearn_simvae.multimodal import recall_at_k, retrieve
 # %%
 # Data
 # ----
-# A dict of arrays is one of the ways to give modalities. What belongs together, here all emoji with
-# the same first code point, stays on one side of the split.
+# Modalities can be given as a dict of arrays. Rows that belong together, here all emoji with the
+# same first code point, stay on one side of the split.
 
 
 def characters():
-    """Characters of a font as pictures, their names, and the letter that each is a variant of."""
+    """Return characters of a font as pictures, their names, and the base letter of each."""
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(plt.matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -66,7 +66,7 @@ print(f"{len(train)} pictures with their names to learn from, {len(test)} to fin
 # %%
 # One space for both
 # ------------------
-# Each modality has an encoder, and a preprocessor where it needs one: words become numbers by
+# Each modality has an encoder and, if it needs one, a preprocessor. Words become numbers by
 # scikit-learn's TF-IDF, which stays sparse until a batch is read.
 
 parameters = {
@@ -84,8 +84,8 @@ for k, recall in recall_at_k(words, pictures).items():
     print(f"the picture is among the first {k:>2} of {len(test)} in {recall:.1%} of the cases")
 
 # %%
-# Classes that are known by their descriptions
-# --------------------------------------------
+# Recognize classes by their descriptions
+# ---------------------------------------
 
 descriptions = (
     ["face", "hand", "arrow", "heart"] if "face" in " ".join(names) else ["arrow", "letter"]

@@ -59,7 +59,7 @@ def code_blocks(page):
     return [textwrap.dedent(block) for block in blocks]
 
 
-class NoSynchronisation(TorchDispatchMode):
+class NoSynchronization(TorchDispatchMode):
     """Refuse the operations that make the host wait for a device."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -77,7 +77,7 @@ def no_waiting(monkeypatch):
     train_step = SSLNet.train_step
 
     def strict_step(self, batch, **kwargs):
-        with NoSynchronisation():
+        with NoSynchronization():
             return train_step(self, batch, **kwargs)
 
     monkeypatch.setattr(SSLNet, "train_step", strict_step)
@@ -194,7 +194,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def sprites():
-    """Colour images, uint8, two views of each of 40 samples, (n, J, C, H, W)."""
+    """Color images, uint8, two views of each of 40 samples, (n, J, C, H, W)."""
     images = make_sprites(40, image_size=8, n_channels=3, n_views=2, random_state=0).images
     images.flags.writeable = False
     return images

@@ -151,7 +151,7 @@ def refused(estimator, X, match, groups=None, method="fit", errors=ValueError):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
 @pytest.mark.parametrize("params, X, match", DATA.values(), ids=DATA)
-def test_data_that_cannot_be_learnt_from(make_one_of_each_kind, params, X, match, method):
+def test_data_that_cannot_be_learned_from(make_one_of_each_kind, params, X, match, method):
     # Sparse input is a TypeError throughout scikit-learn.
     errors = (ValueError, TypeError) if scipy.sparse.issparse(X) else ValueError
     if method == "partial_fit" and "early_stopping" in params:
@@ -378,11 +378,11 @@ def test_an_axis_of_one_channel_is_not_taken_for_views_in_silence(make):
 
 
 @one_kind
-def test_colours_that_the_automatic_augmentation_would_clip(make):
-    colours = np.random.default_rng(0).uniform(0, 255, (40, 3, 8, 8))
-    refused(make(), colours, "values from .* to 25.*RandomResizedCrop")
-    assert make(augmentation=RandomResizedCrop()).fit(colours).n_iter_ == 2
-    assert make().fit(colours / 255).n_iter_ == 2
+def test_colors_that_the_automatic_augmentation_would_clip(make):
+    colors = np.random.default_rng(0).uniform(0, 255, (40, 3, 8, 8))
+    refused(make(), colors, "values from .* to 25.*RandomResizedCrop")
+    assert make(augmentation=RandomResizedCrop()).fit(colors).n_iter_ == 2
+    assert make().fit(colors / 255).n_iter_ == 2
 
 
 @pytest.mark.parametrize("name", ["VAE", "SimVAE", "CRVAE", "ContentStyleVAE"])
@@ -439,7 +439,7 @@ def test_an_augmentation_given_as_a_class_is_told(augmentation, digits):
 
 
 @pytest.mark.parametrize("name", ["SimCLR", "SimVAE"])
-def test_colours_beyond_the_unit_interval_are_refused_wherever_they_are_read(name, tmp_path):
+def test_colors_beyond_the_unit_interval_are_refused_wherever_they_are_read(name, tmp_path):
     places = np.memmap(tmp_path / "places", np.float32, "w+", shape=(1500, 1))
     places[:, 0] = np.arange(1500)
     looked_at = as_source(places).sample.ravel().astype(int)
@@ -449,7 +449,7 @@ def test_colours_beyond_the_unit_interval_are_refused_wherever_they_are_read(nam
         tiny(name, encoder="mlp").fit(X)
 
 
-def test_colours_of_the_validation_part_are_held_to_the_unit_interval(tmp_path):
+def test_colors_of_the_validation_part_are_held_to_the_unit_interval(tmp_path):
     X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
     X[1] = 255
     for seed in range(3):
@@ -458,7 +458,7 @@ def test_colours_of_the_validation_part_are_held_to_the_unit_interval(tmp_path):
             estimator.fit(X)
 
 
-def test_colours_of_a_modality_are_held_to_the_unit_interval(tmp_path):
+def test_colors_of_a_modality_are_held_to_the_unit_interval(tmp_path):
     X = np.memmap(tmp_path / "X", np.float32, "w+", shape=(1500, 3, 8, 8))
     X[1] = 255
     other = np.random.default_rng(0).random((1500, 3))
@@ -554,12 +554,12 @@ def warned(function):
 
 
 ROWS = np.random.default_rng(0).random((120, 6))
-UNLABELLED = np.where(np.arange(120) < 9, -1, np.arange(120) // 3)
+UNLABELED = np.where(np.arange(120) < 9, -1, np.arange(120) // 3)
 ONE_HOLDS_MOST = np.where(np.arange(120) < 70, 99, np.arange(120) // 2)
 LIKELY_UNKNOWN = {
-    "-1": (UNLABELLED, "the group -1, .* to 9 of 120 rows"),
-    "-1.0": (UNLABELLED.astype(float), "the group -1, .* to 9 of 120 rows"),
-    "-1 of objects": (UNLABELLED.astype(object), "the group -1, .* to 9 of 120 rows"),
+    "-1": (UNLABELED, "the group -1, .* to 9 of 120 rows"),
+    "-1.0": (UNLABELED.astype(float), "the group -1, .* to 9 of 120 rows"),
+    "-1 of objects": (UNLABELED.astype(object), "the group -1, .* to 9 of 120 rows"),
     "most": (ONE_HOLDS_MOST, r"the group 99 to 70 \(and others to 2, their median\) of 120 rows"),
     "most, strings": (ONE_HOLDS_MOST.astype(str), "the group '99' to 70"),
     "most, objects": (ONE_HOLDS_MOST.astype(str).astype(object), "the group '99' to 70"),
@@ -576,8 +576,8 @@ def test_groups_that_are_likely_unknown_are_warned_of(make_one_of_each_kind, gro
 
 
 @one_kind
-def test_every_method_warns_of_unlabelled_groups(make):
-    messages = warned(lambda: make().fit(ROWS, groups=UNLABELLED))
+def test_every_method_warns_of_unlabeled_groups(make):
+    messages = warned(lambda: make().fit(ROWS, groups=UNLABELED))
     assert sum("the group -1" in text for text in messages) == 1
 
 
@@ -599,7 +599,7 @@ def test_usual_groups_are_not_warned_of(groups):
 
 def test_groups_are_not_warned_of_where_they_are_only_scored():
     estimator = tiny("SimVAE").fit(ROWS)
-    assert warned(lambda: estimator.score(ROWS, groups=UNLABELLED)) == []
+    assert warned(lambda: estimator.score(ROWS, groups=UNLABELED)) == []
 
 
 def frame(bunch):

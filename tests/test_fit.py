@@ -259,7 +259,7 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(make, digits, params
 
 def test_early_stopping_stops_when_patience_is_spent(make, digits):
     X, _ = digits
-    # Without augmentation 16 samples are learnt by heart at once.
+    # Without augmentation 16 samples are learned by heart at once.
     params = {"lr": 0.02, "lr_schedule": "constant", "validation_fraction": 0.8}
     params |= as_they_are(make)
     estimator = make(early_stopping=True, max_epochs=300, n_iter_no_change=4, **params).fit(X[:80])
@@ -313,7 +313,7 @@ def test_history_has_a_finite_row_for_each_epoch(make, digits):
 
 
 def spread(Z):
-    """Effective rank and mean variance, from the singular values of the centred rows."""
+    """Effective rank and mean variance, from the singular values of the centered rows."""
     Z = Z.astype(np.float64)
     singular = np.linalg.svd(Z - Z.mean(0), compute_uv=False)
     p = singular / singular.sum()
@@ -370,7 +370,7 @@ def test_nothing_is_printed_unless_asked(make, digits, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# ---------------------------------------------------------------- optimisers, schedules, precision
+# ---------------------------------------------------------------- optimizers, schedules, precision
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def graphs():
 @pytest.mark.parametrize("make", ["SimVAE", "VICReg", "SwAV", "BYOL"], indirect=True)
 def test_compiled_training_is_the_same_and_can_be_pickled(make, digits, graphs):
     X, _ = digits
-    # Where batch normalisation undoes an offset its gradient is rounding, and Adam steps by that;
+    # Where batch normalization undoes an offset its gradient is rounding, and Adam steps by that;
     # and rounding may put a sample into another cluster at the second epoch.
     params = {"optimizer": "sgd", "max_epochs": 1}
     plain, compiled = (make(compile=c, **params).fit(X) for c in (False, True))
@@ -670,7 +670,7 @@ STATEFUL = {
     ],
 )
 @pytest.mark.parametrize("method", STATEFUL)
-def test_what_is_learnt_beside_weights_outlives_a_failure(digits, method, how, hook):
+def test_what_is_learned_beside_weights_outlives_a_failure(digits, method, how, hook):
     """Also on other samples and batches, where there are other prototypes and a longer queue."""
     X, _ = digits
     estimator = clone(STATEFUL[method]).fit(X)
@@ -965,30 +965,30 @@ def test_auto_precision_is_float32_for_small_networks(make, digits):
     assert not make().fit(digits[0]).net_.bf16
 
 
-# ---------------------------------------------------------------- optimisers
+# ---------------------------------------------------------------- optimizers
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.AdamW, torch.optim.SGD])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_weight_decay_is_what_is_given_and_not_the_optimisers_own(optimizer, weight_decay, digits):
+def test_weight_decay_is_what_is_given_and_not_the_optimizers_own(optimizer, weight_decay, digits):
     vae = tiny("VAE", optimizer=optimizer, weight_decay=weight_decay).fit(digits[0][:40])
     assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == weight_decay
 
 
-def test_an_optimiser_made_by_a_function_keeps_its_own_weight_decay(digits):
+def test_an_optimizer_made_by_a_function_keeps_its_own_weight_decay(digits):
     made = functools.partial(torch.optim.AdamW, weight_decay=0.3)
     vae = tiny("VAE", optimizer=made).fit(digits[0][:40])
     assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0.3
 
 
-def test_an_optimiser_that_calls_for_the_loss_is_refused(digits):
+def test_an_optimizer_that_calls_for_the_loss_is_refused(digits):
     with pytest.raises(ValueError, match=r"LBFGS.*asks for the loss several times a step"):
         tiny("VAE", optimizer=torch.optim.LBFGS).fit(digits[0][:40])
 
 
 @pytest.mark.parametrize("name", ["DeepCluster", "InstanceDiscrimination", "SwAV"])
 @pytest.mark.parametrize("optimizer", [torch.optim.Adafactor, torch.optim.Adam, torch.optim.ASGD])
-def test_prototypes_are_made_anew_under_any_optimiser(name, optimizer, digits):
+def test_prototypes_are_made_anew_under_any_optimizer(name, optimizer, digits):
     estimator = tiny(name, optimizer=optimizer, max_epochs=3).fit(digits[0][:60])
     estimator.partial_fit(digits[0][:70])
     assert np.isfinite(estimator.transform(digits[0])).all()

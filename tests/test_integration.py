@@ -275,7 +275,7 @@ def test_unfitted_estimators_can_be_pickled(make, params):
 
 
 @with_variants(NESTED)
-def test_clones_carry_the_parameters_and_nothing_learnt(make, digits, params):
+def test_clones_carry_the_parameters_and_nothing_learned(make, digits, params):
     X, _ = digits
     estimator = make(**params).fit(X)
     other = clone(estimator)

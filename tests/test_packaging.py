@@ -63,8 +63,8 @@ def test_wheel_holds_all_of_the_package_and_nothing_else(archives):
     names = set(zipfile.ZipFile(archives[1]).namelist())
     code = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
     assert code == {f"sklearn_simvae/{name}" for name in files_of(PACKAGE)}
-    (licence,) = (name for name in names - code if name.endswith("LICENSE"))
-    assert licence
+    (text,) = (name for name in names - code if name.endswith("LICENSE"))
+    assert text
 
 
 def test_wheel_is_imported_without_the_sources(archives, tmp_path):

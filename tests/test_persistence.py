@@ -379,7 +379,7 @@ def test_skops_files_come_back_and_go_on_as_the_original_does(make, X, path):
     ]
     assert repr(other) == repr(estimator) and other.history_ == estimator.history_
     assert_array_equal(other.transform(X), estimator.transform(X))
-    # Not the weights alone: the optimiser goes on too.
+    # Not the weights alone: the optimizer goes on too.
     assert_array_equal(other.fit(X).transform(X), estimator.fit(X).transform(X))
     assert_array_equal(other.partial_fit(X).transform(X), estimator.partial_fit(X).transform(X))
 
@@ -660,7 +660,7 @@ def test_weights_beside_other_preprocessors_are_refused(mine, theirs, path):
     assert made(mine, X).load_weights(path).score(X) == saved.score(X)
 
 
-def test_an_optimiser_that_skops_would_not_describe_is_told(X):
+def test_an_optimizer_that_skops_would_not_describe_is_told(X):
     vae = tiny("VAE").fit(X).set_params(weight_decay=0.1)
     with pytest.raises(ValueError, match="keeps the optimizer of the network that was fitted, but"):
         skops.io.dumps(vae)

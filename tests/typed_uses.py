@@ -45,7 +45,7 @@ def refused() -> None:
     SimVAE(lerning_rate=1)  # type: ignore[call-arg]
     SimVAE(lr="a")  # type: ignore[arg-type]
     SimVAE(style_variance=None)  # type: ignore[arg-type]
-    SimVAE(kind="vektor")  # type: ignore[arg-type]
+    SimVAE(kind="picture")  # type: ignore[arg-type]
     SimVAE(projection_sizes=(8,))  # type: ignore[call-arg]
     CRVAE(beta="a")  # type: ignore[arg-type]
     SimCLR(decoder="mlp")  # type: ignore[call-arg]

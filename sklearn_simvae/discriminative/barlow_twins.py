@@ -5,7 +5,7 @@ from typing import Unpack
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import barlow_twins_terms
+from sklearn_simvae.losses import barlow_twins
 
 
 class BarlowTwins(DiscriminativeTransformer):
@@ -57,4 +57,4 @@ class BarlowTwins(DiscriminativeTransformer):
         self.redundancy_weight = redundancy_weight
 
     def _loss(self, z, batch, module):
-        return barlow_twins_terms(z, self.redundancy_weight, batch.mask)
+        return barlow_twins(z, self.redundancy_weight, batch.mask, return_terms=True)

@@ -163,9 +163,7 @@ class DiscriminativeTransformer(SSLTransformer):
         z = self._project(module, batch)
         # Similarities and covariances need more digits than autocast would leave them.
         with torch.autocast(batch.views.device.type, enabled=False):
-            terms = self._loss(*gather_batch(z, batch), module)
-        # TEMPORARY
-        return Terms(terms.pop("loss"), terms) if isinstance(terms, dict) else terms
+            return self._loss(*gather_batch(z, batch), module)
 
     def _diagnose(self, samples):
         x = samples.some_views(PROBE_ROWS, self.net_.device)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import deep_cluster_terms
+from sklearn_simvae.losses import deep_cluster
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import LivingPart
 
@@ -172,8 +172,14 @@ class DeepCluster(DiscriminativeTransformer):
     def _loss(self, z, batch, module):
         z, labels = z
         clusters = module.clusters
-        return deep_cluster_terms(
-            z, clusters.prototypes, labels, clusters.sizes, self.temperature, batch.mask
+        return deep_cluster(
+            z,
+            clusters.prototypes,
+            labels,
+            clusters.sizes,
+            self.temperature,
+            batch.mask,
+            return_terms=True,
         )
 
 

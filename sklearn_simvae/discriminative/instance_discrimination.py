@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import instance_discrimination_terms
-from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.losses import instance_discrimination
+from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
 from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.training.exchange import first_tensor
 
@@ -130,42 +130,44 @@ class InstanceDiscrimination(DiscriminativeTransformer):
     def _loss(self, z, batch, module):
         if not module.training:
             return self._loss_of_strangers(z, batch.mask)
-        prototypes = module.prototypes.values
-        if prototypes.requires_grad:
-            return instance_discrimination_terms(
-                z, prototypes, batch.indices, self.temperature, batch.mask
-            )
-        n_samples = len(prototypes)
-        negatives = None
-        if self.n_negatives < n_samples:
+        prototypes, negatives = module.prototypes.values, None
+        remembers, n_samples = not prototypes.requires_grad, len(prototypes)
+        if remembers and self.n_negatives < n_samples:
             negatives = first_tensor(torch.randint(n_samples, (self.n_negatives,), device=z.device))
-        terms = instance_discrimination_terms(
-            z, prototypes, batch.indices, self.temperature, batch.mask, negatives
+        terms = instance_discrimination(
+            z,
+            prototypes,
+            batch.indices,
+            self.temperature,
+            batch.mask,
+            negatives,
+            return_terms=True,
         )
-        with torch.no_grad():
-            new = mean_over_views(F.normalize(z, dim=-1), batch.mask)
-            mixed = torch.lerp(new, prototypes[batch.indices], self.memory_momentum)
-            prototypes[batch.indices] = F.normalize(mixed, dim=1)
+        if remembers:
+            with torch.no_grad():
+                new = mean_over_views(F.normalize(z, dim=-1), batch.mask)
+                mixed = torch.lerp(new, prototypes[batch.indices], self.memory_momentum)
+                prototypes[batch.indices] = F.normalize(mixed, dim=1)
         return terms
 
     def _loss_of_strangers(self, z, mask):
         """Tell each view among the means of the other views of the samples of the batch."""
-        indices, parts = torch.arange(len(z), device=z.device), []
+        indices, of_views = torch.arange(len(z), device=z.device), []
         for view in range(z.shape[1]):
             others = [other for other in range(z.shape[1]) if other != view]
             prototypes = mean_over_views(
                 F.normalize(z[:, others], dim=-1), None if mask is None else mask[:, others]
             )
-            parts.append(
-                instance_discrimination_terms(
+            of_views.append(
+                instance_discrimination(
                     z[:, [view]],
                     prototypes,
                     indices,
                     self.temperature,
                     None if mask is None else mask[:, [view]],
+                    return_terms=True,
                 )
             )
         # Each view counts once, however few samples have so many.
         share = z.new_ones(z.shape[1]) if mask is None else mask.to(z.dtype).sum(0)
-        share = share / share.sum()
-        return {name: share @ torch.stack([part[name] for part in parts]) for name in parts[0]}
+        return mean_terms(of_views, share / share.sum())

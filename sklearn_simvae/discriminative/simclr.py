@@ -6,7 +6,7 @@ from typing import Unpack
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import nt_xent_terms
+from sklearn_simvae.losses import nt_xent
 
 
 class SimCLR(DiscriminativeTransformer):
@@ -66,4 +66,4 @@ class SimCLR(DiscriminativeTransformer):
         return replace(super()._needs(), batch_size=512)
 
     def _loss(self, z, batch, module):
-        return nt_xent_terms(z, self.temperature, batch.mask)
+        return nt_xent(z, self.temperature, batch.mask, return_terms=True)

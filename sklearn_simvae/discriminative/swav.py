@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import swav_terms
+from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.views import PerView, default_augmentation
 
@@ -155,7 +155,7 @@ class SwAV(DiscriminativeTransformer):
         z, prototypes = F.normalize(z, dim=-1), F.normalize(module.prototypes, dim=1)
         queue = module.queue.projections
         queue = queue if module.training and queue.shape[1] else None
-        terms = swav_terms(
+        terms = swav(
             z @ prototypes.T,
             self.n_global_views,
             self.temperature,
@@ -163,6 +163,7 @@ class SwAV(DiscriminativeTransformer):
             self.n_sinkhorn_iterations,
             batch.mask,
             None if queue is None else queue @ prototypes.detach().T,
+            return_terms=True,
         )
         if queue is not None:
             new = z[:, : self.n_global_views].detach().transpose(0, 1)

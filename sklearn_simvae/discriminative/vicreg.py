@@ -5,7 +5,7 @@ from typing import Unpack
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import vicreg_terms
+from sklearn_simvae.losses import vicreg
 
 
 class VICReg(DiscriminativeTransformer):
@@ -69,4 +69,4 @@ class VICReg(DiscriminativeTransformer):
 
     def _loss(self, z, batch, module):
         weights = self.invariance_weight, self.variance_weight, self.covariance_weight
-        return vicreg_terms(z, *weights, mask=batch.mask)
+        return vicreg(z, *weights, mask=batch.mask, return_terms=True)

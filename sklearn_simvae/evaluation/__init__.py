@@ -1,6 +1,6 @@
-"""What a representation holds: content, style, information, and signs of collapse.
+"""Measures of representations: content, style, information, and signs of collapse.
 
-Everything here takes a transformer that is fitted, of this package or any other, or an array of
+Every function takes a fitted transformer, of this package or any other, or an array of
 representations.
 """
 

@@ -1,4 +1,4 @@
-"""Signs of collapse: how many directions a representation really uses, and how evenly."""
+"""Signs of collapse: the number of directions that a representation uses, and how evenly."""
 
 from collections.abc import Callable, Mapping
 
@@ -29,7 +29,7 @@ _DEAD = 1e-4
 def effective_rank(Z) -> float:
     r"""Number of directions that a representation uses, as a smooth rank.
 
-    With :math:`p_i` the singular values of the centred `Z` over their sum,
+    With :math:`p_i` the singular values of the centered `Z` over their sum,
 
     .. math:: \exp \left( - \sum_i p_i \log p_i \right)
 
@@ -41,8 +41,8 @@ def effective_rank(Z) -> float:
     Returns
     -------
     rank : float
-        From 1, all rows on a line, to `n_components`, as much spread in every direction; 0 where
-        all rows are the same.
+        A number between 1 (all rows lie on a line) and `n_components` (the spread is the same in
+        every direction); 0 where all rows are the same.
 
     Raises
     ------
@@ -74,12 +74,13 @@ def alignment(Z) -> float:
     Parameters
     ----------
     Z : array-like of shape (n, n_views, n_components)
-        Representations of at least two views of each sample. One of length 0 stays as it is.
+        Representations of at least two views of each sample. Those of length 0 stay as they are.
 
     Returns
     -------
     alignment : float
-        From 0, views all in one direction, to 4, opposite ones; 2 is that of directions at random.
+        A number between 0 (all views have one direction) and 4 (views are opposite); 2 is the value
+        of random directions.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def alignment(Z) -> float:
 
     See Also
     --------
-    uniformity : Its counterpart, how well samples are told apart.
+    uniformity : Its counterpart: how evenly the samples are spread.
 
     References
     ----------
@@ -113,7 +114,7 @@ def alignment(Z) -> float:
 
 
 def uniformity(Z) -> float:
-    r"""How evenly representations of unit length cover the sphere: low is even.
+    r"""Uniformity of representations of unit length on the sphere; lower is more even.
 
     With :math:`u` and :math:`v` the representations of two samples, each over its length, over all
     pairs of different rows,
@@ -123,14 +124,14 @@ def uniformity(Z) -> float:
     Parameters
     ----------
     Z : array-like of shape (n, n_components)
-        Representations of at least two samples. One of length 0 stays as it is. All pairs count:
-        10,000 rows take seconds, and time grows with their square.
+        Representations of at least two samples. Those of length 0 stay as they are. All pairs
+        count: 10,000 rows take seconds, and the time grows with the square of their number.
 
     Returns
     -------
     uniformity : float
-        0 where all rows have one direction; never below -8, that of two opposite rows, and about
-        -4 for directions at random in many dimensions.
+        0 where all rows have one direction, about -4 for random directions in many dimensions, and
+        never below -8, the value of two opposite rows.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def uniformity(Z) -> float:
 
     See Also
     --------
-    alignment : Its counterpart, how near the views of a sample are.
+    alignment : Its counterpart: how near the views of a sample are.
 
     References
     ----------
@@ -170,9 +171,9 @@ def _as_numbers(Z):
 
 
 def _unit_length(Z: np.ndarray) -> np.ndarray:
-    """Each representation over its length, whatever axes are before."""
+    """Divide each representation by its length, whatever axes are before the last."""
     rows = Z.reshape(-1, Z.shape[-1])
-    # First by the largest value, whose square must not overflow.
+    # Divided by the largest value first, since its square could overflow.
     return normalize(normalize(rows, norm="max")).reshape(Z.shape)
 
 
@@ -185,51 +186,53 @@ def collapse_report(
     kind: str = "auto",
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    """All signs of collapse of a transformer, on data of its kind.
+    """Compute all signs of collapse of a transformer, on data of its kind.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        Makes the representations. None takes X as representations.
+        Transformer that makes the representations. None takes X as representations.
     X : array-like of shape (n, ...) or (n, n_views, ...)
-        At least two rows, or samples of views. An estimator of this package tells which; for
-        others, X of more than two dimensions has a views axis.
+        At least two rows, or samples of several views. An estimator of this package tells which of
+        the two X holds; for other estimators, X of more than two dimensions has a views axis.
     augmentation : callable, "auto" or None, default=None
-        Makes two views of each row, as for the estimators. None takes views from the second axis of
-        X, where it has one.
+        Function that makes two views of each row, as in the estimators. None takes the views from
+        the second axis of X, if it has a views axis.
     input_shape : tuple of int, default=None
         The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, where neither its shape nor `estimator` tells.
+        Kind of a row, where neither its shape nor `estimator` tells it.
     random_state : int, RandomState or None, default=None
-        Fixes the augmentation, and the 5,000 samples that count for `uniformity` where there are
-        more.
+        Seed of the augmentation, and of the choice of 5,000 samples for `uniformity` where there
+        are more.
 
     Returns
     -------
     report : Bunch
-        With, of each view by itself, the attributes
+        The following attributes. All but `alignment` and `alignment_of_strangers` look at each
+        view by itself.
 
         effective_rank : float
-            :func:`effective_rank`, to be compared with `n_components`.
+            Value of :func:`effective_rank`, to be compared with `n_components`.
         n_components : int
             Width of the representation.
         variance : ndarray of shape (n_components,)
-            Of each dimension.
+            Variance of each dimension.
         n_dead : int
-            Dimensions with less than 1e-4 of the greatest variance.
+            Number of dimensions with less than 1e-4 of the greatest variance.
         alignment : float
-            :func:`alignment` of the views of a sample; NaN where there are no views.
+            Value of :func:`alignment` between the views of a sample; NaN where there are no views.
         alignment_of_strangers : float
-            The same of different samples. Where `alignment` is not far below, views tell nothing
-            of their sample; where both are near 0, all samples have one direction.
+            Value of :func:`alignment` between different samples. If `alignment` is not far below
+            it, the views tell nothing about their sample. If both are near 0, the representations
+            of all samples have one direction.
         uniformity : float
-            :func:`uniformity` of the first views.
+            Value of :func:`uniformity` for the first views.
 
     Raises
     ------
     ValueError
-        If there are fewer than two samples, X has views and an augmentation is given, or
+        If there are fewer than two samples, if X has views and an augmentation is given, or if
         representations are not finite.
 
     Examples
@@ -255,7 +258,7 @@ def collapse_report(
         Z = representations(estimator, X)[:, None]
     Z = Z.astype(np.float64)
     rows = Z.reshape(-1, Z.shape[-1])
-    # Equal rows have no variance at all, not that of the rounding of their mean.
+    # Equal rows have no variance; the variance about their rounded mean could be above 0.
     variance = (rows - rows[0]).var(0)
     some = np.random.default_rng(seed).permutation(len(Z))[:_MAX_UNIFORMITY]
     return Bunch(
@@ -264,7 +267,7 @@ def collapse_report(
         variance=variance,
         n_dead=int(np.sum(variance <= _DEAD * variance.max())),
         alignment=alignment(Z) if Z.shape[1] > 1 else float("nan"),
-        # Samples in the place of views.
+        # Here samples take the place of views.
         alignment_of_strangers=alignment(Z.swapaxes(0, 1)),
         uniformity=uniformity(Z[some, 0]),
     )

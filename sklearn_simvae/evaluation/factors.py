@@ -1,4 +1,4 @@
-"""Factors of style as they are given, by name: numbers to regress, all others to classify."""
+"""Factors of style by name: numbers are predicted by regression, all others by classification."""
 
 import warnings
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from sklearn_simvae.evaluation.splits import check_classes, check_labels, check_
 
 
 def is_numeric(values: np.ndarray) -> bool:
-    """Whether a factor that was checked is read by regression."""
+    """Tell whether a factor that was checked is predicted by regression."""
     return values.dtype.kind == "f"
 
 
 def _named(factors) -> dict[str, object]:
-    """The factors by name, in whatever form they come."""
+    """Return the factors by name, whatever their form."""
     if isinstance(factors, Mapping) or hasattr(factors, "columns"):
-        # What Arrow calls columns are their values.
+        # In Arrow, `columns` are the values, not the names.
         names = factors if isinstance(factors, Mapping) else factors.columns
         names = list(getattr(factors, "column_names", names))
         found = {str(name): factors[name] for name in names}
         if len(found) < len(names):
             raise ValueError(f"Two factors have one name, among {names}. Give each its own.")
         return found
-    # A column of pandas keeps its type, which may be categorical.
+    # A column of pandas stays as it is, since its type may be categorical.
     if np.ndim(factors) == 1:
         return {"style": factors}
-    # Numbers stay numbers beside strings.
+    # An array of objects keeps numbers that stand beside strings.
     factors = factors if hasattr(factors, "dtype") else np.asarray(factors, dtype=object)
     if factors.ndim != 2:
         raise ValueError(
@@ -39,11 +39,11 @@ def _named(factors) -> dict[str, object]:
 
 
 def check_factors(factors, X) -> dict[str, np.ndarray]:
-    """The factors that differ between rows: float64 to regress, all others to classify."""
+    """Return the factors that differ between rows: float64 for regression, others for classes."""
     factors = _named(factors)
     if not factors:
         raise ValueError(
-            "There are no factors to read. Give some, or an augmentation of "
+            "There are no factors to predict. Give some, or an augmentation of "
             "sklearn_simvae.views.augmentation, which tells what it drew."
         )
     if "mean" in factors:
@@ -71,7 +71,7 @@ def check_factors(factors, X) -> dict[str, np.ndarray]:
 
 
 def check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.ndarray]:
-    """The same factors of the test rows."""
+    """Return the same factors of the test rows."""
     named, checked = _named(factors_test), {}
     missing = [name for name in factors if name not in named]
     if missing:
@@ -85,7 +85,7 @@ def check_test_factors(factors_test, X_test, factors: dict) -> dict[str, np.ndar
         else:
             labels = check_labels(named[name], f"{what} of the test rows")
             labels = labels.astype(str) if values.dtype.kind == "U" else labels
-            # Of one type, so that both together are no floats, which would be regressed.
+            # One type for both, since together they could become floats, which are regressed.
             checked[name] = check_test_classes(labels, values, what).astype(values.dtype)
         check_consistent_length(first_part(X_test), checked[name])
     return checked

@@ -1,4 +1,4 @@
-"""How good reconstructions and generated data are."""
+"""Quality of reconstructions and of generated data."""
 
 import math
 from collections.abc import Callable
@@ -38,32 +38,33 @@ _ACTIVATIONS = {
 def reconstruction_error(
     estimator, X, *, multioutput: str = "uniform_average"
 ) -> float | np.ndarray:
-    """Mean squared error of rows that are represented and decoded again.
+    """Mean squared error between rows and their reconstructions.
 
     Parameters
     ----------
     estimator : fitted transformer
-        With `transform` and `inverse_transform`: PCA, SimVAE, a Pipeline of such.
+        Transformer with `transform` and `inverse_transform`, such as PCA, SimVAE, or a Pipeline of
+        such transformers.
     X : array-like of shape (n, ...)
         Rows, without a views axis.
     multioutput : {"uniform_average", "raw_values", "samples"}, default="uniform_average"
-        The mean of all, one error for each feature, or one for each row.
+        Which errors to return: the mean over all values, one for each feature, or one for each row.
 
     Returns
     -------
     error : float or ndarray of shape (n_features,) or (n,)
-        In squared units of X. uint8 pixels count from 0 to 1 where the estimator was fitted on
-        such; images have as many features as a flattened one. Shares, which a multinomial
-        likelihood decodes to, stand for as many counts as there are in the row.
+        Error in squared units of X. Pixels of uint8 count as values from 0 to 1 if the estimator
+        was fitted on such pixels. An image has as many features as it has values. A multinomial
+        likelihood decodes to shares, which are multiplied by the sum of the counts in the row.
 
     Raises
     ------
     ValueError
-        If `estimator` has no `inverse_transform`, or gives back rows of another size.
+        If `estimator` has no `inverse_transform`, or its reconstructions differ in size from X.
 
     See Also
     --------
-    frechet_distance : For generated data, that belong to no row.
+    frechet_distance : Measures generated data, which belong to no row of X.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def reconstruction_error(
             )
     if any(getattr(step, "representation", None) == "hidden" for step in steps_of(estimator)):
         raise ValueError(
-            "estimator has representation='hidden', whose activations are nothing to decode. Set "
+            "estimator has representation='hidden', whose activations cannot be decoded. Set "
             "representation='latent'."
         )
     decoded = _decode(estimator, X)
@@ -106,15 +107,16 @@ def reconstruction_error(
 
 
 def frechet_distance(X, X_generated, classifier: Callable | BaseEstimator) -> float:
-    r"""Fréchet distance of real and generated data, in the features of a classifier.
+    r"""Fréchet distance between real and generated data, in the features of a classifier.
 
-    With :math:`m` and :math:`S` mean and covariance of the features of either,
+    With :math:`m` the mean and :math:`S` the covariance of the features of each of the two,
 
     .. math:: \lVert m_1 - m_2 \rVert^2
         + \mathrm{tr} \left( S_1 + S_2 - 2 (S_1 S_2)^{1/2} \right)
 
-    With the features of an Inception network this is known as FID. Values compare only with the
-    same classifier and the same numbers of rows: covariances of few rows make it too large.
+    With the features of an Inception network this is known as FID. Compare only values that were
+    computed with the same classifier and the same numbers of rows: with few rows, the estimates of
+    the covariances make the distance too large.
 
     Parameters
     ----------
@@ -123,21 +125,21 @@ def frechet_distance(X, X_generated, classifier: Callable | BaseEstimator) -> fl
     X_generated : array-like of shape (m, ...)
         Generated data, on the scale of X.
     classifier : callable or fitted estimator
-        Gives features of shape (n, n_features): a callable from data to features; the last hidden
-        layer of an MLPClassifier or of a Pipeline that ends in one; `transform`,
-        `decision_function` or the logarithm of `predict_proba` of any other, the first that it
-        has. Images are flattened for an estimator that was fitted on as many features.
+        Source of the features, of shape (n, n_features). A callable maps data to features. An
+        MLPClassifier, or a Pipeline that ends in one, gives its last hidden layer. Any other
+        estimator gives `transform`, `decision_function` or the logarithm of `predict_proba`, the
+        first of these that it has. Images are flattened for an estimator that was fitted on rows of
+        as many features.
 
     Returns
     -------
     distance : float
-        From 0, the same mean and covariance, in squared units of the features.
+        Distance in squared units of the features; 0 if the means and covariances are the same.
 
     Raises
     ------
     ValueError
-        If there are less than two rows of either, features are not finite, or `classifier` gives
-        none.
+        If either has less than two rows, if features are not finite, or if `classifier` gives none.
 
     References
     ----------
@@ -165,20 +167,20 @@ def frechet_distance(X, X_generated, classifier: Callable | BaseEstimator) -> fl
             "X_generated. Give data of one shape."
         )
     (mean_1, root_1), (mean_2, root_2) = _moments(real), _moments(generated)
-    # The eigenvalues of S1 S2 are the squares of these singular values, without ever squaring.
+    # The eigenvalues of S1 S2 are the squares of these singular values, which lose no digits.
     overlap = np.linalg.norm(root_1 @ root_2.T, ord="nuc")
     spread = np.square(root_1).sum() + np.square(root_2).sum() - 2 * overlap
     return float(np.square(mean_1 - mean_2).sum() + max(spread, 0.0))
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean, and a root R of the covariance, which is R' R."""
+    """Return the mean, and a root R of the covariance, which is R' R."""
     mean = features.mean(0)
     return mean, np.linalg.qr((features - mean) / np.sqrt(len(features) - 1), mode="r")
 
 
 def _features(classifier, X, name: str) -> np.ndarray:
-    """What the classifier sees in X, float64 of shape (n, n_features)."""
+    """Return the features of X in the classifier, as float64 of shape (n, n_features)."""
     classifier = getattr(classifier, "best_estimator_", classifier)
     if len(X.shape) > 2 and getattr(classifier, "n_features_in_", None) == math.prod(X.shape[1:]):
         X = X.reshape(len(X), -1)
@@ -193,7 +195,7 @@ def _features(classifier, X, name: str) -> np.ndarray:
         features = classifier.transform(X)
     elif hasattr(classifier, "decision_function"):
         features = classifier.decision_function(X)
-        # One column of two classes.
+        # For two classes, `decision_function` returns one dimension.
         features = features.reshape(len(features), -1)
     elif hasattr(classifier, "predict_proba"):
         features = np.log(np.clip(classifier.predict_proba(X), _MIN_PROBABILITY, None))
@@ -214,7 +216,7 @@ def _features(classifier, X, name: str) -> np.ndarray:
 
 
 def _last_hidden_layer(mlp: MLPClassifier, X) -> np.ndarray:
-    """Activations of shape (n, hidden_layer_sizes[-1])."""
+    """Return the activations, of shape (n, hidden_layer_sizes[-1])."""
     check_is_fitted(mlp)
     features = validate_data(mlp, X, reset=False, accept_sparse="csr")
     for weights, bias in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
@@ -223,18 +225,18 @@ def _last_hidden_layer(mlp: MLPClassifier, X) -> np.ndarray:
 
 
 def _reads_pixels(estimator) -> bool:
-    """Whether it was fitted on uint8 pixels, which it takes for values from 0 to 1."""
+    """Tell whether it was fitted on uint8 pixels, which it takes for values from 0 to 1."""
     layouts = (step.layout_ for step in steps_of(estimator) if hasattr(step, "layout_"))
     return any(layout.pixels for layout in layouts)
 
 
 def _scale(estimator, X: np.ndarray) -> float:
-    """What stands for 1 in rows: pixels count from 0 to 1, as the estimator reads them."""
+    """Return the value that the estimator reads as 1: 255 for pixels, which it scales to [0, 1]."""
     return 255.0 if X.dtype == np.uint8 and _reads_pixels(estimator) else 1.0
 
 
 def _decode(estimator, X) -> ArrayLike:
-    """The rows as they come back; shares, which sum to 1 in a row, as counts of their own row."""
+    """Reconstruct rows; shares, which sum to 1 in a row, become counts with the sum of that row."""
     steps = steps_of(estimator)
     likelihoods = [getattr(getattr(s, "module_", None), "likelihood", None) for s in steps]
     if "multinomial" not in likelihoods:
@@ -256,7 +258,7 @@ def _decode(estimator, X) -> ArrayLike:
 
 
 def _check_scale(X, X_generated, classifier) -> None:
-    """Raise where one is pixels from 0 to 255 and the other from 0 to 1, as decoders give them."""
+    """Raise where one holds pixels from 0 to 255 and the other values from 0 to 1, as decoded."""
     pixels = [getattr(x, "dtype", None) == np.uint8 for x in (X, X_generated)]
     if pixels[0] == pixels[1] or not hasattr(classifier, "predict") or _reads_pixels(classifier):
         return
@@ -265,5 +267,5 @@ def _check_scale(X, X_generated, classifier) -> None:
         names = ("X", "X_generated") if pixels[0] else ("X_generated", "X")
         raise ValueError(
             f"{names[0]} is uint8 up to {np.max(bytes_)}, {names[1]} is at most 1: they differ in "
-            f"scale. Divide {names[0]} by 255, if that is what classifier was fitted on."
+            f"scale. Divide {names[0]} by 255 if classifier was fitted on values from 0 to 1."
         )

@@ -1,4 +1,4 @@
-"""How much the representations of two views of a sample tell about each other."""
+"""Mutual information between the representations of two views of a sample."""
 
 import copy
 import math
@@ -31,7 +31,7 @@ from sklearn_simvae.views import Source, as_source
 _MIN_SAMPLES = 32
 _K = 3
 _JITTER = 1e-10
-# Of the bound; the critic learns as much from smaller ones, in half the time.
+# The bound needs large batches; the critic learns as much from smaller ones, in half the time.
 _BATCH, _TRAIN_BATCH = 512, 256
 _HIDDEN, _FEATURES = 128, 32
 _MAX_STEPS, _CHECK_EVERY, _PATIENCE = 1000, 25, 8
@@ -52,71 +52,74 @@ def mutual_information(
     n_samples: int = 10_000,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Mutual information of the representations of two views, estimated in nats.
+    r"""Estimate the mutual information between the representations of two views, in nats.
 
-    What an objective that pulls views together is often said to maximise:
+    Objectives that pull views together are often said to maximize
 
     .. math:: I(z; z') = E \left[ \log \frac{p(z, z')}{p(z) \, p(z')} \right]
 
     "infonce" is a lower bound. A critic :math:`f`, the inner product of two small networks, is
-    trained on half of the samples, of which a fifth tells it when to stop, and the bound is that of
-    the other half, in batches of :math:`K = 512` (or all, where there are fewer), averaged over
-    both directions:
+    trained on half of the samples, a fifth of which decides when to stop. The bound is computed on
+    the other half, in batches of :math:`K = 512` samples (or all, if there are fewer), and averaged
+    over both directions:
 
     .. math:: \log K + E \left[ \log
         \frac{\exp f(z_i, z'_i)}{\sum_{j=1}^K \exp f(z_i, z'_j)} \right]
 
-    It is never above :math:`\log K`, and low where the critic learnt little: of few samples, and
-    where few dimensions among many are what the views share. It is not below 0, and of independent
-    views at most some hundredths above, of fewer than 100 samples some tenths.
+    It is never above :math:`\log K`. It is low if the critic learned little, as from few samples or
+    if the views share only few dimensions of many. It is never below 0; for independent views it
+    is at most some hundredths above 0, or some tenths with fewer than 100 samples.
 
-    "knn" is the first estimate of Kraskov et al., with the :math:`k = 3` nearest neighbours of each
-    pair in the maximum norm, and :math:`n_z, n_{z'}`, how many samples are nearer than the last of
-    these in either view alone:
+    "knn" is the first estimator of Kraskov et al. It takes the :math:`k = 3` nearest neighbors of
+    each pair in the maximum norm, and counts the samples that are nearer than the last of these in
+    each view alone, :math:`n_z` and :math:`n_{z'}`:
 
     .. math:: \psi(k) + \psi(n) - E \left[ \psi(n_z + 1) + \psi(n_{z'} + 1) \right]
 
     It is never above :math:`\psi(n) - \psi(k + 1)`, about :math:`\log n - 1.3`, and much too low
-    for strong dependence in more than a few dimensions; of few samples it is noisy, and may be
-    below 0. Both look at standardised representations. Neither compares near its ceiling with that
-    of another number of samples.
+    for strong dependence in more than a few dimensions. With few samples it is noisy, and may be
+    below 0.
+
+    Both methods standardize the representations. An estimate near its ceiling cannot be compared
+    with an estimate from another number of samples.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
         Makes the representations. None takes X as representations, of shape (n, n_views, d).
     X : array-like of shape (n, n_views, ...) or (n, ...)
-        Samples of at least two views, of which the first two count; rows, of which two views are
-        made, where `augmentation` is given.
+        Samples of at least two views, of which the first two are used. If `augmentation` is given,
+        rows, of which two views are made.
     augmentation : callable, "auto" or None, default=None
-        Makes the views, as for the estimators. None takes them from the second axis of X.
+        Function that makes the views, as in the estimators. None takes the views from the second
+        axis of X.
     input_shape : tuple of int, default=None
         The shape of one row, where `augmentation` needs to know it and `estimator` does not tell.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, where neither its shape nor `estimator` tells.
+        Kind of a row, where neither its shape nor `estimator` tells it.
     methods : sequence of {"infonce", "knn"}, default=("infonce", "knn")
-        What to compute. Either takes seconds for 10,000 samples of 10 dimensions; neighbours in
-        the hundreds of dimensions of a hidden layer take minutes, and are best left out.
+        Estimates to compute. Each takes seconds for 10,000 samples of 10 dimensions. In the
+        hundreds of dimensions of a hidden layer, "knn" takes minutes and is best left out.
     n_samples : int, default=10_000
-        At most so many samples count, drawn at random; at least 32.
+        Greatest number of samples to use, at least 32. If there are more, they are drawn at random.
     random_state : int, RandomState or None, default=None
-        Fixes the samples that count, the augmentation, the split and the critic.
+        Seed of the choice of samples, the augmentation, the split and the critic.
 
     Returns
     -------
     information : Bunch
-        By name of the method the estimate, and with "_ceiling" after it the most that it can be:
-        "infonce", "infonce_ceiling", "knn", "knn_ceiling"; float, in nats.
+        The estimates in nats, as floats named "infonce" and "knn", and the greatest values that
+        they can have, named "infonce_ceiling" and "knn_ceiling".
 
     Raises
     ------
     ValueError
-        If a method is not known, there are fewer than 32 samples, X has no views and none are
-        made, or representations are not finite.
+        If a method is not known, if there are fewer than 32 samples, if X has no views and none are
+        made, or if representations are not finite.
 
     See Also
     --------
-    sklearn.feature_selection.mutual_info_regression : Of single features and a target.
+    sklearn.feature_selection.mutual_info_regression : Looks at single features and a target.
 
     References
     ----------
@@ -139,7 +142,7 @@ def mutual_information(
     check_arguments(estimator, X)
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
     methods = list(methods) if several else [methods]
-    # A list, since what is given need not have a hash.
+    # A list rather than a set, since the values given may have no hash.
     unknown = [method for method in methods if method not in list(_METHODS)]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
@@ -163,35 +166,35 @@ def mutual_information(
 
 
 def _take(X, rows: np.ndarray):
-    """Some rows in any order, of whatever holds them."""
+    """Take rows in any order from any container."""
     if not hasattr(X, "column_names") and isinstance(source := as_source(X), Source):
         return source[rows]
     return _safe_indexing(X.tocsr() if hasattr(X, "tocsr") else X, rows)
 
 
 def _knn(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
-    """The estimate of Kraskov et al. from the neighbours of each row, and its ceiling."""
+    """Return the estimate of Kraskov et al. from the neighbors of each row, and its ceiling."""
     rng = np.random.default_rng(seed)
-    # Distances of zero, of rows that are the same, have no density; this much is no information.
+    # Equal rows, at distance 0, have no density; noise this small adds no information.
     a, b = (
         standard_scaler().fit_transform(z) + _JITTER * rng.standard_normal(z.shape) for z in (a, b)
     )
     both = np.hstack([a, b])
-    # The row itself is the first.
+    # One neighbor more, since the first is the row itself.
     radius = cKDTree(both).query(both, k=[_K + 1], p=np.inf)[0][:, 0]
     nearer = np.nextafter(radius, 0)
-    # With the row itself, n + 1.
+    # The counts are n + 1, since they include the row itself.
     counts = [cKDTree(z).query_ball_point(z, nearer, p=np.inf, return_length=True) for z in (a, b)]
     found = digamma(_K) + digamma(len(a)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
-    # Of the k neighbours the last is nearer in one of the views.
+    # k + 1 rather than k, since the last neighbor is nearer in one of the views.
     return float(found), float(digamma(len(a)) - digamma(_K + 1))
 
 
 def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
-    """The bound on rows that the critic has not seen, and its ceiling."""
+    """Return the bound on rows that the critic has not seen, and its ceiling."""
     n = len(a) // 2
     n_fit = n - n // 5
-    # Rows come in random order.
+    # The first half is a random half, since rows come in random order.
     a, b = (
         torch.from_numpy(standard_scaler().fit(z[:n]).transform(z)).float().clamp(-10, 10)
         for z in (a, b)
@@ -199,7 +202,7 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
     size = min(_BATCH, len(a) - n)
     with own_modes():
         critic = _train_critic(a[:n_fit], b[:n_fit], a[n_fit:n], b[n_fit:n], seed)
-        # That of a critic that tells no pairs apart is a bound as well.
+        # 0 is the bound of a critic that gives all pairs the same score, so it is valid too.
         bound = 0.0 if critic is None else max(_bound(critic, a[n:], b[n:], size), 0.0)
     return bound, math.log(size)
 
@@ -207,11 +210,11 @@ def _infonce(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float]:
 def _train_critic(
     a: Tensor, b: Tensor, a_valid: Tensor, b_valid: Tensor, seed: int
 ) -> nn.ModuleList | None:
-    """The pair of networks that was best on the validation rows; None if no better than chance."""
+    """Return the networks that were best on the validation rows; None if no better than chance."""
     with isolated_random_state(seed, torch.device("cpu")):
         sizes = (a.shape[1], _HIDDEN, _HIDDEN, _FEATURES)
         critic = nn.ModuleList(nn.Sequential(*dense_layers(sizes)) for _ in range(2))
-    # It starts as the same for all pairs, which gives a bound of 0, and must get better than that.
+    # It starts with the same score for all pairs, a bound of 0, and must get better than that.
     nn.init.zeros_(critic[1][-1].weight)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(critic.parameters(), lr=1e-3, weight_decay=1.0, fused=True)
@@ -232,7 +235,7 @@ def _train_critic(
 
 
 def _loss(critic: nn.ModuleList, a: Tensor, b: Tensor) -> Tensor:
-    """Cross-entropy of finding the other view of each row in the batch, in either direction."""
+    """Compute the cross-entropy of finding the other view of each row, in both directions."""
     scores = critic[0](a) @ critic[1](b).T / math.sqrt(_FEATURES)
     own = torch.arange(len(a))
     return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
@@ -240,7 +243,7 @@ def _loss(critic: nn.ModuleList, a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _bound(critic: nn.ModuleList, a: Tensor, b: Tensor, size: int) -> float:
-    """The mean bound of batches of this size; the last one reaches back to fill up."""
+    """Compute the mean bound over batches; the last batch reaches back to be full."""
     starts = [min(start, len(a) - size) for start in range(0, len(a), size)]
     losses = [_loss(critic, a[i : i + size], b[i : i + size]).item() for i in starts]
     return math.log(size) - float(np.mean(losses))

@@ -1,4 +1,4 @@
-"""How well content, the class labels, is read off a representation."""
+"""Accuracy of probes, which predict content (the class labels) from a representation."""
 
 import math
 import warnings
@@ -54,7 +54,7 @@ PROBES = ("linear", "mlp", "knn", "gmm")
 _N_NEIGHBORS = (1, 5, 15, 50)
 _MLP_STEPS = 2000
 
-# Rows that the mixture is fitted on, and the widest representation with full covariances.
+# Rows for the fit of the mixture, and the widest representation with full covariances.
 _GMM_ROWS = 20_000
 _GMM_FULL = 32
 
@@ -74,71 +74,72 @@ def probe(
     random_state=None,
     n_jobs: int | None = None,
 ) -> ResultTable:
-    """How well class labels are read off the representations of a fitted transformer.
+    """Measure how well class labels are predicted from representations.
 
-    The rows are transformed once. Each repeat splits them anew into train, validation and test
-    rows. The setting of a probe is the one that is most accurate on the validation rows when
-    fitted on the train rows; the probe is then fitted on both, and scored on the test rows, which
-    have no other use.
+    A fitted transformer transforms the rows once. Each repeat splits them anew into train,
+    validation and test rows. The probe is fitted on the train rows with each of its settings, and
+    the setting that is most accurate on the validation rows is chosen. The probe is then fitted on
+    both parts and scored on the test rows, which have no other use.
 
-    "linear" is a logistic regression, "mlp" a network with one hidden layer of 128, and "knn" the
-    vote of the nearest neighbours, all on standardised representations. "gmm" sees no labels: a
-    Gaussian mixture of as many components as there are classes, whose clusters of the test rows
-    are compared with the classes.
+    "linear" is a logistic regression, "mlp" is a network with one hidden layer of 128 units, and
+    "knn" is the vote of the nearest neighbors, all on standardized representations. "gmm" sees no
+    labels: it is a Gaussian mixture with as many components as there are classes, and its clusters
+    of the test rows are compared with the classes.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        Anything with `transform`, which is not fitted again. None and "passthrough" take X for
+        Any transformer with `transform`; it is not fitted again. None and "passthrough" take X as
         representations.
     X : array-like of shape (n, ...)
-        What `estimator` transforms.
+        Rows that `estimator` transforms.
     y : array-like of shape (n,)
         The class of each row.
     X_test : array-like of shape (n_test, ...), default=None
-        Test rows that stand for all repeats. None splits them off X.
+        Test rows for all repeats. None splits them off X.
     y_test : array-like of shape (n_test,), default=None
-        Their classes.
+        The class of each test row.
     groups : array-like of shape (n,), default=None
-        Rows of one group stay in one part of each split, e.g. the letters of a typeface. Such
-        splits are not stratified by class, as all others are.
+        The group of each row. Rows of one group, e.g. the letters of a typeface, stay in one part
+        of each split. Splits are stratified by class only if no groups are given.
     probes : sequence of str, or dict of str to str or classifier, default=("linear", "mlp", \
 "knn", "gmm")
-        The probes by name. In a dict, a value is one of those names or a classifier of your own,
-        of which a clone is fitted, as it is, on train and validation rows together.
+        Names of the probes. In a dict, each value is one of those names or a classifier of your
+        own. A clone of it is fitted, with its settings, on the train and validation rows together.
     test_size : float, default=0.2
         Share of the rows, or of the groups, to test on.
     validation_size : float, default=0.2
-        Share of all others to choose settings on.
+        Share of the other rows, or groups, to choose settings on.
     n_repeats : int, default=3
         Number of splits.
     random_state : int, RandomState or None, default=None
-        Fixes the splits and the probes.
+        Seed of the splits and the probes.
     n_jobs : int, default=None
-        Probes to fit at a time, as in scikit-learn; the numbers do not depend on it.
+        Number of probes to fit at a time, as in scikit-learn. Results do not depend on it.
 
     Returns
     -------
     table : ResultTable
-        Rows of "probe", "metric", "seed" (of the repeat), "value" and "setting" (what was chosen).
-        The metrics of classifiers are "accuracy" and "balanced_accuracy"; those of "gmm" are
-        "accuracy" of the best matching of clusters and classes, "nmi" and "ari". All are at most
-        1, higher being better.
+        Rows with the columns "probe", "metric", "seed" (of the repeat), "value" and "setting" (the
+        one that was chosen). The metrics of classifiers are "accuracy" and "balanced_accuracy". The
+        metrics of "gmm" are "accuracy" with the best matching of clusters and classes, "nmi" and
+        "ari". All are at most 1; higher is better.
 
     Raises
     ------
     ValueError
-        If lengths differ, `y` is continuous or has one class, `y_test` has others, a class has too
-        few rows to be in every part, or a parameter is out of range.
+        If lengths differ, if `y` is continuous or has one class, if `y_test` has classes that `y`
+        does not have, if a class has too few rows to be in every part, or if a parameter is out of
+        range.
 
     See Also
     --------
-    style_probe : How much else there is in a representation.
+    style_probe : Measures how well style is predicted.
 
     References
     ----------
     Bizeul, Schölkopf and Allen, "A probabilistic model behind self-supervised learning", TMLR
-    2024, which reads content by such probes.
+    2024, which measures content by such probes.
 
     Examples
     --------
@@ -186,24 +187,25 @@ def probe(
 
 
 def hungarian_accuracy(y_true, clusters) -> float:
-    r"""Share of the rows that lie in the cluster of their class, clusters being matched at best.
+    r"""Accuracy of clusters, after the best matching of clusters and classes.
 
     .. math:: \max_\pi \frac{1}{n} \sum_{i=1}^n 1[y_i = \pi(c_i)]
 
-    over all ways :math:`\pi` to give each cluster a class of its own. Where there are more
-    clusters than classes, those without a class count as errors, and the other way round.
+    where :math:`\pi` gives each cluster a class of its own. If there are more clusters than
+    classes, the rows of clusters without a class count as errors. If there are more classes than
+    clusters, the rows of classes without a cluster do.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Classes: numbers, booleans or strings.
+        Class of each row: a number, boolean or string.
     clusters : array-like of shape (n,)
-        Clusters, by names of any such kind.
+        Cluster of each row: a number, boolean or string.
 
     Returns
     -------
     accuracy : float
-        From above 0 to 1.
+        A number above 0 and at most 1.
 
     Raises
     ------
@@ -230,7 +232,7 @@ def hungarian_accuracy(y_true, clusters) -> float:
 
 
 def _read(probe, Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
-    """The metrics of a probe on the test rows, and its setting."""
+    """Return the metrics of a probe on the test rows, and its setting."""
     if isinstance(probe, str) and probe == "gmm":
         return _cluster(Z, y, split, seed)
     model, setting = fit_probe(probe, Z, y, split, seed)
@@ -239,18 +241,18 @@ def _read(probe, Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
 
 
 def _cluster(Z, y, split: Split, seed: int) -> tuple[dict[str, float], str]:
-    """The clusters of a mixture that was fitted without labels, held against the classes."""
+    """Compare the clusters of a mixture, fitted without labels, with the classes."""
     train, validation, test = split
     rows = np.random.default_rng(seed).permutation(np.concatenate([train, validation]))[:_GMM_ROWS]
     gmm = GaussianMixture(
         min(len(np.unique(y)), len(rows)),
         covariance_type="full" if Z.shape[1] <= _GMM_FULL else "diag",
-        # Of standardised features; it keeps constant and repeated ones from being singular.
+        # Keeps the covariances of constant and of repeated features from being singular.
         reg_covar=1e-3,
         n_init=10,
         random_state=seed,
     )
-    # Covariances of nearly dependent features take double precision.
+    # Covariances of nearly dependent features need double precision.
     model = make_pipeline(standard_scaler(), gmm).fit(Z[rows].astype(np.float64))
     clusters = model.predict(Z[test].astype(np.float64))
     values = {
@@ -267,22 +269,22 @@ def fit_probe(probe, Z: np.ndarray, y: np.ndarray, split: Split, seed: int) -> t
     Parameters
     ----------
     probe : {"linear", "mlp", "knn"}, classifier or regressor
-        One of the user's is cloned and fitted as it is.
+        Name of a built-in probe, or an estimator of the user, which is cloned and fitted as it is.
     Z : ndarray of shape (n, n_features)
         Representations.
     y : ndarray of shape (n,) or (n, n_targets)
-        Classes; or numbers in columns, which makes it a regression.
+        Classes of shape (n,), or numbers of shape (n, n_targets), predicted by regression.
     split : tuple of three ndarrays of int
-        Train, validation and test rows. Neither representations nor targets of the last are read.
+        Train, validation and test rows. The test rows are not used.
     seed : int
-        Of the probe.
+        Seed of the probe.
 
     Returns
     -------
     model : estimator
-        Fitted; its predictions have the shape of `y`, or (n,) for a single target.
+        The fitted probe; its predictions have the shape of `y`, or (n,) for a single target.
     setting : str
-        What was chosen, e.g. "n_neighbors=15"; empty for a probe of the user's.
+        The setting that was chosen, e.g. "n_neighbors=15"; empty for an estimator of the user.
     """
     train, validation, _ = split
     rows = np.concatenate([train, validation])
@@ -312,7 +314,7 @@ def fit_probe(probe, Z: np.ndarray, y: np.ndarray, split: Split, seed: int) -> t
     )
     with warnings.catch_warnings():
         if probe == "mlp":
-            # It is cut short on purpose.
+            # The number of steps is limited on purpose.
             warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(Z[rows], y[rows])
     chosen = search.best_params_.items()
@@ -320,10 +322,10 @@ def fit_probe(probe, Z: np.ndarray, y: np.ndarray, split: Split, seed: int) -> t
 
 
 def _built_in(name: str, n_train: int, seed: int, regression: bool) -> tuple[object, dict]:
-    """A probe, and the settings to choose from."""
+    """Return a probe, and the settings to choose from."""
     if name == "linear":
         if regression:
-            # The decomposition bears features that nearly depend on each other.
+            # This solver copes with features that nearly depend on each other.
             return Ridge(solver="svd"), {"alpha": (1e-2, 1, 100)}
         return LogisticRegression(max_iter=1000), {"C": (1e-2, 1, 100)}
     if name == "knn":
@@ -341,10 +343,10 @@ def _built_in(name: str, n_train: int, seed: int, regression: bool) -> tuple[obj
 
 
 def _seeded(model, seed: int):
-    """The model, a clone, with a seed wherever it would draw one."""
+    """Set a seed in a clone wherever it would draw one."""
     params = model.get_params()
     for value in params.values():
-        # The splitter of a search has no parameters to set.
+        # The splitter of a search has no `set_params`.
         if hasattr(value, "split") and getattr(value, "random_state", seed) is None:
             value.random_state = seed
     unset = [
@@ -356,19 +358,19 @@ def _seeded(model, seed: int):
 
 
 def class_scores(y_true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Accuracy, over rows and over classes.
+    """Compute the accuracy over rows and over classes.
 
     Parameters
     ----------
     y_true : ndarray of shape (n,)
         Classes.
     predicted : ndarray of shape (n,)
-        What a classifier took them for.
+        Predicted classes.
 
     Returns
     -------
     scores : dict of str to float
-        "accuracy", and "balanced_accuracy", the mean over the classes in `y_true`.
+        The "accuracy", and the "balanced_accuracy", which is its mean over the classes in `y_true`.
     """
     # balanced_accuracy_score is the same but warns of predictions that are no class of y_true.
     balanced = recall_score(y_true, predicted, labels=np.unique(y_true), average="macro")
@@ -379,12 +381,12 @@ def class_scores(y_true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 
 def features(estimator, X, X_test=None) -> np.ndarray:
-    """Representations of the rows of X, and below them those of X_test.
+    """Compute the representations of the rows of X, and below them those of X_test.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        As for :func:`~sklearn_simvae.evaluation.representations.representations`.
+        Same as in :func:`~sklearn_simvae.evaluation.representations.representations`.
     X : array-like of shape (n, ...)
         Rows.
     X_test : array-like of shape (n_test, ...), default=None
@@ -398,7 +400,7 @@ def features(estimator, X, X_test=None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If they are not a finite number of float32 each, or not one row for each row.
+        If a representation is not finite in float32, or if their number is not that of the rows.
     """
     parts = [representations(estimator, rows) for rows in (X, X_test) if rows is not None]
     for rows, Z in zip((X, X_test), parts, strict=False):
@@ -415,9 +417,9 @@ def features(estimator, X, X_test=None) -> np.ndarray:
 
 
 def _differ_in_float32(Z: np.ndarray) -> bool:
-    """Whether features vary by far more than what float32 rounds off, as about a small mean."""
+    """Tell whether features vary by far more than the rounding of float32."""
     size, spread = np.abs(Z).max(0), np.ptp(Z, axis=0)
     varies = spread > 10 * np.finfo(np.float64).eps * size
-    # Numbers that are smaller lose digits, and become 0 at last.
+    # Smaller numbers lose digits in float32, or become 0.
     size = np.maximum(size, np.finfo(np.float32).tiny)
     return bool(np.all(spread[varies] > 1e4 * np.finfo(np.float32).eps * size[varies]))

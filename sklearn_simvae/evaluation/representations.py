@@ -1,4 +1,4 @@
-"""From any transformer and any data to the arrays that the evaluation looks at."""
+"""Arrays that the evaluation looks at, made from any transformer and any data."""
 
 import sys
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ _ROWS = 1024
 
 
 def as_rows(X, name: str = "X") -> ArrayLike:
-    """X with a shape: a list as an array, all else as it comes.
+    """Make X an array if it has no shape, and leave it as it is otherwise.
 
     Parameters
     ----------
     X : array-like of shape (n, ...)
         Rows.
     name : str, default="X"
-        What it is, for the message.
+        Name of X in error messages.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def as_rows(X, name: str = "X") -> ArrayLike:
     Raises
     ------
     ValueError
-        If there are no rows in it, or they differ in shape.
+        If X holds no rows, or rows of different shapes.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def as_rows(X, name: str = "X") -> ArrayLike:
             "what an estimator's transform makes of all."
         )
     check_holds_rows(X, name)
-    # Tensors stay what they are, for the transformers that take them.
+    # Tensors stay tensors, for transformers that take them.
     X = X if isinstance(X, torch.Tensor) else stack_cells(X, name)
     if not hasattr(X, "shape"):
         X = np.asarray(X)
@@ -63,7 +63,7 @@ def as_rows(X, name: str = "X") -> ArrayLike:
 
 
 def check_arguments(estimator, X) -> None:
-    """Raise where what stands for the transformer, or for its rows, is something else.
+    """Raise if the transformer or its rows are not what they should be.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def check_arguments(estimator, X) -> None:
 
 
 def first_part(X) -> ArrayLike:
-    """What has as many rows as X: the first modality of a dict, X itself where it is none."""
+    """Return an array with the rows of X: the first modality of a dict, or X itself."""
     return next(iter(X.values()), ()) if isinstance(X, Mapping) else X
 
 
 def steps_of(estimator) -> list:
-    """The steps that data go through, in order, whatever Pipelines and searches hold them."""
+    """Return the steps that data go through, in order, out of any Pipelines and searches."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline):
         return [] if estimator is None or isinstance(estimator, str) else [estimator]
@@ -112,15 +112,16 @@ def steps_of(estimator) -> list:
 
 
 def without_groups(estimator, X) -> ArrayLike:
-    """X without the column of groups, where it goes to an estimator that takes one out."""
+    """Return X without the column of groups, if the estimator has such a column."""
     make_reader = getattr(next(iter(steps_of(estimator)), None), "_reader", None)
     return X if make_reader is None else make_reader().split_groups(X)[0]
 
 
 def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
-    """The first step of this package, if rows of this shape are what it reads; None of all others.
+    """Return the first step of this package if it reads rows of this shape, else None.
 
-    Steps before it may scale rows. Where they change their size, how it reads them tells nothing.
+    Steps before it may scale the rows. If they change the size of a row, its layout says nothing
+    about the rows that enter the first step.
     """
     for place, step in enumerate(steps_of(estimator)):
         layout = getattr(step, "layout_", None)
@@ -131,24 +132,25 @@ def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
 
 
 def has_views(estimator, shape: tuple[int, ...]) -> bool:
-    """Whether the second axis of rows counts views, for this estimator.
+    """Tell whether the second axis of rows counts views, for this estimator.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        One of this package tells, alone, in a Pipeline or in a search.
+        An estimator of this package tells, alone, in a Pipeline or in a search.
     shape : tuple of int
-        That of the rows.
+        Shape of all rows together.
 
     Returns
     -------
     has_views : bool
-        For all others, whether there are more than two axes.
+        True if the second axis counts views. For estimators of other packages, True if there are
+        more than two axes.
 
     Raises
     ------
     ValueError
-        If the rows have another size than those that `estimator` was fitted on.
+        If the rows differ in size from those that `estimator` was fitted on.
     """
     reader = reader_of(estimator, shape)
     if reader is None:
@@ -157,7 +159,7 @@ def has_views(estimator, shape: tuple[int, ...]) -> bool:
 
 
 def as_array(X) -> np.ndarray:
-    """Rows as a dense array.
+    """Make rows a dense array.
 
     Parameters
     ----------
@@ -172,7 +174,7 @@ def as_array(X) -> np.ndarray:
     Raises
     ------
     ValueError
-        As :func:`as_rows` raises.
+        If X does not hold rows, see :func:`as_rows`.
 
     Examples
     --------
@@ -186,24 +188,24 @@ def as_array(X) -> np.ndarray:
 
 
 def check_size(Z: np.ndarray, name: str) -> np.ndarray:
-    """Values as they come, if their squares can be summed.
+    """Raise if the squares of values overflow in float32, else return the values.
 
     Parameters
     ----------
     Z : ndarray
         Finite numbers.
     name : str
-        What they are, for the message.
+        Name of the values in error messages.
 
     Returns
     -------
     Z : ndarray
-        The same.
+        The same values.
 
     Raises
     ------
     ValueError
-        If one is too large for float32.
+        If a value is too large for float32.
 
     Examples
     --------
@@ -221,14 +223,14 @@ def check_size(Z: np.ndarray, name: str) -> np.ndarray:
 
 
 def representations(estimator, X) -> np.ndarray:
-    """What a transformer makes of rows, or the rows themselves.
+    """Compute the representations of rows by a transformer, or take the rows as such.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        Anything with `transform`. None and "passthrough" take X as it is.
+        Any transformer with `transform`. None and "passthrough" take X as it is.
     X : array-like of shape (n, ...)
-        What `estimator` transforms, or representations of shape (n, n_features).
+        Rows that `estimator` transforms, or representations of shape (n, n_features).
 
     Returns
     -------
@@ -251,42 +253,43 @@ def representations(estimator, X) -> np.ndarray:
         X = estimator.transform(X)
     X = stack_cells(X, "representations")
     X = X.toarray() if hasattr(X, "toarray") else X
-    # float32 where it holds every number of the type; lists and columns come as float64.
+    # float32 if it holds every number of the type; lists and columns come as float64.
     short = isinstance(X, np.ndarray) and X.dtype.itemsize <= 2
     dtypes = [np.float32, np.float64] if short else [np.float64, np.float32]
     return check_size(check_array(X, dtype=dtypes, input_name="representations"), "representations")
 
 
 def standard_scaler() -> StandardScaler:
-    """One that gives arrays, whatever containers the user has chosen for all transformers."""
+    """Make a scaler that gives arrays, even if the user has set other containers globally."""
     return StandardScaler().set_output(transform="default")
 
 
 def is_passthrough(estimator) -> bool:
-    """Whether rows are representations as they come."""
+    """Tell whether rows are taken as representations."""
     return estimator is None or (isinstance(estimator, str) and estimator == "passthrough")
 
 
 def view_representations(
     estimator, X, augmentation=None, input_shape=None, kind="auto", n_views=2, random_state=0
 ) -> np.ndarray:
-    """Representations of several views of each sample.
+    """Compute the representations of several views of each sample.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        As for :func:`representations`.
+        Same as in :func:`representations`.
     X : array-like of shape (n, n_views, ...) or (n, ...)
-        Samples of views; rows of which views are to be made where `augmentation` is given.
+        Samples of several views. If `augmentation` is given, rows, of which views are made.
     augmentation : callable, "auto" or None, default=None
-        Makes the views, as for the estimators. None takes them from the second axis of X.
+        Function that makes the views, as in the estimators. None takes the views from the second
+        axis of X.
     input_shape : tuple of int, default=None
-        The shape of one row, where `augmentation` needs to know it. None is as `estimator` reads
-        rows, where it tells.
+        The shape of one row, where `augmentation` needs to know it. None takes the shape that
+        `estimator` reads, if it has one.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, where neither its shape nor `estimator` tells.
+        Kind of a row, where neither its shape nor `estimator` tells it.
     n_views : int, default=2
-        Views to make.
+        Number of views to make.
     random_state : int, default=0
         Seed of the augmentation.
 
@@ -298,7 +301,7 @@ def view_representations(
     Raises
     ------
     ValueError
-        If X has no views and none are made, or as :func:`representations` raises.
+        If X has no views and none are made, or where :func:`representations` raises one.
     """
     if augmentation is None:
         X = as_array(X)
@@ -319,36 +322,36 @@ def view_representations(
 def augmented_rows(
     X, augmentation="auto", input_shape=None, kind="auto", random_state=0, estimator=None
 ) -> tuple[ArrayLike, dict[str, np.ndarray]]:
-    """An augmented copy of each row, and what was done to it.
+    """Make an augmented copy of each row, and tell what was done to it.
 
     Parameters
     ----------
     X : array-like of shape (n, ...)
-        Rows, without views; numbers.
+        Rows of numbers, without views.
     augmentation : callable or "auto", default="auto"
-        From a batch of tensors to a batch of tensors.
+        Function that maps a batch, a tensor, to a batch of the same shape.
     input_shape : tuple of int, default=None
         The shape of one row, where neither X nor `estimator` tells.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, where its shape does not tell and `estimator` does not either.
+        Kind of a row, where neither its shape nor `estimator` tells it.
     random_state : int or sequence of int, default=0
-        Seed.
+        Seed of the augmentation.
     estimator : fitted transformer, None or "passthrough", default=None
-        Whom the rows are for.
+        Transformer that the rows are for.
 
     Returns
     -------
     rows : ndarray, DataFrame or Arrow table of the shape and scale of X
-        Any transformer that takes X takes them. Of its dtype, but float32 where X holds whole
-        numbers that are no pixels.
+        Augmented rows, which any transformer that takes X takes. Their dtype is that of X, or
+        float32 if X holds whole numbers that are not pixels.
     factors : dict of str to ndarray of shape (n,)
         The parameters that the package's own augmentations drew, by name; empty for others.
 
     Raises
     ------
     ValueError
-        If X has views already, varies by less than float32 tells, or the augmentation is none,
-        does not fit it or makes of it what is not finite.
+        If X has views already, if X varies by less than float32 can tell, or if the augmentation is
+        not callable, does not fit X, or returns values that are not finite.
     """
     if not callable(augmentation) and augmentation != "auto":
         raise ValueError(
@@ -381,10 +384,10 @@ def augmented_rows(
         augmentation = default_augmentation(layout.kind, layout.network_shape[0])
     seed = int(np.random.SeedSequence(random_state).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)
-    # What an augmentation makes of whole numbers need not be whole.
+    # An augmentation may turn whole numbers into fractions.
     whole = X.dtype == np.uint8 and not layout.pixels
     out, noted = np.empty_like(X, dtype=np.float32 if whole else None), []
-    # Augmentations from elsewhere draw from the global states.
+    # Augmentations of other packages draw from the global random states.
     one_hot = one_hot_columns(X, layout)
     with isolated_random_state(seed, generator.device), known_data(layout, one_hot):
         for start in range(0, len(X), _ROWS):
@@ -396,7 +399,7 @@ def augmented_rows(
                 x = make_views(rows, layout, 1, augmentation, generator, one_hot).flatten(0, 1)
             if not x.isfinite().all():
                 raise ValueError(not_finite("The augmentation"))
-            # A transformer that was fitted on pixels of 0 to 255 has to see such pixels again.
+            # A transformer that was fitted on pixels from 0 to 255 must see such pixels again.
             x = x.mul(255).round().clamp(0, 255) if layout.pixels else x
             out[start : start + _ROWS] = layout.from_network(x).numpy()
     names = noted[0] if noted else ()
@@ -405,7 +408,7 @@ def augmented_rows(
 
 
 def _check_differ(X: np.ndarray) -> None:
-    """Raise where rows differ, but not as augmentations see them, in float32."""
+    """Raise if rows differ, but not in float32, in which augmentations compute."""
     with np.errstate(over="ignore", invalid="ignore"):
         lost = (np.ptp(X.astype(np.float32), axis=0) == 0) & (np.ptp(X, axis=0) > 0)
     if lost.any():
@@ -416,7 +419,7 @@ def _check_differ(X: np.ndarray) -> None:
 
 
 def _like(frame, rows: np.ndarray) -> ArrayLike:
-    """Rows under the names that they came with."""
+    """Put rows into a container like the given one, with the same names."""
     if hasattr(frame, "column_names"):
         columns = map(sys.modules["pyarrow"].array, rows.T)
         return type(frame).from_arrays(list(columns), names=frame.column_names)

@@ -1,4 +1,4 @@
-"""Which rows teach, choose and test, and what may be given to be read."""
+"""Splits of rows into train, validation and test rows, and checks of what probes predict."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,31 +12,31 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_simvae._checks import missing, seed_of
 from sklearn_simvae.views.rows import tensor_to_array
 
-# train, validation and test rows, by number.
+# Row numbers of the train, validation and test rows.
 Split = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def check_probes(probes, known: Sequence[str], is_probe=is_classifier) -> dict[str, object]:
-    """The probes by name.
+    """Check the probes, and return them by name.
 
     Parameters
     ----------
     probes : str, iterable of str, or dict of str to str or estimator
-        As the user gives them.
+        The parameter `probes`, as the user gives it.
     known : sequence of str
         The names of the built-in probes.
     is_probe : callable, default=is_classifier
-        Tells whether an estimator will do.
+        Function that tells whether an estimator can be a probe.
 
     Returns
     -------
     named : dict of str to str or estimator
-        A built-in's name, or an estimator, for each probe.
+        For each probe, the name of a built-in probe or an estimator.
 
     Raises
     ------
     ValueError
-        If there are none, or one is neither.
+        If there are no probes, or if one is neither a name nor a suitable estimator.
     """
     wanted = (
         f"Name some of {list(known)}, or give a dict from names to those or to scikit-learn "
@@ -57,17 +57,17 @@ def check_probes(probes, known: Sequence[str], is_probe=is_classifier) -> dict[s
 
 
 def check_sizes(**sizes: float) -> None:
-    """Raise where a size is no share of the rows.
+    """Raise if a size is not a share of the rows.
 
     Parameters
     ----------
     **sizes : float
-        By the names of the parameters.
+        Shares, by the names of the parameters.
 
     Raises
     ------
     ValueError
-        If one is not in (0, 1).
+        If a size is not in (0, 1).
     """
     for name, size in sizes.items():
         if not (isinstance(size, Real) and 0 < size < 1):
@@ -77,24 +77,24 @@ def check_sizes(**sizes: float) -> None:
 
 
 def check_seeds(n_repeats: int, random_state) -> list[int]:
-    """A seed for each repeat.
+    """Draw a seed for each repeat.
 
     Parameters
     ----------
     n_repeats : int
-        Their number.
+        Number of repeats.
     random_state : int, RandomState or None
-        What they derive from.
+        Source of the seeds.
 
     Returns
     -------
     seeds : list of int
-        Anything that takes a `random_state` takes them.
+        One seed for each repeat, to be used as `random_state`.
 
     Raises
     ------
     ValueError
-        If `n_repeats` is no positive integer.
+        If `n_repeats` is not a positive integer.
     """
     if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise ValueError(f"n_repeats must be an integer of at least 1; got {n_repeats!r}.")
@@ -103,24 +103,24 @@ def check_seeds(n_repeats: int, random_state) -> list[int]:
 
 
 def check_labels(labels, name: str) -> np.ndarray:
-    """Labels as an array without missing values.
+    """Check labels, and return them as an array.
 
     Parameters
     ----------
     labels : array-like of shape (n,)
         Numbers, booleans or strings, or a column of pandas.
     name : str
-        What they are, for the message.
+        Name of the labels in error messages.
 
     Returns
     -------
     labels : ndarray of shape (n,)
-        In place of objects the numbers, booleans or strings that they are, all else as it was.
+        The same labels. Objects become the numbers, booleans or strings that they are.
 
     Raises
     ------
     ValueError
-        If it is not one column, values are missing, or are of another kind.
+        If the labels are not one column, if values are missing, or if they are of another kind.
     """
     if labels is None:
         raise ValueError(f"{name} is None; give one label for each row, of shape (n,).")
@@ -131,7 +131,7 @@ def check_labels(labels, name: str) -> np.ndarray:
             f"{name} must be one label for each row, of shape (n,); got the shape "
             f"{np.shape(labels)}. Give one column, or each of them under a name of its own."
         ) from error
-    # Strings of any length are objects to whatever does not know them.
+    # Many functions do not know numpy's strings of any length.
     labels = labels.astype(object) if labels.dtype.kind == "T" else labels
     kind = labels.dtype.kind
     if kind not in "biufUSO":
@@ -147,7 +147,7 @@ def check_labels(labels, name: str) -> np.ndarray:
             f"{name} has {n_missing} missing or infinite values. Leave those rows out."
         )
     if kind == "O":
-        # All booleans, or all numbers, are what they are; with others among them, names.
+        # All booleans, or all numbers, keep their type; a mixture becomes strings.
         kinds = {bool if isinstance(v, bool | np.bool_) else isinstance(v, Real) for v in labels}
         found = np.array(labels.tolist()) if kinds in ({bool}, {True}) else labels.astype(str)
         return found if found.dtype.kind in "biufU" else labels.astype(str)
@@ -155,43 +155,43 @@ def check_labels(labels, name: str) -> np.ndarray:
 
 
 def _of_numpy(labels):
-    """A column of pandas as numpy has its kind: whole numbers and booleans stay what they are."""
+    """Make a column of pandas one of numpy; whole numbers and booleans keep their kind."""
     dtype = getattr(labels, "dtype", None)
-    # Those of columns that may lack values.
+    # The types of pandas that allow missing values have a numpy type each.
     plain = getattr(dtype, "numpy_dtype", np.dtype(float))
     if plain.kind in "biu" and hasattr(labels, "isna") and not labels.isna().any():
         return labels.to_numpy(dtype=plain)
     names = np.asarray(getattr(dtype, "categories", ()))
     if names.dtype.kind == "f" and np.any(names % 1) and not labels.isna().any():
-        # Declared as classes, though their names look like measurements.
+        # Categories are classes, even if their names are fractions.
         return np.asarray(labels).astype(str)
     return labels
 
 
 def check_classes(y, name: str) -> np.ndarray:
-    """Classes as an array of at least two.
+    """Check classes, and return them as an array.
 
     Parameters
     ----------
     y : array-like of shape (n,)
         Classes.
     name : str
-        What they are, for the message.
+        Name of the classes in error messages.
 
     Returns
     -------
     y : ndarray of shape (n,)
-        As :func:`check_labels` makes them.
+        The classes, as :func:`check_labels` returns them.
 
     Raises
     ------
     ValueError
-        If they are continuous, or all the same.
+        If the classes are continuous, or all the same.
     """
     y = check_labels(y, name)
     if y.dtype.kind == "f" and np.any(y != np.floor(y)):
         raise ValueError(
-            f"{name} is continuous, where classes are expected. Read it by style_probe, as a "
+            f"{name} is continuous, where classes are expected. Give it to style_probe, as a "
             "factor, or cut it into classes."
         )
     if len(np.unique(y)) < 2:
@@ -200,26 +200,26 @@ def check_classes(y, name: str) -> np.ndarray:
 
 
 def check_test_classes(y_test, y: np.ndarray, name: str) -> np.ndarray:
-    """Classes of test rows as an array.
+    """Check the classes of test rows, and return them as an array.
 
     Parameters
     ----------
     y_test : array-like of shape (n_test,)
         Classes.
     y : ndarray of shape (n,)
-        Those of the other rows.
+        Classes of the other rows.
     name : str
-        What they are, for the message.
+        Name of the classes in error messages.
 
     Returns
     -------
     y_test : ndarray of shape (n_test,)
-        As :func:`check_labels` makes them.
+        The classes, as :func:`check_labels` returns them.
 
     Raises
     ------
     ValueError
-        If there are others than in `y`.
+        If there are classes that `y` does not have.
     """
     y_test = check_labels(y_test, f"{name} of the test rows")
     others = sorted(set(y_test.tolist()) - set(y.tolist()), key=str)
@@ -232,21 +232,21 @@ def check_test_classes(y_test, y: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_train_classes(y: np.ndarray, splits, name: str) -> None:
-    """Raise where a split leaves one class to learn from.
+    """Raise if the train rows of a split have only one class.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         Classes.
     splits : list of (int, split)
-        As :func:`make_splits` gives them.
+        Splits, as :func:`make_splits` returns them.
     name : str
-        What the classes are, for the message.
+        Name of the classes in error messages.
 
     Raises
     ------
     ValueError
-        If there is one class in the train rows of a split.
+        If the train rows of a split have only one class.
     """
     if any(len(np.unique(y[train])) < 2 for _, (train, _, _) in splits):
         raise ValueError(
@@ -256,21 +256,21 @@ def check_train_classes(y: np.ndarray, splits, name: str) -> None:
 
 
 def check_parts_differ(values: np.ndarray, splits, name: str) -> None:
-    """Raise where a number is the same in all rows that a split chooses by, or tests on.
+    """Raise if a number is the same in all validation rows, or all test rows, of a split.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
         The numbers.
     splits : list of (int, split)
-        As :func:`make_splits` gives them.
+        Splits, as :func:`make_splits` returns them.
     name : str
-        What the numbers are, for the message.
+        Name of the numbers in error messages.
 
     Raises
     ------
     ValueError
-        If so: there is no variance that could be explained.
+        If the number is the same, so that R2 is not defined.
     """
     for _, (_, *parts) in splits:
         for part, rows in zip(("validation", "test"), parts, strict=True):
@@ -292,7 +292,7 @@ def make_splits(
     groups=None,
     n_test: int = 0,
 ) -> list[tuple[int, Split]]:
-    """Train, validation and test rows for each seed.
+    """Split rows into train, validation and test rows, once for each seed.
 
     Parameters
     ----------
@@ -303,13 +303,13 @@ def make_splits(
     test_size : float
         Share of the rows to test on.
     validation_size : float
-        Share of all others to choose settings on.
+        Share of the other rows to choose settings on.
     classes : ndarray of shape (n,), default=None
-        Stratifies the splits, unless there are groups.
+        Classes by which the splits are stratified, unless there are groups.
     groups : array-like of shape (n,), default=None
-        Rows of one group stay together.
+        The group of each row; rows of one group stay together.
     n_test : int, default=0
-        Number of test rows that follow the n rows; 0 splits them off.
+        Number of test rows that follow the `n` rows; 0 splits the test rows off the `n` rows.
 
     Returns
     -------
@@ -342,14 +342,14 @@ def make_splits(
                 rest, test = split(rest, test_size, seed)
             splits.append((seed, (*split(rest, validation_size, seed), test)))
             if splitter is StratifiedShuffleSplit:
-                # It refuses single rows of a class alone.
+                # It refuses classes of a single row, but not parts without a class.
                 parts = splits[-1][1][: 2 if n_test else 3]
                 if any(len(np.unique(classes[part])) < len(np.unique(classes)) for part in parts):
                     raise ValueError("A part lacks a class.")
     except ValueError as error:
         held = 0 if n_test else test_size
         smallest = min(held or 1, (1 - held) * validation_size, (1 - held) * (1 - validation_size))
-        # One more than the smallest part needs, for what rounding may take from it.
+        # One row more than the smallest part needs, since rounding may take one.
         needed = math.ceil(1 / smallest) + 1
         if splitter is StratifiedShuffleSplit:
             found, counts = np.unique(classes, return_counts=True)

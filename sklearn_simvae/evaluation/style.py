@@ -1,4 +1,4 @@
-"""How much style, all that is not content, a representation holds."""
+"""Accuracy of probes that predict style, all that is not content, from a representation."""
 
 from collections.abc import Iterable, Mapping
 
@@ -43,75 +43,77 @@ def style_probe(
     random_state=None,
     n_jobs: int | None = None,
 ) -> ResultTable:
-    r"""How well factors of style are read off the representations of a fitted transformer.
+    r"""Measure how well factors of style are predicted from representations.
 
-    The factors are what is known of each row: position, size, colour. Or each row is augmented,
-    and the factors are what the augmentation drew, e.g. where it cropped: style of which a
-    representation that is made to ignore the augmentation should know nothing.
+    The factors are known properties of each row, such as position, size and color. Or each row is
+    augmented, and the factors are what the augmentation drew, e.g. where it cropped. A
+    representation that is trained to ignore the augmentation should know nothing of this style.
 
-    Rows are split, settings chosen and probes scored as in
-    :func:`probe`. A factor of floats is read by regression,
-    whose metric on the test rows is
+    Rows are split, settings chosen and probes scored as in :func:`probe`. A factor of floats is
+    predicted by regression, whose metric on the test rows is
 
     .. math:: R^2 = 1 - \frac{\sum_i (s_i - \hat s_i)^2}{\sum_i (s_i - \bar s)^2}
 
-    which is 1 for a factor that is read without error and about 0 or below for one that is not
-    there. All such factors are read at once, with one setting, which is best on the average of
-    their :math:`R^2`. A factor of strings, booleans, integers or categories is read by
-    classification.
+    It is 1 for a factor that is predicted without error, and about 0 or below for a factor that the
+    representation does not hold. All such factors are predicted at once, with the one setting that
+    is best on the average of their :math:`R^2`. A factor of strings, booleans, integers or
+    categories is predicted by classification.
 
     Parameters
     ----------
     estimator : fitted transformer, None or "passthrough"
-        Anything with `transform`, which is not fitted again. None and "passthrough" take X for
+        Any transformer with `transform`; it is not fitted again. None and "passthrough" take X as
         representations.
     X : array-like of shape (n, ...)
-        What `estimator` transforms; without views, where it is augmented.
+        Rows that `estimator` transforms; without a views axis if they are augmented.
     factors : dict of str to array-like of shape (n,), DataFrame, or array-like, default=None
-        The factors by name; or one of shape (n,), named "style"; or those in the columns of shape
-        (n, n_factors), named "0", "1", and so on. None takes those of an augmentation.
+        The factors by name; or one factor of shape (n,), named "style"; or factors in the columns
+        of an array of shape (n, n_factors), named "0", "1", and so on. None takes the factors of an
+        augmentation.
     augmentation : augmentation of the package or "auto", default=None
-        Makes one augmented copy of each row, and factors of what it drew. None is "auto", that of
-        the estimators, where there are no factors.
+        Augmentation that makes one augmented copy of each row and tells the factors that it drew.
+        None is "auto", the augmentation of the estimators, if there are no factors.
     input_shape : tuple of int, default=None
         The shape of one row, where the augmentation needs to know it and `estimator` does not tell.
     kind : {"auto", "vector", "image", "series"}, default="auto"
-        What a row is, where neither its shape nor `estimator` tells.
+        Kind of a row, where neither its shape nor `estimator` tells it.
     X_test : array-like of shape (n_test, ...), default=None
-        Test rows that stand for all repeats. None splits them off X.
+        Test rows for all repeats. None splits them off X.
     factors_test : as `factors`, default=None
-        Theirs, in the same form.
+        Factors of the test rows, in the same form.
     groups : array-like of shape (n,), default=None
-        Rows of one group stay in one part of each split.
+        The group of each row. Rows of one group stay in one part of each split.
     probes : sequence of str, or dict of str to str or estimator, default=("linear", "mlp")
-        Some of "linear" (ridge or logistic regression), "mlp" and "knn". In a dict, a value is one
-        of those names or an estimator of your own: a classifier for classes, a regressor for
-        numbers, of which clones are fitted, as they are, on train and validation rows together.
+        Some of "linear" (ridge or logistic regression), "mlp" and "knn". In a dict, each value is
+        one of those names or an estimator of your own: a classifier for classes, a regressor for
+        numbers. Clones of it are fitted, with its settings, on the train and validation rows
+        together.
     test_size : float, default=0.2
         Share of the rows, or of the groups, to test on.
     validation_size : float, default=0.2
-        Share of all others to choose settings on.
+        Share of the other rows, or groups, to choose settings on.
     n_repeats : int, default=3
         Number of splits.
     random_state : int, RandomState or None, default=None
-        Fixes the augmentation, the splits and the probes.
+        Seed of the augmentation, the splits and the probes.
     n_jobs : int, default=None
-        Probes to fit at a time, as in scikit-learn; the numbers do not depend on it.
+        Number of probes to fit at a time, as in scikit-learn. Results do not depend on it.
 
     Returns
     -------
     table : ResultTable
-        Rows of "factor", "probe", "metric", "seed" (of the repeat), "value" and "setting" (what
-        was chosen). The metric of regressions is "r2", for which there is also a factor "mean",
-        the mean over all of them. Those of classifications are "accuracy", "balanced_accuracy" and
-        "chance_accuracy", that of always guessing the class that is most frequent in training.
+        Rows with the columns "factor", "probe", "metric", "seed" (of the repeat), "value" and
+        "setting" (the one that was chosen). The metric of regressions is "r2", and a factor "mean"
+        has its mean over all factors. The metrics of classifications are "accuracy",
+        "balanced_accuracy" and "chance_accuracy", which is the accuracy of always guessing the
+        class that is most frequent in training.
 
     Raises
     ------
     ValueError
-        If lengths or names of factors differ, an augmentation does not tell what it drew, a factor
-        is read by no probe or has no variance in a part of a split, there are too few rows, or a
-        parameter is out of range.
+        If lengths or names of factors differ, if an augmentation does not tell what it drew, if a
+        factor is predicted by no probe or has no variance in a part of a split, if there are too
+        few rows, or if a parameter is out of range.
 
     Warns
     -----
@@ -120,12 +122,12 @@ def style_probe(
 
     See Also
     --------
-    probe : How well classes are read.
+    probe : Measures how well classes are predicted.
 
     References
     ----------
     Bizeul, Schölkopf and Allen, "A probabilistic model behind self-supervised learning", TMLR
-    2024, which defines content and style so.
+    2024, which defines content and style in this way.
 
     Examples
     --------
@@ -200,7 +202,7 @@ def style_probe(
 
 
 def _read(probe, Z, names: list[str], y, split: Split, seed: int) -> tuple[list[tuple], str]:
-    """Factor, metric and value on the test rows of each of the targets, and the setting."""
+    """Return factor, metric and value on the test rows for each target, and the setting."""
     model, setting = fit_probe(probe, Z, y, split, seed)
     train, validation, test = split
     predicted = model.predict(Z[test])
@@ -215,12 +217,12 @@ def _read(probe, Z, names: list[str], y, split: Split, seed: int) -> tuple[list[
 
 
 def _reads(probe, y: np.ndarray) -> bool:
-    """Whether a probe is of the kind that a target needs."""
+    """Tell whether a probe is of the kind that a target needs."""
     return isinstance(probe, str) or (is_regressor(probe) if y.ndim == 2 else is_classifier(probe))
 
 
 def _targets(factors: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
-    """All numeric factors in the columns of one array, and each of the others."""
+    """Return all numeric factors as columns of one array, and each of the others by itself."""
     numeric = [name for name, values in factors.items() if is_numeric(values)]
     targets = [([name], values) for name, values in factors.items() if name not in numeric]
     if numeric:
@@ -229,17 +231,17 @@ def _targets(factors: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray
 
 
 def _check_read(targets: list[tuple[list[str], np.ndarray]], probes: dict[str, object]) -> None:
-    """Raise where a target has no probe of its kind."""
+    """Raise if a target has no probe of its kind."""
     unread = [names for names, y in targets if not any(_reads(v, y) for v in probes.values())]
     if unread:
         raise ValueError(
-            f"No probe reads the factors {unread[0]}. Numbers need a regressor and classes a "
+            f"No probe predicts the factors {unread[0]}. Numbers need a regressor and classes a "
             f"classifier among probes, or one of {list(PROBES)}, which do both."
         )
 
 
 def _check_augmentation(augmentation, factors_test) -> None:
-    """Raise where an augmentation will not tell what it draws."""
+    """Raise if an augmentation does not tell what it draws."""
     if factors_test is not None:
         raise ValueError("factors_test was given without factors. Give both, or neither.")
     automatic = isinstance(augmentation, str) and augmentation == "auto"
@@ -252,7 +254,7 @@ def _check_augmentation(augmentation, factors_test) -> None:
 
 
 def _check_given(augmentation, X_test, factors_test) -> None:
-    """Raise where given factors come with what does not go with them."""
+    """Raise if factors come with an augmentation, or with test rows without factors."""
     if augmentation is not None:
         raise ValueError(
             "factors and augmentation were both given, but the factors of augmented rows are what "

@@ -1,4 +1,4 @@
-"""Results as a tidy table: a row for each number."""
+"""Results as a tidy table, with a row for each number."""
 
 import csv
 import os
@@ -11,15 +11,16 @@ from sklearn_simvae._checks import is_missing
 
 
 class ResultTable(list):
-    """A list of dicts, one for each number that was measured.
+    """List of dicts, one for each number that was measured.
 
-    `pandas.DataFrame(table)` makes a frame of it; printed, it shows mean and standard deviation
-    over the seeds.
+    `pandas.DataFrame(table)` turns it into a frame. When printed, it shows the mean and the
+    standard deviation over the seeds.
 
     Parameters
     ----------
     rows : iterable of dict
-        With "value", the number, mostly "seed", and what else tells one number from another.
+        One dict for each number, with the number as "value", mostly with "seed", and with labels
+        that tell one number from another.
 
     Examples
     --------
@@ -35,46 +36,46 @@ class ResultTable(list):
     knn    accuracy  0.820  0.014  2
     """
 
-    # What tells runs of one measurement apart; all other columns say what was measured.
+    # These columns differ between runs of one measurement; all others say what was measured.
     _per_run = ("seed", "value", "setting")
 
     def __init__(self, rows: Iterable[dict] = ()):
         super().__init__(rows)
 
     def select(self, **labels) -> "ResultTable":
-        """The rows with these labels.
+        """Select the rows with these labels.
 
         Parameters
         ----------
         **labels : object
-            A value for each column that is to have it.
+            Names of columns, and the value that each of them must have.
 
         Returns
         -------
         table : ResultTable
-            Those rows.
+            The selected rows.
         """
         return ResultTable(
             row for row in self if all(row.get(name) == value for name, value in labels.items())
         )
 
     def mean(self, **labels) -> float:
-        """The mean of the values of the rows with these labels.
+        """Average the values of the rows with these labels.
 
         Parameters
         ----------
         **labels : object
-            As for :meth:`select`.
+            Same as in :meth:`select`.
 
         Returns
         -------
         mean : float
-            Over all seeds.
+            The mean over all seeds.
 
         Raises
         ------
         KeyError
-            If no row has them.
+            If no row has these labels.
         """
         values = [row["value"] for row in self.select(**labels)]
         if not values:
@@ -82,12 +83,12 @@ class ResultTable(list):
         return float(np.mean(values))
 
     def labels(self) -> list[dict]:
-        """What was measured: the labels of the rows, each once, in order.
+        """List the labels of the rows, which say what was measured, each once and in order.
 
         Returns
         -------
         labels : list of dict
-            Without seeds, values and settings.
+            The labels, without seeds, values and settings.
         """
         found: dict[frozenset, dict] = {}
         for labels in map(self._labels, self):
@@ -95,7 +96,7 @@ class ResultTable(list):
         return list(found.values())
 
     def _labels(self, row: dict) -> dict:
-        """What a row is of, but for entries that are empty in a table of more columns."""
+        """Return the labels of a row, without entries that are empty in a table of more columns."""
         return {
             name: value
             for name, value in row.items()
@@ -103,12 +104,13 @@ class ResultTable(list):
         }
 
     def summary(self) -> list[dict]:
-        """Mean, standard deviation and number of the values of each measurement.
+        """Compute mean, standard deviation and number of the values of each measurement.
 
         Returns
         -------
         rows : list of dict
-            The labels, "mean", "std" (of a sample; NaN of one run) and "n".
+            Dicts with the labels, "mean", "std" (the sample standard deviation; NaN for one run)
+            and "n".
         """
         rows = []
         for labels in self.labels():
@@ -118,7 +120,7 @@ class ResultTable(list):
         return rows
 
     def to_frame(self):
-        """The table as a pandas DataFrame.
+        """Make a pandas DataFrame of the table.
 
         Returns
         -------
@@ -145,7 +147,7 @@ class ResultTable(list):
         Parameters
         ----------
         path : str or path-like
-            The file.
+            Path of the file.
         """
         columns = list(dict.fromkeys(name for row in self for name in row))
         with Path(path).open("w", newline="") as file:
@@ -156,23 +158,23 @@ class ResultTable(list):
     def __str__(self) -> str:
         rows = self.summary()
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        # The figures come last, whatever labels later rows bring.
+        # The numbers come last, even if later rows have further labels.
         columns.sort(key=("mean", "std", "n").__contains__)
         return aligned(columns, [[_cell(row.get(name, "")) for name in columns] for row in rows])
 
 
 def is_empty(value) -> bool:
-    """Whether an entry says nothing, as in a table of more columns.
+    """Tell whether an entry is empty, as in a table of more columns.
 
     Parameters
     ----------
     value : object
-        Any.
+        Any entry.
 
     Returns
     -------
     empty : bool
-        Of None, "", NaN and the NA of pandas.
+        True for None, "", NaN and the NA of pandas.
     """
     return is_missing(value) or (isinstance(value, str) and not value)
 
@@ -183,14 +185,14 @@ def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     Parameters
     ----------
     columns : sequence of str
-        The heads.
+        The column names.
     cells : sequence of sequence of str
-        The lines below.
+        The text of each line below.
 
     Returns
     -------
     text : str
-        A line for the heads, and one for each of `cells`.
+        A line with the column names, and one for each of `cells`.
     """
     lines = [list(columns), *map(list, cells)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -4,9 +4,9 @@ Latents have the shape (batch, views, d). Nothing here depends on networks, esti
 """
 
 from sklearn_simvae._batch import Terms
-from sklearn_simvae.losses.barlow_twins import barlow_twins, barlow_twins_terms
+from sklearn_simvae.losses.barlow_twins import barlow_twins
 from sklearn_simvae.losses.byol import byol
-from sklearn_simvae.losses.clip import clip, clip_terms
+from sklearn_simvae.losses.clip import clip
 from sklearn_simvae.losses.content_style import (
     content_contrast,
     content_style_elbo,
@@ -16,17 +16,16 @@ from sklearn_simvae.losses.content_style import (
     log_correlated_prior,
 )
 from sklearn_simvae.losses.crvae import crvae_elbo
-from sklearn_simvae.losses.deep_cluster import deep_cluster, deep_cluster_terms
+from sklearn_simvae.losses.deep_cluster import deep_cluster
 from sklearn_simvae.losses.instance_discrimination import (
     instance_discrimination,
-    instance_discrimination_terms,
 )
 from sklearn_simvae.losses.likelihood import (
     bernoulli_log_likelihood,
     gaussian_log_likelihood,
     multinomial_log_likelihood,
 )
-from sklearn_simvae.losses.nt_xent import nt_xent, nt_xent_terms
+from sklearn_simvae.losses.nt_xent import nt_xent
 from sklearn_simvae.losses.simsiam import simsiam
 from sklearn_simvae.losses.simvae import (
     expected_log_joint_prior,
@@ -35,45 +34,38 @@ from sklearn_simvae.losses.simvae import (
     simvae_elbo,
     simvae_log_weights,
 )
-from sklearn_simvae.losses.swav import sinkhorn, swav, swav_terms
+from sklearn_simvae.losses.swav import sinkhorn, swav
 from sklearn_simvae.losses.vae import gaussian_kl, vae_elbo, vae_log_weights
-from sklearn_simvae.losses.vicreg import vicreg, vicreg_terms
+from sklearn_simvae.losses.vicreg import vicreg
 
 __all__ = [
     "Terms",
     "barlow_twins",
-    "barlow_twins_terms",
     "bernoulli_log_likelihood",
     "byol",
     "clip",
-    "clip_terms",
     "content_contrast",
     "content_style_elbo",
     "content_style_log_weights",
     "content_style_objective",
     "crvae_elbo",
     "deep_cluster",
-    "deep_cluster_terms",
     "expected_log_correlated_prior",
     "expected_log_joint_prior",
     "gaussian_entropy",
     "gaussian_kl",
     "gaussian_log_likelihood",
     "instance_discrimination",
-    "instance_discrimination_terms",
     "log_correlated_prior",
     "log_joint_prior",
     "multinomial_log_likelihood",
     "nt_xent",
-    "nt_xent_terms",
     "simsiam",
     "simvae_elbo",
     "simvae_log_weights",
     "sinkhorn",
     "swav",
-    "swav_terms",
     "vae_elbo",
     "vae_log_weights",
     "vicreg",
-    "vicreg_terms",
 ]

@@ -5,12 +5,16 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import check_batch
 
 
-def barlow_twins_terms(
-    z: Tensor, redundancy_weight: float = 5e-3, mask: Tensor | None = None
-) -> dict[str, Tensor]:
+def barlow_twins(
+    z: Tensor,
+    redundancy_weight: float = 5e-3,
+    mask: Tensor | None = None,
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the loss of Barlow Twins and its two terms.
 
     With :math:`C` the correlations over the batch between the dimensions of one view and those of
@@ -31,11 +35,13 @@ def barlow_twins_terms(
         False for each view that a sample lacks. None means that all views are present. A pair of
         views is correlated over the n samples that have both, and has the weight
         :math:`(n - 1)^2`.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss", "invariance" and "redundancy".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "invariance" and "redundancy".
 
     References
     ----------
@@ -44,10 +50,9 @@ def barlow_twins_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import barlow_twins_terms
+    >>> from sklearn_simvae.losses import barlow_twins
     >>> z = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> terms = barlow_twins_terms(z.unsqueeze(1).expand(4, 2, 2))
-    >>> round(float(terms["loss"]), 4)
+    >>> round(float(barlow_twins(z.unsqueeze(1).expand(4, 2, 2))), 4)
     0.0
     """
     check_batch(mask, 2, z=z)
@@ -69,11 +74,10 @@ def barlow_twins_terms(
         values.mean() if mask is None else (precision * values).sum() / precision.sum().clamp(min=1)
         for values in (torch.stack(invariances), torch.stack(redundancies))
     )
-    return {
-        "loss": invariance + redundancy_weight * redundancy,
-        "invariance": invariance,
-        "redundancy": redundancy,
-    }
+    loss = invariance + redundancy_weight * redundancy
+    if not return_terms:
+        return loss
+    return Terms(loss, {"invariance": invariance, "redundancy": redundancy})
 
 
 def _standardize(x: Tensor, weight: Tensor) -> Tensor:
@@ -81,6 +85,3 @@ def _standardize(x: Tensor, weight: Tensor) -> Tensor:
     centered = x - (weight * x).sum(0)
     # The epsilon of batch normalization, which the authors use to standardize.
     return centered * torch.rsqrt((weight * centered.square()).sum(0) + 1e-5)
-
-
-barlow_twins = loss_alone(barlow_twins_terms)

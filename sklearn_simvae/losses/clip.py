@@ -4,12 +4,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import loss_alone, softmax_terms
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import softmax_terms
 
 
-def clip_terms(
-    za: Tensor, zb: Tensor, logit_scale: float | Tensor, mask: Tensor | None = None
-) -> dict[str, Tensor]:
+def clip(
+    za: Tensor,
+    zb: Tensor,
+    logit_scale: float | Tensor,
+    mask: Tensor | None = None,
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the symmetric cross-entropy of finding each sample's other modality.
 
     With :math:`s_{ij}` the cosine similarity of `za[i]` and `zb[j]` times the logit scale,
@@ -28,11 +33,13 @@ def clip_terms(
     mask : Tensor of bool of shape (batch,), default=None
         False for a sample that lacks one of the two modalities. Such a sample is no negative for
         others either, and its values are ignored. None means that all samples have both.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss" and its parts "alignment" and "log_partition".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -42,9 +49,11 @@ def clip_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import clip_terms
-    >>> clip_terms(torch.eye(2), torch.eye(2), logit_scale=1.0)
-    {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
+    >>> from sklearn_simvae.losses import clip
+    >>> clip(torch.eye(2), torch.eye(2), logit_scale=1.0)
+    tensor(0.3133)
+    >>> clip(torch.eye(2), torch.eye(2), logit_scale=1.0, return_terms=True).parts
+    {'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
     if za.ndim != 2 or not len(za) or za.shape != zb.shape:
         raise ValueError(
@@ -60,7 +69,5 @@ def clip_terms(
         absent = ~mask & ~torch.eye(len(logits), dtype=torch.bool, device=logits.device)
         by_row, by_column = (side.masked_fill(absent, -torch.inf) for side in (by_row, by_column))
     log_partition = (by_row.logsumexp(1) + by_column.logsumexp(1)) / 2
-    return softmax_terms(logits.diagonal(), log_partition, mask)
-
-
-clip = loss_alone(clip_terms)
+    terms = softmax_terms(logits.diagonal(), log_partition, mask)
+    return terms if return_terms else terms.loss

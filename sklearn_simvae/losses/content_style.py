@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.nt_xent import nt_xent_terms
+from sklearn_simvae.losses.nt_xent import nt_xent
 from sklearn_simvae.losses.reduction import check_batch, masked_mean
 from sklearn_simvae.losses.simvae import expected_log_joint_prior, simvae_elbo, simvae_log_weights
 
@@ -228,7 +228,7 @@ def content_contrast(
     check_batch(mask, z=projections)
     if projections.shape[1] < 2:
         return projections.new_zeros(())
-    contrast = nt_xent_terms(projections, temperature, mask)["loss"]
+    contrast = nt_xent(projections, temperature, mask)
     if mask is None:
         return contrast
     # The mean over samples with two views or more, times the fraction of such samples.

@@ -4,17 +4,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import check_batch, softmax_terms
 
 
-def deep_cluster_terms(
+def deep_cluster(
     z: Tensor,
     prototypes: Tensor,
     labels: Tensor,
     cluster_sizes: Tensor,
     temperature: float = 0.1,
     mask: Tensor | None = None,
-) -> dict[str, Tensor]:
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the cross-entropy of classifying views into their clusters, balanced by cluster.
 
     With :math:`s_{ik}` the cosine similarity of a view of sample :math:`i` and the prototype of
@@ -42,11 +44,13 @@ def deep_cluster_terms(
         Divisor of the similarities; a smaller one makes the predictions more certain.
     mask : Tensor of bool of shape (batch, n_views), default=None
         False for each view that a sample lacks. None means that all views are present.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss" and its parts "alignment" and "log_partition".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -55,17 +59,15 @@ def deep_cluster_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import deep_cluster_terms
+    >>> from sklearn_simvae.losses import deep_cluster
     >>> z, sizes = torch.eye(2).unsqueeze(1), torch.tensor([5, 5])
-    >>> deep_cluster_terms(z, torch.eye(2), torch.arange(2), sizes, temperature=1.0)
-    {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
+    >>> deep_cluster(z, torch.eye(2), torch.arange(2), sizes, temperature=1.0)
+    tensor(0.3133)
     """
     check_batch(mask, z=z)
     scores = F.normalize(z, dim=-1) @ F.normalize(prototypes, dim=-1).T / temperature
     own = scores.gather(-1, labels[:, None, None].expand(-1, z.shape[1], 1)).squeeze(-1)
     sizes = cluster_sizes.to(z.dtype)
     weight = sizes.sum() / ((sizes > 0).sum() * sizes[labels].clamp(min=1)).unsqueeze(1)
-    return softmax_terms(weight * own, weight * torch.logsumexp(scores, dim=-1), mask)
-
-
-deep_cluster = loss_alone(deep_cluster_terms)
+    terms = softmax_terms(weight * own, weight * torch.logsumexp(scores, dim=-1), mask)
+    return terms if return_terms else terms.loss

@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import check_batch, softmax_terms
 
 
-def instance_discrimination_terms(
+def instance_discrimination(
     z: Tensor,
     prototypes: Tensor,
     indices: Tensor,
     temperature: float = 0.1,
     mask: Tensor | None = None,
     negatives: Tensor | None = None,
-) -> dict[str, Tensor]:
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the cross-entropy of classifying each view as its own sample.
 
     With :math:`s_{ik}` the cosine similarity of a view of sample :math:`i` and the prototype of
@@ -41,11 +43,13 @@ def instance_discrimination_terms(
         False for each view that a sample lacks. None means that all views are present.
     negatives : Tensor of int of shape (m,), default=None
         Samples to take the sum over, drawn uniformly. None means all samples.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss" and its parts "alignment" and "log_partition".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -56,10 +60,10 @@ def instance_discrimination_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import instance_discrimination_terms
+    >>> from sklearn_simvae.losses import instance_discrimination
     >>> z = torch.eye(3).unsqueeze(1)
-    >>> instance_discrimination_terms(z, torch.eye(3), torch.arange(3), temperature=1.0)
-    {'loss': tensor(0.5514), 'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
+    >>> instance_discrimination(z, torch.eye(3), torch.arange(3), temperature=1.0)
+    tensor(0.5514)
     """
     check_batch(mask, z=z)
     z = F.normalize(z, dim=-1)
@@ -74,7 +78,5 @@ def instance_discrimination_terms(
         weight = math.log(max(len(prototypes) - 1, 1)) - torch.log(n_others.to(z.dtype))
         others = others + weight[:, None, None]
         log_partition = torch.logsumexp(torch.cat([own.unsqueeze(-1), others], dim=-1), dim=-1)
-    return softmax_terms(own, log_partition, mask)
-
-
-instance_discrimination = loss_alone(instance_discrimination_terms)
+    terms = softmax_terms(own, log_partition, mask)
+    return terms if return_terms else terms.loss

@@ -5,9 +5,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from sklearn_simvae._batch import Terms
 from sklearn_simvae.losses.reduction import (
     check_batch,
-    loss_alone,
     softmax_terms,
     sum_over_views,
     view_pairs,
@@ -18,9 +18,9 @@ from sklearn_simvae.losses.reduction import (
 _MAX_VALUES = 2**23
 
 
-def nt_xent_terms(
-    z: Tensor, temperature: float = 0.5, mask: Tensor | None = None
-) -> dict[str, Tensor]:
+def nt_xent(
+    z: Tensor, temperature: float = 0.5, mask: Tensor | None = None, return_terms: bool = False
+) -> Tensor | Terms:
     r"""Compute the normalized, temperature-scaled cross-entropy over any number of views.
 
     With :math:`s` the cosine similarity over the temperature, :math:`P(i)` the other views of the
@@ -42,11 +42,13 @@ def nt_xent_terms(
         Divisor of the similarities; a smaller one gives similar negatives more weight.
     mask : Tensor of bool of shape (batch, n_views), default=None
         False for each view that a sample lacks. None means that all views are present.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss" and its parts "alignment" and "log_partition".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -56,10 +58,12 @@ def nt_xent_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import nt_xent_terms
+    >>> from sklearn_simvae.losses import nt_xent
     >>> z = torch.eye(2).unsqueeze(1).expand(2, 2, 2)  # aligned views, orthogonal samples
-    >>> nt_xent_terms(z, temperature=1.0)
-    {'loss': tensor(0.5514), 'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
+    >>> nt_xent(z, temperature=1.0)
+    tensor(0.5514)
+    >>> nt_xent(z, temperature=1.0, return_terms=True).parts
+    {'alignment': tensor(-1.), 'log_partition': tensor(1.5514)}
     """
     check_batch(mask, 2, z=z)
     if mask is not None:
@@ -85,7 +89,8 @@ def nt_xent_terms(
         log_partition = torch.cat(parts)
     # A view without a positive has no loss.
     anchors = None if mask is None else (n_positives > 0).flatten()
-    return softmax_terms(own.flatten(), log_partition, anchors)
+    terms = softmax_terms(own.flatten(), log_partition, anchors)
+    return terms if return_terms else terms.loss
 
 
 def _rows_at_once(n: int) -> int:
@@ -103,6 +108,3 @@ def _log_partition(
         similarity.masked_fill_(missing, -torch.inf)
     similarity.diagonal(start).fill_(-torch.inf)
     return torch.logsumexp(similarity, dim=1)
-
-
-nt_xent = loss_alone(nt_xent_terms)

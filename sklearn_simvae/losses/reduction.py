@@ -1,14 +1,9 @@
 """Sums over views and means over samples, which all objectives share."""
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import ParamSpec
-
 import torch
 from torch import Tensor
 
-_P = ParamSpec("_P")
+from sklearn_simvae._batch import Terms
 
 
 def check_batch(mask: Tensor | None = None, min_views: int = 1, **tensors: Tensor) -> None:
@@ -202,9 +197,7 @@ def view_pairs(z: Tensor, mask: Tensor | None) -> Tensor:
     return different & mask.unsqueeze(1) & mask.unsqueeze(2)
 
 
-def softmax_terms(
-    own: Tensor, log_partition: Tensor, mask: Tensor | None = None
-) -> dict[str, Tensor]:
+def softmax_terms(own: Tensor, log_partition: Tensor, mask: Tensor | None = None) -> Terms:
     """Compute a softmax cross-entropy and its two parts.
 
     The logit of the right class pulls views together; the log-sum-exp over all classes prevents
@@ -221,22 +214,54 @@ def softmax_terms(
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        Means of "loss", the cross-entropy, and of the parts whose sum it is, "alignment" (the
-        negative of `own`) and "log_partition".
+    terms : Terms
+        The cross-entropy, and its parts "alignment" (the negative of `own`) and "log_partition",
+        whose sum it is.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_simvae.losses.reduction import softmax_terms
-    >>> softmax_terms(torch.tensor([2.0]), torch.tensor([3.0]))
-    {'loss': tensor(1.), 'alignment': tensor(-2.), 'log_partition': tensor(3.)}
+    >>> softmax_terms(torch.tensor([2.0]), torch.tensor([3.0])).loss
+    tensor(1.)
     """
-    return {
-        "loss": masked_mean(log_partition - own, mask),
+    parts = {
         "alignment": -masked_mean(own, mask),
         "log_partition": masked_mean(log_partition, mask),
     }
+    return Terms(masked_mean(log_partition - own, mask), parts)
+
+
+def mean_terms(all_terms: list[Terms], weights: Tensor) -> Terms:
+    """Average terms that have the same parts.
+
+    Parameters
+    ----------
+    all_terms : list of Terms
+        Terms to average.
+    weights : Tensor of shape (n,)
+        Weight of each of them in the mean.
+
+    Returns
+    -------
+    terms : Terms
+        Weighted sums of the losses and of the parts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.losses import Terms
+    >>> from sklearn_simvae.losses.reduction import mean_terms
+    >>> both = [Terms(torch.tensor(1.0)), Terms(torch.tensor(3.0))]
+    >>> mean_terms(both, torch.tensor([0.5, 0.5])).loss
+    tensor(2.)
+    """
+    loss = weights @ torch.stack([terms.loss for terms in all_terms])
+    parts = {
+        name: weights @ torch.stack([terms.parts[name] for terms in all_terms])
+        for name in all_terms[0].parts
+    }
+    return Terms(loss, parts)
 
 
 def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
@@ -271,42 +296,3 @@ def reduce_terms(terms: dict[str, Tensor], reduction: str) -> dict[str, Tensor]:
     if reduction == "none":
         return terms
     return {name: value.mean() for name, value in terms.items()}
-
-
-def loss_alone(terms_of: Callable[_P, dict[str, Tensor]]) -> Callable[_P, Tensor]:
-    """Make a function that returns only the "loss" of a function that returns all terms.
-
-    Its name is that of the other function, without the ending `_terms`.
-
-    Parameters
-    ----------
-    terms_of : callable
-        Function that returns a dict of terms, one of them named "loss".
-
-    Returns
-    -------
-    loss : callable
-        Function with the same parameters that returns the loss alone.
-
-    Examples
-    --------
-    >>> from sklearn_simvae.losses import vicreg_terms
-    >>> from sklearn_simvae.losses.reduction import loss_alone
-    >>> loss_alone(vicreg_terms).__name__
-    'vicreg'
-    """
-
-    @functools.wraps(terms_of)
-    def loss(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
-        return terms_of(*args, **kwargs)["loss"]
-
-    loss.__name__ = loss.__qualname__ = terms_of.__name__.removesuffix("_terms")
-    loss.__signature__ = inspect.signature(terms_of).replace(return_annotation=Tensor)
-    # All but the returned value is the same, and another example would add nothing.
-    head, _, _ = (inspect.getdoc(terms_of) or "").partition("\nReturns\n")
-    _, _, body = head.partition("\n")
-    loss.__doc__ = (
-        f"Compute the loss of :func:`{terms_of.__name__}` alone.\n{body}\n"
-        "Returns\n-------\nloss : scalar Tensor\n    Loss to minimize.\n"
-    )
-    return loss

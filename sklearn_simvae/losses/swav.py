@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone, softmax_terms
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import check_batch, softmax_terms
 
 
 @torch.no_grad()
@@ -48,7 +49,7 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, n_iter: int = 3) -> Tensor:
     return log_q.exp()
 
 
-def swav_terms(
+def swav(
     scores: Tensor,
     n_global_views: int = 2,
     temperature: float = 0.1,
@@ -56,7 +57,8 @@ def swav_terms(
     n_iter: int = 3,
     mask: Tensor | None = None,
     queue_scores: Tensor | None = None,
-) -> dict[str, Tensor]:
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the cross-entropy of predicting the balanced assignments of other views.
 
     The first `n_global_views` views of each sample are assigned to clusters by :func:`sinkhorn`,
@@ -84,11 +86,13 @@ def swav_terms(
     queue_scores : Tensor of shape (n_global_views, n_queue, n_prototypes), default=None
         Scores of earlier projections, which are balanced together with those of the batch, since
         a small batch cannot cover all clusters. None means that the batch is balanced by itself.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss" and its parts "alignment" and "log_partition".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "alignment" and "log_partition".
 
     References
     ----------
@@ -98,10 +102,12 @@ def swav_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import swav_terms
+    >>> from sklearn_simvae.losses import swav
     >>> scores = torch.eye(2).unsqueeze(1).expand(2, 2, 2)
-    >>> swav_terms(scores, temperature=1.0)
-    {'loss': tensor(0.3133), 'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
+    >>> swav(scores, temperature=1.0)
+    tensor(0.3133)
+    >>> swav(scores, temperature=1.0, return_terms=True).parts
+    {'alignment': tensor(-1.), 'log_partition': tensor(1.3133)}
     """
     check_batch(mask, 2, scores=scores)
     batch, n_views, _ = scores.shape
@@ -123,7 +129,5 @@ def swav_terms(
         partitions.append(log_partition[:, others])
         masks.append(None if mask is None else mask[:, others])
     mask = None if mask is None else torch.cat(masks, dim=1)
-    return softmax_terms(torch.cat(owns, dim=1), torch.cat(partitions, dim=1), mask)
-
-
-swav = loss_alone(swav_terms)
+    terms = softmax_terms(torch.cat(owns, dim=1), torch.cat(partitions, dim=1), mask)
+    return terms if return_terms else terms.loss

@@ -3,16 +3,18 @@
 import torch
 from torch import Tensor
 
-from sklearn_simvae.losses.reduction import check_batch, loss_alone, masked_mean, view_pairs
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.losses.reduction import check_batch, masked_mean, view_pairs
 
 
-def vicreg_terms(
+def vicreg(
     z: Tensor,
     invariance_weight: float = 25.0,
     variance_weight: float = 25.0,
     covariance_weight: float = 1.0,
     mask: Tensor | None = None,
-) -> dict[str, Tensor]:
+    return_terms: bool = False,
+) -> Tensor | Terms:
     r"""Compute the loss of VICReg and its three terms.
 
     Invariance is the mean squared difference between the views of a sample, averaged over pairs of
@@ -30,11 +32,14 @@ def vicreg_terms(
     mask : Tensor of bool of shape (batch, n_views), default=None
         False for each view that a sample lacks, in whose place `z` must repeat one of its other
         views. None means that all views are present.
+    return_terms : bool, default=False
+        Whether to return the parts of the loss as well.
 
     Returns
     -------
-    terms : dict of scalar Tensor
-        "loss", the weighted sum, and its terms "invariance", "variance" and "covariance".
+    loss : scalar Tensor or Terms
+        The loss; with `return_terms`, its "loss" and its parts "invariance", "variance" and
+        "covariance".
 
     References
     ----------
@@ -44,9 +49,10 @@ def vicreg_terms(
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.losses import vicreg_terms
-    >>> {name: round(float(value), 2) for name, value in vicreg_terms(torch.ones(4, 2, 3)).items()}
-    {'loss': 24.75, 'invariance': 0.0, 'variance': 0.99, 'covariance': 0.0}
+    >>> from sklearn_simvae.losses import vicreg
+    >>> terms = vicreg(torch.ones(4, 2, 3), return_terms=True)
+    >>> round(float(terms.loss), 2), round(float(terms.parts["variance"]), 2)
+    (24.75, 0.99)
     """
     check_batch(mask, 2, z=z)
     batch, n_views, d = z.shape
@@ -63,12 +69,6 @@ def vicreg_terms(
     loss = (
         invariance_weight * invariance + variance_weight * variance + covariance_weight * covariance
     )
-    return {
-        "loss": loss,
-        "invariance": invariance,
-        "variance": variance,
-        "covariance": covariance,
-    }
-
-
-vicreg = loss_alone(vicreg_terms)
+    if not return_terms:
+        return loss
+    return Terms(loss, {"invariance": invariance, "variance": variance, "covariance": covariance})

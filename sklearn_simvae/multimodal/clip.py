@@ -20,8 +20,8 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.losses import clip_terms
-from sklearn_simvae.losses.reduction import mean_over_views
+from sklearn_simvae.losses import clip
+from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
 from sklearn_simvae.multimodal.base import (
     MultimodalTransformer,
     encode_present,
@@ -264,14 +264,13 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     def _loss(self, z, batch, module):
         scale = module.scale(self.max_logit_scale)
         pairs = [
-            clip_terms(z[:, a], z[:, b], scale, batch.mask[:, a] & batch.mask[:, b])
+            clip(z[:, a], z[:, b], scale, batch.mask[:, a] & batch.mask[:, b], return_terms=True)
             for a, b in combinations(range(z.shape[1]), 2)
         ]
         weights = _weights(batch.mask)
         n_pairs = weights.sum()
-        weights = weights / n_pairs.clamp(min=1)
-        terms = {name: torch.stack([p[name] for p in pairs]) @ weights for name in pairs[0]}
-        return Terms(terms.pop("loss"), {**terms, "logit_scale": scale}, n_pairs)
+        terms = mean_terms(pairs, weights / n_pairs.clamp(min=1))
+        return Terms(terms.loss, {**terms.parts, "logit_scale": scale}, n_pairs)
 
     # ---------------------------------------------------------------- use
 

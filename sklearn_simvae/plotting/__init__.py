@@ -1,7 +1,7 @@
 """Figures of estimators and their results, as Display classes in the manner of scikit-learn.
 
-The `from_...` class methods compute and plot; what they computed is kept, so that `plot` draws it
-again. matplotlib is needed when one is called: ``pip install "sklearn-simvae[plot]"``.
+The `from_...` class methods compute and plot. The display keeps what they computed, and `plot`
+draws it again. These methods need matplotlib: ``pip install "sklearn-simvae[plot]"``.
 """
 
 from sklearn_simvae.plotting.embedding import EmbeddingDisplay

@@ -1,4 +1,4 @@
-"""What the displays share in drawing: axes, and rows as images, lines or bars."""
+"""Drawing functions that the displays share: axes, and rows as images, lines or bars."""
 
 from collections.abc import Sequence
 
@@ -8,30 +8,30 @@ import torch
 from sklearn_simvae.views import Layout
 from sklearn_simvae.views.checks import in_unit_interval
 
-# Ten colours that colour-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
+# Ten colors that color-blind readers tell apart: Petroff, "Accessible Color Sequences for Data
 # Visualization", arXiv 2107.02270.
 PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 
-# Of a figure, in inches, unless its parts become too small to see.
+# Limits of a figure, in inches, unless its parts become too small to see.
 _MAX_WIDTH, _MAX_HEIGHT = 10.0, 8.0
 _MIN_SCALE, _MAX_SCALE = 0.6, 1.3
 
 
 def require_matplotlib(name: str) -> None:
-    """Raise where matplotlib is not installed.
+    """Raise if matplotlib is not installed.
 
     Parameters
     ----------
     name : str
-        What needs it.
+        Name of the method that needs it.
 
     Raises
     ------
     ImportError
-        With the extra to install.
+        If matplotlib is not installed; the message names the extra to install.
     """
     try:
         import matplotlib  # noqa: F401
@@ -42,19 +42,19 @@ def require_matplotlib(name: str) -> None:
 
 
 def named_once(style: dict | None, artist: type) -> dict:
-    """A user's style by matplotlib's full names, so that it replaces what a display would set.
+    """Replace short names in a style by full ones, so that it overrides the settings of a display.
 
     Parameters
     ----------
     style : dict or None
-        Keyword arguments, some perhaps by short names such as "lw".
+        Keyword arguments of the user, which may have short names such as "lw".
     artist : type
-        The matplotlib artist that they are for.
+        The matplotlib artist that the style is for.
 
     Returns
     -------
     style : dict
-        The same.
+        The same style under full names.
     """
     from matplotlib.cbook import normalize_kwargs
 
@@ -62,31 +62,31 @@ def named_once(style: dict | None, artist: type) -> dict:
 
 
 def make_axes(n_rows: int, n_columns: int, ax, figsize: tuple[float, float], **shared):
-    """Axes in a grid: in a new figure, or in the place of one that is given.
+    """Make a grid of axes, in a new figure or in the place of given axes.
 
     Parameters
     ----------
     n_rows, n_columns : int
-        Of the grid.
+        Shape of the grid.
     ax : matplotlib Axes or None
-        To be divided; used as it is where one is enough. A title that it has stays, above the
+        Axes to divide; used as they are if the grid has one place. Their title stays above the
         parts. None makes a figure.
     figsize : (float, float)
-        Of a new figure, in inches.
+        Size of a new figure, in inches.
     **shared : object
-        As for :func:`matplotlib.pyplot.subplots`.
+        Same as in :func:`matplotlib.pyplot.subplots`.
 
     Returns
     -------
     figure : matplotlib Figure
-        Where they are.
+        The figure that holds the axes.
     axes : ndarray of Axes of shape (n_rows, n_columns)
         The grid.
 
     Raises
     ------
     ValueError
-        If `ax` is not part of a grid, and so cannot be divided.
+        If `ax` must be divided, but is not part of a grid.
     """
     import matplotlib.pyplot as plt
 
@@ -104,7 +104,7 @@ def make_axes(n_rows: int, n_columns: int, ax, figsize: tuple[float, float], **s
         )
     ax.set_axis_off()
     axes = place.subgridspec(n_rows, n_columns).subplots(squeeze=False, **shared)
-    # It would stand in the midst of the parts: a line above their own titles, it does not.
+    # A line above the titles of the parts, where it does not overlap them.
     title = ax.get_title()
     if title:
         ax.set_title("")
@@ -115,14 +115,14 @@ def make_axes(n_rows: int, n_columns: int, ax, figsize: tuple[float, float], **s
 
 
 def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
-    """Rows as matplotlib takes them.
+    """Convert rows to arrays that matplotlib can draw.
 
     Parameters
     ----------
     rows : ndarray of shape (k, ...)
-        In the layout that an estimator was fitted on, flat or shaped.
+        Rows in the layout that an estimator was fitted on, flat or shaped.
     layout : Layout
-        What a row is.
+        Kind and shape of a row.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
         Pixels are scaled to [0, 1].
     """
     rows = np.array(rows)
-    # torch has the byte order of the machine alone.
+    # torch knows only the byte order of the machine.
     rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
     x = layout.to_network(torch.from_numpy(rows)).numpy()
     if layout.kind == "vector":
@@ -155,24 +155,24 @@ def draw_rows(
     Parameters
     ----------
     x : ndarray of shape (k, ...)
-        As :func:`to_drawable` gives.
+        Rows, as :func:`to_drawable` returns them.
     kind : {"image", "series", "vector"}
-        What a row is.
+        Kind of a row.
     n_columns : int
-        Of the grid.
+        Number of columns of the grid.
     ax : matplotlib Axes, default=None
-        To be divided. None makes a figure.
+        Axes to divide. None makes a figure.
     row_labels, column_labels : sequence of str
-        At the left and at the top of the grid.
+        Labels at the left and at the top of the grid.
     row_kw : dict, default=None
         Keyword arguments of `imshow`, `plot` or `stairs`, by the kind.
 
     Returns
     -------
     figure : matplotlib Figure
-        Where they are.
+        The figure that holds the axes.
     axes : ndarray of Axes of shape (n_rows, n_columns)
-        The grid. What is too many at its end is not visible.
+        The grid. Axes that are left over at its end are not visible.
     artists : ndarray of object of shape (n_rows, n_columns)
         An AxesImage, a list of Line2D or a StepPatch for each row, None at the end.
     """
@@ -203,7 +203,7 @@ def draw_rows(
 def _draw_images(axes, x, row_kw):
     low, high = (0, 1) if in_unit_interval(x) else (x.min(), x.max())
     if x.ndim == 4:
-        # matplotlib has no scale for colours.
+        # matplotlib does not scale images with color channels.
         x = (x - low) / ((high - low) or 1)
     settings = {"cmap": "gray", "vmin": low, "vmax": high, "interpolation": "nearest", **row_kw}
     for ax, image in zip(axes, x, strict=False):

@@ -1,4 +1,4 @@
-"""From what a user passes to the estimator of this package in it."""
+"""Access to the estimator of this package in a search or a pipeline that the user passes."""
 
 import sys
 
@@ -20,21 +20,21 @@ def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
     Parameters
     ----------
     estimator : estimator
-        One of this package, a Pipeline with one among its steps, or a search over either.
+        An estimator of this package, a Pipeline with one among its steps, or a search over either.
 
     Returns
     -------
     before : Pipeline or None
-        The steps before it.
+        The steps before the estimator.
     estimator : estimator
-        The last in the Pipeline that is of this package.
+        The last step of the Pipeline that is an estimator of this package.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no such estimator.
     NotFittedError
-        If it is a search that is not fitted.
+        If a search is not fitted.
     """
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator, "best_estimator_")
@@ -50,57 +50,57 @@ def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
 
 
 def unwrap_one_kind(estimator, caller: str) -> tuple[Pipeline | None, SSLTransformer]:
-    """As :func:`unwrap`, of an estimator whose rows are of one kind.
+    """Take out an estimator as :func:`unwrap` does, if its rows are of one kind.
 
     Parameters
     ----------
     estimator : estimator
-        As for :func:`unwrap`.
+        Same as in :func:`unwrap`.
     caller : str
-        For the message.
+        Name of the caller in error messages.
 
     Returns
     -------
     before : Pipeline or None
-        The steps before it.
+        The steps before the estimator.
     estimator : estimator
         The estimator.
 
     Raises
     ------
     ValueError
-        If its rows have modalities, or as :func:`unwrap` raises.
+        If its rows have modalities, or where :func:`unwrap` raises one.
     """
     before, estimator = unwrap(estimator)
     if isinstance(estimator, MultimodalTransformer):
         raise ValueError(
             f"{caller} draws rows of one kind; the rows of {type(estimator).__name__} have "
-            "modalities. Draw what its methods, such as generate, give of one of them."
+            "modalities. Use its methods, such as generate, and draw one modality."
         )
     return before, estimator
 
 
 def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, GenerativeTransformer]:
-    """As :func:`unwrap_one_kind`, of an estimator that is fitted and decodes.
+    """Take out an estimator as :func:`unwrap_one_kind` does, if it is fitted and decodes.
 
     Parameters
     ----------
     estimator : estimator
-        As for :func:`unwrap`.
+        Same as in :func:`unwrap`.
     caller : str
-        For the message.
+        Name of the caller in error messages.
 
     Returns
     -------
     before : Pipeline or None
-        The steps before it.
+        The steps before the estimator.
     estimator : estimator
         The estimator.
 
     Raises
     ------
     ValueError
-        If it has no decoder, or as :func:`unwrap_one_kind` raises.
+        If it has no decoder, or where :func:`unwrap_one_kind` raises one.
     NotFittedError
         If it is not fitted.
     """
@@ -115,21 +115,21 @@ def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, Generati
 
 
 def first_rows(X, n: int, before: Pipeline | None):
-    """Some rows, as the estimator after these steps sees them.
+    """Take the first rows, and transform them by the steps before the estimator.
 
     Parameters
     ----------
     X : array-like of shape (n, ...)
         Rows.
     n : int
-        The most to take.
+        Greatest number of rows to take.
     before : Pipeline or None
         The steps before the estimator.
 
     Returns
     -------
     X : array-like of shape (at most n, ...)
-        The first of them, transformed.
+        The first rows, transformed.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def first_rows(X, n: int, before: Pipeline | None):
     """
     arrow = sys.modules.get("pyarrow")
     if arrow and isinstance(X, arrow.Table | arrow.RecordBatch):
-        # Not as an array, which has no names of columns.
+        # A slice keeps the names of the columns, which an array does not have.
         first = X.slice(0, n)
     elif isinstance(source := as_source(X), Source):
         first = source[np.arange(min(n, len(source)))]

@@ -14,26 +14,26 @@ from sklearn_simvae.evaluation.representations import representations
 from sklearn_simvae.evaluation.splits import check_labels
 from sklearn_simvae.plotting._drawing import PALETTE, named_once, require_matplotlib
 
-# The second tens of classes are told from the first by their markers.
+# Classes beyond ten repeat the colors, and differ by their markers.
 _MARKERS = ("o", "^", "s", "X", "D", "v")
 _LEGEND_ROWS = 20
 
 
 class EmbeddingDisplay:
-    """A 2-D projection of representations, coloured by label.
+    """Projection of representations to two dimensions, colored by label.
 
-    Classes have a legend, numbers a colour bar. Make it by :meth:`from_estimator` or
-    :meth:`from_representations`.
+    Classes have a legend, numbers a color bar. Use :meth:`from_estimator` or
+    :meth:`from_representations` to make one.
 
     Parameters
     ----------
     embedding : ndarray of shape (n, 2)
         The projection.
     y : array-like of shape (n,), default=None
-        Labels. Whole numbers, strings and booleans are classes, up to 60; other numbers, and more
-        than 60 whole ones, have a colour bar.
+        Labels. Whole numbers, strings and booleans are classes, at most 60. Fractions, and more
+        than 60 different whole numbers, have a color bar.
     name : str, default="dimension"
-        What the axes are called.
+        Name of the axes.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class EmbeddingDisplay:
     scatter_ : list of PathCollection
         The points: one collection, or one for each ten classes.
     legend_ : matplotlib Legend or None
-        Of classes.
+        The legend of classes.
     colorbar_ : matplotlib Colorbar or None
-        Of numbers.
+        The color bar of numbers.
 
     See Also
     --------
-    sklearn_simvae.evaluation.probe : How well classes are told apart, in all dimensions.
+    sklearn_simvae.evaluation.probe : Measures how well classes differ, in all dimensions.
 
     Examples
     --------
@@ -85,34 +85,34 @@ class EmbeddingDisplay:
         Parameters
         ----------
         estimator : fitted transformer
-            Any, of this package or another; a search over such; or a Pipeline, of which a last
-            step that does not transform is left out.
+            A transformer of this package or another, a search over one, or a Pipeline. If the last
+            step of a Pipeline does not transform, it is left out.
         X : array-like of shape (n, ...)
-            What it transforms.
+            Rows that it transforms.
         y : array-like of shape (n,), default=None
-            As for :meth:`from_representations`.
+            Same as in :meth:`from_representations`.
         method : {"pca", "tsne"} or transformer, default="pca"
-            As for :meth:`from_representations`.
+            Same as in :meth:`from_representations`.
         max_samples : int, default=2000
-            As for :meth:`from_representations`.
+            Same as in :meth:`from_representations`.
         random_state : int, RandomState or None, default=None
-            As for :meth:`from_representations`.
+            Same as in :meth:`from_representations`.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         scatter_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : EmbeddingDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If `estimator` has no `transform`, or as :meth:`from_representations` raises.
+            If `estimator` has no `transform`, or where :meth:`from_representations` raises one.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, BaseSearchCV):
@@ -153,27 +153,27 @@ class EmbeddingDisplay:
         y : array-like of shape (n,), default=None
             Labels: classes or numbers.
         method : {"pca", "tsne"} or transformer, default="pca"
-            Projects to two dimensions. Of a transformer a clone is fitted; `FunctionTransformer()`
-            keeps two columns as they are.
+            Projection to two dimensions. A clone of a transformer is fitted;
+            `FunctionTransformer()` keeps two columns as they are.
         max_samples : int, default=2000
-            Rows to draw, at random, where there are more.
+            Greatest number of rows to draw. If there are more, they are chosen at random.
         random_state : int, RandomState or None, default=None
-            Fixes which rows, and the projection by name.
+            Seed of the choice of rows, and of "pca" and "tsne".
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         scatter_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : EmbeddingDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If there are fewer than two rows or columns, lengths differ, there are too many
-            classes, or the projection has not two columns.
+            If there are fewer than two rows or columns, if lengths differ, if there are too many
+            classes, or if the projection does not have two columns.
         """
         require_matplotlib(f"{cls.__name__}.from_representations")
         _check_method(method)
@@ -196,9 +196,9 @@ class EmbeddingDisplay:
         if isinstance(projection, TSNE) and not np.ptp(Z, axis=0).any():
             raise ValueError(
                 f"All {len(Z)} rows of Z are equal, a representation that has collapsed: t-SNE "
-                "knows no neighbours there. method='pca' draws the one point that it is."
+                "knows no neighbors there. method='pca' draws them as one point."
             )
-        with np.errstate(invalid="ignore"):  # shares of no variance, of a collapse
+        with np.errstate(invalid="ignore"):  # PCA divides by the variance, 0 after a collapse
             embedding = np.asarray(projection.fit_transform(Z))
         if embedding.shape != (len(Z), 2):
             raise ValueError(
@@ -213,14 +213,14 @@ class EmbeddingDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to draw in. None makes a figure.
         scatter_kw : dict, default=None
             Keyword arguments of matplotlib's `scatter`.
 
         Returns
         -------
         display : EmbeddingDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
@@ -237,37 +237,37 @@ class EmbeddingDisplay:
         size = float(np.clip(16000 / len(self.embedding), 6, 30))
         scatter_kw = named_once(scatter_kw, PathCollection)
         settings = {"s": size, "alpha": 0.8, "linewidth": 0, **scatter_kw}
-        coloured = not {"c", "color", "facecolor"}.isdisjoint(scatter_kw)
-        # In random order, lest the last class cover the others.
+        colored = not {"c", "color", "facecolor"}.isdisjoint(scatter_kw)
+        # Points are drawn in random order, since the last class would cover the others.
         order = np.random.default_rng(0).permutation(len(self.embedding))
         if y is None:
-            own_color = {} if coloured else {"color": PALETTE[0]}
+            own_color = {} if colored else {"color": PALETTE[0]}
             self.scatter_ = [ax.scatter(*self.embedding.T, **own_color, **settings)]
-        elif coloured and _is_continuous(y):
+        elif colored and _is_continuous(y):
             self.scatter_ = [ax.scatter(*self.embedding.T, **settings)]
         elif _is_continuous(y):
             settings = {"cmap": "viridis", **self._of_points(settings, order)}
             self.scatter_ = [ax.scatter(*self.embedding[order].T, c=y[order], **settings)]
             self.colorbar_ = self.figure_.colorbar(self.scatter_[0], ax=ax)
         else:
-            self._plot_classes(y, order, settings, coloured)
+            self._plot_classes(y, order, settings, colored)
             if own:
                 legend_width = self.legend_.get_window_extent().width / self.figure_.dpi
                 self.figure_.set_figwidth(5.4 + legend_width)
         ax.set(xlabel=f"{self.name} 1", ylabel=f"{self.name} 2")
-        # Distances are those of the projection, whichever their direction.
+        # Distances on the page are those of the projection, in all directions.
         ax.set_aspect("equal", adjustable="datalim")
         return self
 
     def _of_points(self, settings: dict, which: np.ndarray) -> dict:
-        """Settings for these points, where there is one for each."""
+        """Select the settings of these points, if there is one setting for each point."""
         n = len(self.embedding)
         return {
             name: np.asarray(value)[which] if np.ndim(value) and len(value) == n else value
             for name, value in settings.items()
         }
 
-    def _plot_classes(self, y, order, settings, coloured):
+    def _plot_classes(self, y, order, settings, colored):
         from matplotlib.lines import Line2D
 
         classes, codes = np.unique(y, return_inverse=True)
@@ -278,7 +278,7 @@ class EmbeddingDisplay:
             handles.append(Line2D([], [], ls="", marker=marker, ms=6, color=color, label=name))
         for block, marker in enumerate(_MARKERS[: -(-len(classes) // len(PALETTE))]):
             which = order[codes[order] // len(PALETTE) == block]
-            own_color = {} if coloured else {"color": colors[codes[which] % len(PALETTE)]}
+            own_color = {} if colored else {"color": colors[codes[which] % len(PALETTE)]}
             style = {"marker": marker, **own_color, **self._of_points(settings, which)}
             self.scatter_.append(self.ax_.scatter(*self.embedding[which].T, **style))
         self.legend_ = self.ax_.legend(
@@ -293,14 +293,14 @@ class EmbeddingDisplay:
 
 
 def _is_continuous(y: np.ndarray) -> bool:
-    """Whether labels are numbers for a colour bar, rather than classes."""
+    """Tell whether labels are numbers for a color bar, rather than classes."""
     if y.dtype.kind not in "iuf":
         return False
     return bool(np.any(y % 1)) or len(np.unique(y)) > len(PALETTE) * len(_MARKERS)
 
 
 def _check_n_classes(y: np.ndarray) -> None:
-    """Raise where there are more classes than can be told apart."""
+    """Raise if there are more classes than can be told apart."""
     most = len(PALETTE) * len(_MARKERS)
     if not _is_continuous(y) and len(np.unique(y)) > most:
         raise ValueError(
@@ -316,10 +316,10 @@ def _check_method(method) -> None:
 
 
 def _projection(method, n: int, seed: int) -> tuple[BaseEstimator, str]:
-    """What projects n rows to two dimensions, and its name."""
+    """Return a projection of n rows to two dimensions, and its name."""
     if not isinstance(method, str):
         return clone(method), type(method).__name__
     if method == "pca":
         return PCA(2, random_state=seed), "PCA"
-    # Its neighbourhoods must be smaller than the data.
+    # t-SNE needs neighborhoods that are smaller than the data.
     return TSNE(2, perplexity=min(30.0, (n - 1) / 3), random_state=seed), "t-SNE"

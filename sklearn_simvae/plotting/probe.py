@@ -1,4 +1,4 @@
-"""Content against style: what is read off the representations of several methods."""
+"""Content against style: the accuracy of probes for several methods."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,26 +8,26 @@ from numpy.typing import ArrayLike
 from sklearn_simvae.evaluation.table import is_empty
 from sklearn_simvae.plotting._drawing import named_once, require_matplotlib
 
-# Where a label may stand: by distance from its point, in points, then by direction.
+# Places to try for a label: distances from its point, in typographic points, then directions.
 _DISTANCES = (6, 14, 24, 36, 50, 66)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 
 
 class ProbeDisplay:
-    """Content against style, a point for each method, labelled at the point.
+    """Content against style, with a point and a name for each method.
 
-    Make it by :meth:`from_results`.
+    Use :meth:`from_results` to make one.
 
     Parameters
     ----------
     methods : sequence of str
-        Their names.
+        Names of the methods.
     content, style : array-like of shape (n_methods,)
-        Means over runs.
+        Means over runs, for each method.
     content_std, style_std : array-like of shape (n_methods,), default=None
-        Standard deviations over runs; NaN where there is one run.
+        Standard deviations over runs; NaN for methods with one run.
     content_name, style_name : str
-        What the axes are called.
+        Names of the axes.
 
     Attributes
     ----------
@@ -95,31 +95,32 @@ class ProbeDisplay:
         Parameters
         ----------
         table : ResultTable, iterable of dict or DataFrame
-            The rows of both, for all methods, with a column more for the method. Rows with a
-            "factor" are of style, all others of content. What has an equal method is averaged.
+            The rows of both tables, for all methods, with a further column that names the method.
+            Rows with a "factor" measure style, all others content. Rows of the same method are
+            averaged.
         probe : str, default="linear"
-            Which probe counts, for both.
+            The probe to plot, for both content and style.
         metric : str, default="accuracy"
-            Which metric counts for content, and for a style that is read by classification.
+            The metric of content, and of a style factor that is predicted by classification.
         factor : str, default=None
-            Which factor of style counts. None is "mean", the mean over all that are read by
-            regression, or the only one.
+            The factor of style to plot. None is "mean", the mean over all factors that are
+            predicted by regression, or else the only factor.
         method : str, default="method"
             The column that names the method.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         errorbar_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : ProbeDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If columns or rows are missing, or rows of a method differ in what they measure.
+            If columns or rows are missing, or if rows of a method measure different things.
         """
         require_matplotlib(f"{cls.__name__}.from_results")
         rows = _rows(table, ("value", "probe", "metric", method))
@@ -134,7 +135,7 @@ class ProbeDisplay:
         style = [row for row in rows if "factor" in row and row["factor"] == factor]
         regression = any(row["metric"] == "r2" for row in style)
         style_metric = "r2" if regression else metric
-        # By method, what is to be averaged.
+        # The values to average, by method.
         content = _values(content, method, "content", probe=probe, metric=metric)
         style = _values(style, method, f"style {factor!r}", probe=probe, metric=style_metric)
         if content.keys() != style.keys():
@@ -162,14 +163,15 @@ class ProbeDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure. Names are placed for the size that it has then.
+            Axes to draw in. None makes a figure. Names are placed for the present size of the
+            axes.
         errorbar_kw : dict, default=None
             Keyword arguments of matplotlib's `errorbar`.
 
         Returns
         -------
         display : ProbeDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
@@ -188,7 +190,7 @@ class ProbeDisplay:
             self.style, self.content, xerr=bars[0], yerr=bars[1], **settings
         )
         ax.set(xlabel=self.style_name, ylabel=self.content_name)
-        # Room for the names.
+        # Leaves room for the names.
         ax.margins(0.12)
         self.labels_ = _label_points(
             ax, self.methods, np.column_stack([self.style, self.content]), bars
@@ -197,8 +199,8 @@ class ProbeDisplay:
 
 
 def _rows(table, columns: Sequence[str]) -> list[dict]:
-    """The rows as dicts, without entries that are empty in a table of more columns."""
-    # Frames of polars and of pandas.
+    """Return the rows as dicts, without entries that are empty in a table of more columns."""
+    # Frames of polars have `to_dicts`, frames of pandas `to_dict`.
     if hasattr(table, "to_dicts"):
         rows = table.to_dicts()
     else:
@@ -214,7 +216,7 @@ def _rows(table, columns: Sequence[str]) -> list[dict]:
 
 
 def _values(rows: list[dict], method: str, what: str, **labels) -> dict[str, list[float]]:
-    """The values of the rows with these labels, by method."""
+    """Return the values of the rows with these labels, by method."""
     chosen = [row for row in rows if all(row[name] == value for name, value in labels.items())]
     if not chosen:
         found = {name: list(dict.fromkeys(row[name] for row in rows)) for name in labels}
@@ -227,7 +229,7 @@ def _values(rows: list[dict], method: str, what: str, **labels) -> dict[str, lis
         columns = {column for row in own for column in row} - {"value", "setting"}
         for column in columns:
             found = list(dict.fromkeys(str(row.get(column)) for row in own))
-            # Runs differ in their seeds, under whatever name.
+            # Runs differ in their seeds, in any column whose name has "seed" in it.
             if len(found) > 1 and "seed" not in column:
                 raise ValueError(
                     f"The rows of {name!r} differ in {column!r}, {found}, and are not to be "
@@ -245,16 +247,16 @@ def _metric_name(metric: str) -> str:
 
 
 def _label_points(ax, labels, points: np.ndarray, bars) -> list:
-    """Write a label beside each point, where it covers neither points, nor bars, nor labels."""
+    """Write a label beside each point, clear of points, bars and other labels if possible."""
     from matplotlib.transforms import Bbox
 
     figure = ax.figure.canvas.figure
-    # Layout decides only now how large the axes are.
+    # The layout sets the size of the axes only when it is drawn.
     figure.draw_without_rendering()
     pixels = figure.dpi / 72
     to_pixels = ax.transData.transform
     x_std, y_std = (np.zeros(len(points)) if std is None else np.asarray(std) for std in bars)
-    # What a label may not cover, and the labels among it, which lines may not cross.
+    # Boxes that a label may not cover, and those of labels, which lines may not cross.
     taken, boxes = [], []
     for (x, y), dx, dy in zip(points, x_std, y_std, strict=True):
         for low, high in (((x - dx, y), (x + dx, y)), ((x, y - dy), (x, y + dy))):
@@ -269,7 +271,7 @@ def _label_points(ax, labels, points: np.ndarray, bars) -> list:
             for direction in _DIRECTIONS:
                 offset = distance * np.array(direction) / np.hypot(*direction)
                 start = to_pixels(point)
-                # The side of the label that faces the point stands at the offset.
+                # The offset is that of the side of the label that faces the point.
                 corner = start + offset * pixels
                 corner = corner - (1 - np.array(direction)) / 2 * (size.width, size.height)
                 box = Bbox.from_bounds(*corner, size.width, size.height)
@@ -301,7 +303,7 @@ def _label_points(ax, labels, points: np.ndarray, bars) -> list:
 
 
 def _overlap(a, b) -> float:
-    """The area that two boxes share, in square pixels."""
+    """Compute the area that two boxes share, in square pixels."""
     width = min(a.x1, b.x1) - max(a.x0, b.x0)
     height = min(a.y1, b.y1) - max(a.y0, b.y0)
     return max(width, 0) * max(height, 0)

@@ -10,10 +10,11 @@ from sklearn_simvae.views import Layout
 
 
 class RecombinationDisplay:
-    """A table of recombined rows: content goes down, style goes across.
+    """Table of recombined rows: content differs between lines, style between columns.
 
-    The first column holds the rows whose content is taken, the first line those whose style is;
-    each other place holds what is decoded of both. Make it by :meth:`from_estimator`.
+    The first column holds the rows whose content is taken, and the first line holds the rows whose
+    style is taken. Each other place holds the row that is decoded from both. Use
+    :meth:`from_estimator` to make one.
 
     Parameters
     ----------
@@ -22,9 +23,9 @@ class RecombinationDisplay:
     styles : ndarray of shape (n_styles, ...)
         Rows whose style is taken.
     recombined : ndarray of shape (n_contents, n_styles, ...)
-        What is decoded of the content of the one and the style of the other.
+        Rows decoded from the content of one row and the style of another.
     layout : Layout
-        What a row is, `layout_` of a fitted estimator.
+        Kind and shape of a row: `layout_` of a fitted estimator.
 
     Attributes
     ----------
@@ -33,12 +34,12 @@ class RecombinationDisplay:
     axes_ : ndarray of Axes of shape (n_contents + 1, n_styles + 1)
         The table; its first place is empty.
     artists_ : ndarray of object of the shape of `axes_`
-        An AxesImage, a list of Line2D or a StepPatch each, None in the first place.
+        An AxesImage, a list of Line2D or a StepPatch for each row, None in the first place.
 
     See Also
     --------
-    ContentStyleVAE.recombine : What it draws.
-    TraversalDisplay : One dimension changes and the others stay.
+    ContentStyleVAE.recombine : Computes the rows that are drawn.
+    TraversalDisplay : Changes one dimension and keeps the others.
 
     Examples
     --------
@@ -72,7 +73,7 @@ class RecombinationDisplay:
         ax=None,
         row_kw: dict | None = None,
     ) -> "RecombinationDisplay":
-        """Decode the content of some rows with the style of others and plot what comes.
+        """Decode the content of some rows with the style of others, and plot the result.
 
         Parameters
         ----------
@@ -82,25 +83,26 @@ class RecombinationDisplay:
         X_content : array-like of shape (n, ...)
             Rows whose content is taken, one for each line.
         X_style : array-like of shape (n, ...), default=None
-            Rows whose style is taken, one for each column. None is those of `X_content`.
+            Rows whose style is taken, one for each column. None takes the rows of `X_content`.
         n_samples : int, default=8
-            The first so many of either, or all if it has fewer.
+            Number of rows to take of each, from the first on; all if there are fewer.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         row_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : RecombinationDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If the estimator does not tell content from style, or X is not like what was fitted.
+            If the estimator does not separate content from style, or if rows differ in shape from
+            those that it was fitted on.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
@@ -134,7 +136,7 @@ class RecombinationDisplay:
         Returns
         -------
         display : RecombinationDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         contents, styles, recombined = (
@@ -146,7 +148,7 @@ class RecombinationDisplay:
             )
         )
         recombined = recombined.reshape(*self.recombined.shape[:2], *recombined.shape[1:])
-        # The first place stays empty: a row that is drawn there and then taken away.
+        # The first place stays empty: its row is a stand-in, hidden after it is drawn.
         table = [np.concatenate([styles[:1], styles])]
         table += [
             np.concatenate([content[None], line])
@@ -167,7 +169,7 @@ class RecombinationDisplay:
 
 
 def _one_view(estimator: ContentStyleVAE, X) -> np.ndarray:
-    """Rows as the estimator reads them; of samples of views the first view."""
+    """Return rows as the estimator reads them; the first view where samples have views."""
     samples = estimator._read(X)
     rows = samples.X[np.arange(len(samples.X))]
     return rows[:, 0] if samples.has_views else rows

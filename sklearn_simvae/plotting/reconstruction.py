@@ -1,4 +1,4 @@
-"""Rows above what is decoded of them."""
+"""Rows above their reconstructions."""
 
 import numpy as np
 
@@ -9,32 +9,32 @@ from sklearn_simvae.views import Layout
 
 
 class ReconstructionDisplay:
-    """Rows, each above what is decoded of its latents.
+    """Rows, each above its reconstruction.
 
-    Images are drawn as such, series as lines and vectors as bars, all on one scale. Make it by
-    :meth:`from_estimator`.
+    Images are drawn as images, series as lines and vectors as bars, all on one scale. Use
+    :meth:`from_estimator` to make one.
 
     Parameters
     ----------
     originals : ndarray of shape (n, ...) or (n, n_views, ...)
-        Rows, or views of samples.
+        Rows, or samples of several views.
     reconstructions : ndarray of the same shape
-        What is decoded of them.
+        Rows that are decoded from the means of their latents.
     layout : Layout
-        What a row is, `layout_` of a fitted estimator.
+        Kind and shape of a row: `layout_` of a fitted estimator.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure.
     axes_ : ndarray of Axes of shape (2, n) or (2 * n_views, n)
-        Originals and reconstructions in turns; a column for each sample.
+        Rows of originals and of reconstructions in turn, with a column for each sample.
     artists_ : ndarray of object of the shape of `axes_`
-        An AxesImage, a list of Line2D or a StepPatch each.
+        An AxesImage, a list of Line2D or a StepPatch for each row.
 
     See Also
     --------
-    sklearn_simvae.evaluation.reconstruction_error : How far they are apart.
+    sklearn_simvae.evaluation.reconstruction_error : Measures how far they are apart.
 
     Examples
     --------
@@ -66,25 +66,26 @@ class ReconstructionDisplay:
             over either. In a Pipeline, rows are drawn as the estimator sees them, after the steps
             before it.
         X : array-like of shape (n, ...) or (n, n_views, ...)
-            Rows, or samples of views, which are each decoded from their own latents.
+            Rows, or samples of several views. Each view is decoded from its own latents.
         n_samples : int, default=8
-            The first so many of X, or all if it has fewer.
+            Number of rows to draw, from the first on; all if X has fewer.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         row_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : ReconstructionDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If the estimator does not decode or X is not like what was fitted.
+            If the estimator does not decode, or if rows differ in shape from those that it was
+            fitted on.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
@@ -96,7 +97,7 @@ class ReconstructionDisplay:
         decoded = estimator.inverse_transform(latents.reshape(-1, latents.shape[-1]))
         decoded = decoded.reshape(originals.shape)
         if estimator.module_.likelihood == "multinomial":
-            # Shares of as many counts as there are in the row or view.
+            # Decoded shares sum to 1, the originals to the counts in their row or view.
             axes = tuple(range(originals.ndim - len(layout.row_shape), originals.ndim))
             decoded = decoded * originals.sum(axes, keepdims=True)
         return cls(originals, decoded, layout=layout).plot(ax, row_kw=row_kw)
@@ -115,7 +116,7 @@ class ReconstructionDisplay:
         Returns
         -------
         display : ReconstructionDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         views = [("original", "decoded", self.originals, self.reconstructions)]

@@ -1,4 +1,4 @@
-"""What a model makes up."""
+"""Samples that were drawn from a model."""
 
 import math
 
@@ -11,30 +11,30 @@ from sklearn_simvae.views import Layout
 
 
 class SampleDisplay:
-    """Samples that were drawn from a model, in a grid.
+    """Samples from a model, in a grid.
 
-    Images are drawn as such, series as lines and vectors as bars, all on one scale. Make it by
-    :meth:`from_estimator`.
+    Images are drawn as images, series as lines and vectors as bars, all on one scale. Use
+    :meth:`from_estimator` to make one.
 
     Parameters
     ----------
     samples : ndarray of shape (n_samples, ...) or (n_samples, n_views, ...)
-        What was drawn.
+        The samples.
     layout : Layout
-        What a row is, `layout_` of a fitted estimator.
+        Kind and shape of a row: `layout_` of a fitted estimator.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure.
     axes_ : ndarray of Axes of shape (n_rows, n_columns)
-        A row of views for each sample; without views, samples line after line.
+        Grid with a line of views for each sample; without views, samples fill it line after line.
     artists_ : ndarray of object of the shape of `axes_`
-        An AxesImage, a list of Line2D or a StepPatch each, None where no sample is left.
+        An AxesImage, a list of Line2D or a StepPatch for each row, None where no sample is left.
 
     See Also
     --------
-    TraversalDisplay : What the latents stand for.
+    TraversalDisplay : Shows what the latents stand for.
 
     Examples
     --------
@@ -72,28 +72,28 @@ class SampleDisplay:
             over either. In a Pipeline, samples are drawn as the estimator sees rows, after the
             steps before it.
         n_samples : int, default=16
-            How many.
+            Number of samples.
         n_views : int, default=None
-            Views of each, that share their content. None is one view.
+            Views of each sample, which share their content. None is one view without a views axis.
         random_state : int, RandomState or None, default=None
-            Fixes the draws. None takes that of the estimator.
+            Seed of the draws. None takes the `random_state` of the estimator.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         row_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : SampleDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If the estimator does not generate or has an improper prior, or a number is not
+            If the estimator does not generate, if it has an improper prior, or if a number is not
             positive.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
@@ -102,7 +102,7 @@ class SampleDisplay:
         _, estimator = unwrap_generative(estimator, cls.__name__)
         if not hasattr(estimator, "sample"):
             raise ValueError(
-                "An improper prior (prior_variance=None) has nothing to sample from. Set "
+                "An improper prior (prior_variance=None) cannot be sampled from. Set "
                 "prior_variance to a positive number and fit again."
             )
         samples = estimator.sample(n_samples, n_views, random_state)
@@ -122,7 +122,7 @@ class SampleDisplay:
         Returns
         -------
         display : SampleDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         rows, labels = self.samples, ()

@@ -1,4 +1,4 @@
-"""How the terms of the objective went while training."""
+"""Terms of the objective during training."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_simvae.plotting._drawing import make_axes, require_matplotlib
 from sklearn_simvae.plotting._estimators import unwrap
 
-# In a history beside the terms of the objective.
+# Entries of a history that are not terms of the objective.
 _NOT_TERMS = ("epoch", "lr", "dur", "effective_rank", "representation_variance")
 _MAX_COLUMNS = 4
 
@@ -18,29 +18,29 @@ _MAX_COLUMNS = 4
 class TrainingHistoryDisplay:
     """Terms of the objective over epochs, each in axes of its own.
 
-    Make it by :meth:`from_estimator` or :meth:`from_history`.
+    Use :meth:`from_estimator` or :meth:`from_history` to make one.
 
     Parameters
     ----------
     epochs : array-like of shape (n_epochs,)
-        Their numbers.
+        Numbers of the epochs.
     train : dict of str to array-like of shape (n_epochs,)
         The terms by name, as means over the training samples.
     valid : dict of str to array-like of shape (n_epochs,), default=None
-        The same over the validation samples, for those of the terms that have it.
+        The same for the validation samples, for the terms that were computed on them.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure.
     axes_ : ndarray of Axes of shape (n_rows, n_columns)
-        Axes of a term each, line after line.
+        Axes of one term each, line after line.
     lines_ : dict of str to list of Line2D
-        For each term that of training, and that of validation where there is one.
+        For each term, the line of training, and the line of validation if there is one.
 
     See Also
     --------
-    sklearn.model_selection.LearningCurveDisplay : Scores over the number of training samples.
+    sklearn.model_selection.LearningCurveDisplay : Plots scores over the number of samples.
 
     Examples
     --------
@@ -75,19 +75,20 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : fitted estimator
-            One of this package, a Pipeline with one among its steps, or a search over either.
+            An estimator of this package, a Pipeline with one among its steps, or a search over
+            either.
         terms : str or iterable of str, default=None
-            Which entries of `history_`. None is the objective and all its terms, without the
-            learning rate, durations and what is watched of the representation.
+            Entries of `history_` to plot. None plots the objective and all its terms, without the
+            learning rate, the durations and the measures of the representation.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         line_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : TrainingHistoryDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
@@ -125,19 +126,19 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         history : iterable of dict
-            A row for each epoch: values by name, those of validation with the prefix `valid_`. A
-            row without "epoch" is numbered by its place.
+            A dict for each epoch, with values by name; values of validation have the prefix
+            `valid_`. A dict without "epoch" is numbered by its place.
         terms : str or iterable of str, default=None
-            As for :meth:`from_estimator`.
+            Same as in :meth:`from_estimator`.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         line_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : TrainingHistoryDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
@@ -182,7 +183,7 @@ class TrainingHistoryDisplay:
         Returns
         -------
         display : TrainingHistoryDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         from matplotlib.ticker import MaxNLocator
@@ -202,7 +203,7 @@ class TrainingHistoryDisplay:
             lines = []
             for of, label in ((train, "train"), (valid, "validation")):
                 if name in of:
-                    # A score need not have been taken in each epoch.
+                    # A score may not have been computed in every epoch.
                     there = ~np.isnan(of[name])
                     style = {"label": label, **settings}
                     lines += one.plot(epochs[there], of[name][there], **style)
@@ -212,7 +213,7 @@ class TrainingHistoryDisplay:
             one.tick_params(labelsize="small")
         for place, one in enumerate(self.axes_.flat):
             one.set_visible(place < len(self.train))
-            # Nothing is drawn below these.
+            # Axes with no others below them.
             if place + n_columns >= len(self.train):
                 one.set_xlabel("epoch")
         if valid:

@@ -1,4 +1,4 @@
-"""What each latent dimension stands for: decoded along it."""
+"""Rows decoded along each latent dimension, which show what it stands for."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -17,25 +17,25 @@ _PRIOR_DRAWS = 100_000
 
 
 class TraversalDisplay:
-    """Latent traversals: what is decoded as one component changes and the others stay.
+    """Latent traversals: decoded rows as one component changes and the others stay.
 
-    Make it by :meth:`from_estimator`.
+    Use :meth:`from_estimator` to make one.
 
     Parameters
     ----------
     decoded : ndarray of shape (n_components, n_steps, ...)
-        A row of steps for each component.
+        Decoded rows, one for each component and step.
     components : array-like of int of shape (n_components,)
-        Their places among the latents.
+        Indices of the components among the latents.
     quantiles : array-like of float of shape (n_steps,)
-        Of the values that a component takes, among the latents.
+        Quantiles of the latents that give the values of a component.
     values : ndarray of shape (n_components, n_steps)
-        Those values.
+        Values of each component at these quantiles.
     layout : Layout
-        What a row is, `layout_` of a fitted estimator.
+        Kind and shape of a row: `layout_` of a fitted estimator.
     n_content_components : int, default=None
-        How many latents, the first, are content and the others style: their names tell. None is
-        that the model has no two kinds of latent.
+        Number of latents that are content, from the first on; the others are style, and the labels
+        of the lines say so. None means that the model does not separate the two.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class TraversalDisplay:
     axes_ : ndarray of Axes of shape (n_components, n_steps)
         The grid.
     artists_ : ndarray of object of the shape of `axes_`
-        An AxesImage, a list of Line2D or a StepPatch each.
+        An AxesImage, a list of Line2D or a StepPatch for each row.
 
     See Also
     --------
-    SampleDisplay : Where all components change at once.
+    SampleDisplay : Changes all components at once.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class TraversalDisplay:
         ax=None,
         row_kw: dict | None = None,
     ) -> "TraversalDisplay":
-        """Decode along components of the latents and plot what comes.
+        """Decode along components of the latents, and plot the result.
 
         Parameters
         ----------
@@ -100,33 +100,35 @@ class TraversalDisplay:
             over either. In a Pipeline, rows are drawn as the estimator sees them, after the steps
             before it.
         X : array-like of shape (n, ...), default=None
-            The first row is where all traversals start; the others tell, with it, which values
-            each latent takes. None starts at the mean of the prior, and takes values from it, as
-            does a single row.
+            All traversals start at the latents of the first row. The values that a component takes
+            are quantiles over all rows. With a single row, they are quantiles of the prior. None
+            starts at the mean of the prior, and also takes quantiles of the prior.
         components : sequence of int, default=None
-            Places of the components to change. None is those that change what is decoded most, the
-            greatest change first, up to ten; of a ContentStyleVAE, content comes above style.
+            Indices of the components to change. None takes the ones that change the decoded rows
+            most, at most ten, with the greatest change first. For a ContentStyleVAE, content comes
+            above style.
         n_steps : int, default=9
-            Values of each, at evenly spaced quantiles.
+            Number of values of each component, at evenly spaced quantiles.
         span : float, default=0.9
-            Share of the latents that lies within the values, in the middle: above 0 and below 1.
+            Share of the latents that lies between the least and the greatest value, above 0 and
+            below 1.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         row_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : TraversalDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If the estimator does not decode, has no proper prior where that is needed, a component
-            does not exist, or a number is out of range.
+            If the estimator does not decode, if it has no proper prior where one is needed, if a
+            component does not exist, or if a number is out of range.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_steps, "n_steps", 2)
@@ -150,7 +152,7 @@ class TraversalDisplay:
             change = decoded.var(1).reshape(d, -1).sum(1)
             places = np.argsort(-change, kind="stable")[:_MAX_COMPONENTS]
             if n_content is not None:
-                # Content above style, the greatest change first in either.
+                # Content comes above style, the greatest change first in each.
                 places = places[np.argsort(places >= n_content, kind="stable")]
             decoded = decoded[places]
         display = cls(
@@ -164,7 +166,7 @@ class TraversalDisplay:
         return display.plot(ax, row_kw=row_kw)
 
     def plot(self, ax=None, *, row_kw: dict | None = None) -> "TraversalDisplay":
-        """Draw what is decoded.
+        """Draw the decoded rows.
 
         Parameters
         ----------
@@ -177,7 +179,7 @@ class TraversalDisplay:
         Returns
         -------
         display : TraversalDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         n_steps = self.decoded.shape[1]
@@ -202,7 +204,7 @@ class TraversalDisplay:
 
 
 def _check_components(components, d: int) -> np.ndarray:
-    """The places of the components to change; None is all."""
+    """Check the indices of the components to change; None is all of them."""
     if components is None:
         return np.arange(d)
     good = np.ndim(components) == 1 and len(components) > 0
@@ -217,16 +219,16 @@ def _check_components(components, d: int) -> np.ndarray:
 
 
 def _latents(estimator, X, before) -> np.ndarray:
-    """Latents of the rows of X, the first being the start; the mean of the prior without X."""
+    """Return the latents of X, the first being the start; without X, the mean of the prior."""
     if X is None:
         return np.zeros((1, estimator.n_components_), dtype=np.float32)
     latents = estimator.encode(X if before is None else before.transform(X))[0]
-    # Views are rows here as well.
+    # Views count as rows.
     return latents.reshape(-1, latents.shape[-1])
 
 
 def _prior_scale(estimator) -> float:
-    """Standard deviation of a latent in the prior, which is the same for all components."""
+    """Estimate the standard deviation of a latent in the prior, the same for all components."""
     if not hasattr(estimator, "sample"):
         raise ValueError(
             "An improper prior (prior_variance=None) has no quantiles. Give an X of several rows, "

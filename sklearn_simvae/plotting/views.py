@@ -1,4 +1,4 @@
-"""What the augmentation makes of rows."""
+"""Rows beside views that the augmentation makes."""
 
 from dataclasses import replace
 
@@ -11,33 +11,33 @@ from sklearn_simvae.plotting._estimators import first_rows, unwrap_one_kind
 from sklearn_simvae.training import isolated_random_state
 from sklearn_simvae.views import Layout
 
-# Some augmentations mix the rows of a batch: make one of a size as in training.
+# Some augmentations mix the rows of a batch, so it is as large as in training.
 _BATCH = 256
 
 
 class ViewsDisplay:
     """Rows, each beside the views that the augmentation makes of it.
 
-    Images are drawn as such, series as lines and vectors as bars, all on one scale. Make it by
-    :meth:`from_estimator`.
+    Images are drawn as images, series as lines and vectors as bars, all on one scale. Use
+    :meth:`from_estimator` to make one.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, ...)
-        As they are.
+        The rows, not augmented.
     views : ndarray of shape (n_samples, n_views, ...)
-        What was made of them.
+        Views of the rows.
     layout : Layout
-        What a row is, `layout_` of a fitted estimator.
+        Kind and shape of a row: `layout_` of a fitted estimator.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure.
     axes_ : ndarray of Axes of shape (n_samples, 1 + n_views)
-        A line for each row, the first being itself.
+        Grid with a line for each row, which comes first, followed by its views.
     artists_ : ndarray of object of the shape of `axes_`
-        An AxesImage, a list of Line2D or a StepPatch each.
+        An AxesImage, a list of Line2D or a StepPatch for each row.
 
     Examples
     --------
@@ -72,31 +72,31 @@ class ViewsDisplay:
         Parameters
         ----------
         estimator : estimator
-            One of this package, fitted or not, whose rows are of one kind; a Pipeline with one
-            among its steps, or a search over either. In a Pipeline the steps before it must be
-            fitted, and rows are drawn after them.
+            An estimator of this package, fitted or not, whose rows are of one kind; a Pipeline with
+            one among its steps; or a search over either. In a Pipeline, the steps before the
+            estimator must be fitted, and rows are drawn as they leave these steps.
         X : array-like of shape (n, ...)
             Rows, without a views axis.
         n_samples : int, default=4
-            The first so many of X, or all if it has fewer.
+            Number of rows to draw, from the first on; all if X has fewer.
         n_views : int, default=4
-            Views of each, whatever the estimator's own number.
+            Number of views of each row; the `n_views` of the estimator does not matter.
         random_state : int, RandomState or None, default=None
-            Fixes the augmentation.
+            Seed of the augmentation.
         ax : matplotlib Axes, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
         row_kw : dict, default=None
-            As for :meth:`plot`.
+            Same as in :meth:`plot`.
 
         Returns
         -------
         display : ViewsDisplay
-            With what was plotted.
+            The display of what was plotted.
 
         Raises
         ------
         ValueError
-            If X has views already, does not fit the estimator, or a number is not positive.
+            If X has views already, if X does not fit the estimator, or if a number is not positive.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
@@ -118,7 +118,7 @@ class ViewsDisplay:
         make_views, seed = estimator._view_maker(samples), seed_of(random_state)
         generator = torch.Generator().manual_seed(seed)
         own_row = estimator._needs().first_view_is_row
-        # Augmentations from elsewhere draw from the global states.
+        # Augmentations of other packages draw from the global random states.
         with isolated_random_state(seed, generator.device):
             views = replace(make_views, n_views=n_views + own_row)(batch, generator)
         views = views[:n_samples, int(own_row) :]
@@ -141,7 +141,7 @@ class ViewsDisplay:
         Returns
         -------
         display : ViewsDisplay
-            Itself.
+            The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         n_views = self.views.shape[1]

@@ -151,6 +151,7 @@ class Run:
         self.interrupted = self._in_epoch = self._stopped_by_user = False
         self._views_trace = None
         self._watched = watched
+        self._good = LastGood(net)
 
     # ---------------------------------------------------------------- seen by living parts
 
@@ -247,7 +248,6 @@ class Run:
         MemoryError
             If a step does not fit in memory.
         """
-        self._good = LastGood(self.net)
         try:
             self._train()
         except BaseException as error:
@@ -264,15 +264,19 @@ class Run:
         trace = self._views_trace
         return FitResult(self.interrupted, None if trace is None else tuple(trace.tolist()))
 
-    def _train(self) -> None:
-        net = self.net
-        net.begin_run(self)
+    def begin(self) -> None:
+        """Hand the settings to the net, keep what there is, and tell the living parts."""
+        self.net.begin_run(self)
         synchronise_batch_norm(self.module, self.device)
         first_weights(self.module)
         self._good.keep()
         self._good.keep_moments()
         self.living = living_parts(self.module)
         self.tell_parts("on_fit_begin", self.start)
+
+    def _train(self) -> None:
+        net = self.net
+        self.begin()
         with one_thread_if_small(self.module, self.n_views * self.options.batch_size):
             net.partial_fit(self.train, epochs=self.options.n_epochs)
         # Callbacks, which may choose or change weights, are those of the first process.

@@ -31,7 +31,7 @@ PART_OF = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
 TARGET = np.array([hair[0] if len(hair) == 1 else -1 for hair in HAIR_OF])
 NAMES = np.array([f"{number:06d}.jpg" for number in range(1, 13)])
 # Far apart, so that JPEG confuses no two of them.
-COLOURS = np.array([(20 * i, 255 - 20 * i, 60 + 100 * (i % 2)) for i in range(12)])
+COLORS = np.array([(20 * i, 255 - 20 * i, 60 + 100 * (i % 2)) for i in range(12)])
 
 
 def attributes():
@@ -58,8 +58,8 @@ def save(path, pixels):
 
 def write_celeba(folder):
     (folder / "img_align_celeba").mkdir(parents=True)
-    for name, colour in zip(NAMES, COLOURS, strict=True):
-        save(folder / "img_align_celeba" / name, np.broadcast_to(colour, (218, 178, 3)))
+    for name, color in zip(NAMES, COLORS, strict=True):
+        save(folder / "img_align_celeba" / name, np.broadcast_to(color, (218, 178, 3)))
     write_lists(folder)
     return folder
 
@@ -101,7 +101,7 @@ def test_subset_is_that_of_the_partition(celeba, subset, rows):
 def test_all_is_everything_in_the_order_of_the_lists(celeba):
     bunch = fetch_celeba(subset="all", hair_only=False, data_home=celeba)
     assert_array_equal(bunch.file_names, NAMES)
-    assert_allclose(bunch.images.mean((2, 3)), COLOURS, atol=3)
+    assert_allclose(bunch.images.mean((2, 3)), COLORS, atol=3)
 
 
 def test_partition_need_not_be_sorted(own_celeba):
@@ -111,7 +111,7 @@ def test_partition_need_not_be_sorted(own_celeba):
     assert_array_equal(bunch.file_names, NAMES[::3])
 
 
-def test_only_images_with_exactly_one_colour_of_hair_are_kept(celeba):
+def test_only_images_with_exactly_one_color_of_hair_are_kept(celeba):
     bunch = fetch_celeba(subset="all", data_home=celeba)
     assert_array_equal(bunch.file_names, NAMES[TARGET >= 0])
     assert_array_equal(bunch.target, TARGET[TARGET >= 0])
@@ -151,7 +151,7 @@ def test_images_are_channels_first_and_data_shares_their_memory(celeba, image_si
     assert np.shares_memory(bunch.data, bunch.images)
     assert len(bunch.feature_names) == 3 * image_size**2
     assert bunch.feature_names[image_size] == "red_1_0"
-    assert_allclose(bunch.images.mean((2, 3)), COLOURS[:7][TARGET[:7] >= 0], atol=3)
+    assert_allclose(bunch.images.mean((2, 3)), COLORS[:7][TARGET[:7] >= 0], atol=3)
 
 
 def test_square_in_the_middle_is_kept_upright_and_not_mirrored(own_celeba):
@@ -182,7 +182,7 @@ def test_resizing_averages_over_fine_stripes(own_celeba):
     assert image.std() < 12
 
 
-def test_grey_jpegs_become_colour(own_celeba):
+def test_gray_jpegs_become_color(own_celeba):
     save(own_celeba / "img_align_celeba" / NAMES[0], np.full((218, 178), 77))
     image = fetch_celeba(n_samples=1, data_home=own_celeba).images[0]
     assert_allclose(image, 77, atol=2)

@@ -201,10 +201,10 @@ class TestFiles:
     def test_feature_names_say_where_the_value_is(self, tmp_path):
         save(tmp_path / "mnist.npz", split_arrays((28, 28)))
         save(tmp_path / "cifar10.npz", split_arrays((3, 32, 32)))
-        grey = fetch_mnist(data_home=tmp_path)
-        colour = fetch_cifar10(data_home=tmp_path)
-        assert grey.images[2, 5, 7] == grey.data[2, grey.feature_names.index("pixel_5_7")]
-        assert colour.images[2, 1, 5, 7] == colour.data[2, colour.feature_names.index("green_5_7")]
+        gray = fetch_mnist(data_home=tmp_path)
+        color = fetch_cifar10(data_home=tmp_path)
+        assert gray.images[2, 5, 7] == gray.data[2, gray.feature_names.index("pixel_5_7")]
+        assert color.images[2, 1, 5, 7] == color.data[2, color.feature_names.index("green_5_7")]
 
     def test_the_environment_variable_names_the_folder(self, tmp_path, monkeypatch):
         arrays = split_arrays((28, 28))
@@ -652,13 +652,13 @@ class TestArchives:
         assert all_files(tmp_path) == before
 
 
-def jpeg_arrays(colours, size=(32, 32)):
-    """Make the arrays of the JPEG file, a plain image of each colour; every third is for test."""
+def jpeg_arrays(colors, size=(32, 32)):
+    """Make the arrays of the JPEG file, a plain image of each color; every third is for test."""
     Image = pytest.importorskip("PIL.Image")
     files = []
-    for colour in colours:
+    for color in colors:
         stream = io.BytesIO()
-        Image.new("RGB", size, colour).save(stream, "JPEG", quality=95, subsampling=0)
+        Image.new("RGB", size, color).save(stream, "JPEG", quality=95, subsampling=0)
         files.append(stream.getvalue())
     # The start of a JPEG and its first segment, the same in all.
     header = files[0][:20]
@@ -667,13 +667,13 @@ def jpeg_arrays(colours, size=(32, 32)):
         "header": np.frombuffer(header, np.uint8),
         "data": np.frombuffer(b"".join(bodies), np.uint8),
         "offsets": np.cumsum([0, *map(len, bodies)]),
-        "y": (np.arange(len(colours)) % 10).astype(np.uint8),
-        "is_test": np.arange(len(colours)) % 3 == 2,
+        "y": (np.arange(len(colors)) % 10).astype(np.uint8),
+        "is_test": np.arange(len(colors)) % 3 == 2,
         "classes": np.array([f"class {index}" for index in range(10)]),
     }
 
 
-COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (10, 120, 230), (90, 90, 90), (0, 0, 0)]
+COLORS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (10, 120, 230), (90, 90, 90), (0, 0, 0)]
 
 
 class TestJPEGFile:
@@ -681,17 +681,17 @@ class TestJPEGFile:
         "subset, rows", [("train", [0, 1, 3, 4]), ("test", [2, 5]), ("all", [0, 1, 3, 4, 2, 5])]
     )
     def test_images_are_decoded_channels_first(self, tmp_path, subset, rows):
-        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLOURS))
+        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLORS))
         bunch = fetch_cifar10(subset=subset, data_home=tmp_path)
         assert bunch.images.shape == (len(rows), 3, 32, 32)
         assert bunch.data.flags.c_contiguous
         assert np.shares_memory(bunch.data, bunch.images)
-        expected = np.array(COLOURS)[rows][:, :, np.newaxis, np.newaxis]
+        expected = np.array(COLORS)[rows][:, :, np.newaxis, np.newaxis]
         assert np.abs(bunch.images.astype(int) - expected).max() <= 3
         np.testing.assert_array_equal(bunch.target, rows)
 
     def test_names_come_from_the_file_and_the_description_says_jpeg(self, tmp_path):
-        arrays = jpeg_arrays(COLOURS)
+        arrays = jpeg_arrays(COLORS)
         save(tmp_path / "cifar10_jpeg.npz", arrays)
         bunch = fetch_cifar10(data_home=tmp_path)
         np.testing.assert_array_equal(bunch.target_names, arrays["classes"])
@@ -699,14 +699,14 @@ class TestJPEGFile:
 
     def test_the_true_pixels_go_before_the_jpegs(self, tmp_path):
         arrays = split_arrays((3, 32, 32))
-        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLOURS))
+        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLORS))
         save(tmp_path / "cifar10.npz", arrays)
         bunch = fetch_cifar10(data_home=tmp_path)
         np.testing.assert_array_equal(bunch.images, arrays["x_train"])
         assert "JPEG" not in bunch.DESCR
 
     def test_without_pillow_the_error_names_the_extra(self, tmp_path, monkeypatch):
-        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLOURS))
+        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLORS))
         monkeypatch.setitem(sys.modules, "PIL", None)
         with pytest.raises(ImportError, match=r'pip install "sklearn-simvae\[data\]"'):
             fetch_cifar10(data_home=tmp_path)
@@ -725,14 +725,14 @@ class TestJPEGFile:
         ],
     )
     def test_a_damaged_file_is_named(self, tmp_path, change, message):
-        arrays = jpeg_arrays(COLOURS)
+        arrays = jpeg_arrays(COLORS)
         path = save(tmp_path / "cifar10_jpeg.npz", {**arrays, **change(arrays)})
         with pytest.raises(ValueError, match=message) as info:
             fetch_cifar10(data_home=tmp_path)
         assert str(path) in str(info.value)
 
     def test_images_of_another_size_are_refused(self, tmp_path):
-        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLOURS, size=(16, 32)))
+        save(tmp_path / "cifar10_jpeg.npz", jpeg_arrays(COLORS, size=(16, 32)))
         with pytest.raises(ValueError, match=r"image 0 .* size is \(16, 32\)"):
             fetch_cifar10(data_home=tmp_path)
 
@@ -829,14 +829,14 @@ class TestRealData:
     @pytest.mark.parametrize(
         "fetch, filename", [(fetch_mnist, "mnist.npz"), (fetch_fashion_mnist, "fashion_mnist.npz")]
     )
-    def test_grey_sets_are_complete(self, fetch, filename):
+    def test_gray_sets_are_complete(self, fetch, filename):
         bunch = fetch(subset="all", data_home=real_folder(filename))
         assert bunch.data.shape == (70_000, 784)
         assert np.bincount(bunch.target[60_000:], minlength=10).min() > 800
         # Light on dark.
         assert bunch.data[:1000].mean() < 100
 
-    def test_cifar10_test_part_is_complete_and_in_colour(self):
+    def test_cifar10_test_part_is_complete_and_in_color(self):
         bunch = fetch_cifar10(subset="test", data_home=real_folder("cifar10_jpeg.npz"))
         assert bunch.images.shape == (10_000, 3, 32, 32)
         np.testing.assert_array_equal(np.bincount(bunch.target), np.full(10, 1000))

@@ -31,11 +31,11 @@ def factor(bunch, name):
 def test_shapes_of_the_results(n_channels, n_views):
     bunch = make_sprites(5, image_size=16, n_channels=n_channels, n_views=n_views, random_state=0)
     views = () if n_views == 1 else (n_views,)
-    colour = () if n_channels == 1 else (3,)
-    assert bunch.images.shape == (5, *views, *colour, 16, 16)
+    color = () if n_channels == 1 else (3,)
+    assert bunch.images.shape == (5, *views, *color, 16, 16)
     assert bunch.data.shape == (5, *views, n_channels * 256)
     assert bunch.factors.shape == (5, *views, len(bunch.factor_names))
-    assert bunch.factor_names == ["x", "y", "size", "rotation", "shade", "hue"][: 5 + bool(colour)]
+    assert bunch.factor_names == ["x", "y", "size", "rotation", "shade", "hue"][: 5 + bool(color)]
     assert bunch.target.shape == (5,)
     assert (bunch.images.dtype, bunch.factors.dtype) == (np.uint8, np.float64)
     assert bunch.target.dtype == np.int64
@@ -77,7 +77,7 @@ def test_the_result_does_not_depend_on_how_it_is_cut_into_chunks(monkeypatch):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("image_size", [28, 64])
-def test_x_and_y_are_the_centre_of_mass(shape, image_size):
+def test_x_and_y_are_the_center_of_mass(shape, image_size):
     bunch = make_sprites(200, shapes=[shape], image_size=image_size, random_state=0)
     weight = bunch.images / bunch.images.sum(axis=(1, 2), keepdims=True)
     pixels = (np.arange(image_size) + 0.5) / image_size
@@ -132,7 +132,7 @@ def test_the_ring_looks_the_same_at_every_rotation():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_quarter_turn_is_anticlockwise(shape):
+def test_a_quarter_turn_is_counterclockwise(shape):
     image = draw_one(shape, rotation=0.3)
     turned = draw_one(shape, rotation=0.3 + math.pi / 2)
     assert np.abs(turned - np.rot90(image)).max() <= 1
@@ -196,10 +196,10 @@ def test_chosen_shapes_are_the_classes_in_their_order():
     bunch = make_sprites(50, shapes=("ring", "square"), random_state=0)
     assert bunch.target_names.tolist() == ["ring", "square"]
     assert set(bunch.target) == {0, 1}
-    centres = [
+    centers = [
         bunch.images[i, int(28 * y), int(28 * x)] for i, (x, y) in enumerate(bunch.factors[:, :2])
     ]
-    np.testing.assert_array_equal(np.array(centres) > 0, bunch.target == 1)
+    np.testing.assert_array_equal(np.array(centers) > 0, bunch.target == 1)
 
 
 def test_noise_has_the_given_standard_deviation_and_leaves_the_factors():
@@ -222,7 +222,7 @@ def test_noise_has_the_given_standard_deviation_and_leaves_the_factors():
         ({"n_views": 0}, "n_views must be an integer of at least 1, got 0"),
         ({"n_channels": 2}, "n_channels must be 1 .* or 3 .*, got 2"),
         ({"n_channels": 1.0}, "n_channels must be 1 .* got 1.0"),
-        ({"n_channels": "grey"}, "n_channels must be 1 .* got 'grey'"),
+        ({"n_channels": "gray"}, "n_channels must be 1 .* got 'gray'"),
         ({"noise": -0.1}, "noise must be a finite number of at least 0, got -0.1"),
         ({"noise": math.nan}, "noise must be"),
         ({"noise": "much"}, "noise must be"),

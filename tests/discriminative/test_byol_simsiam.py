@@ -224,7 +224,7 @@ def test_score_compares_with_the_teacher_and_representations_do_not(digits):
     assert fitted.score(X) != pytest.approx(score, abs=1e-3)
 
 
-def test_teacher_normalises_by_what_it_sees_itself(digits):
+def test_teacher_normalizes_by_what_it_sees_itself(digits):
     X, _ = digits
     params = {**SMALL, "lr_schedule": "constant", "lr": 1e-2, "max_epochs": 5}
     module = BYOL(**params, target_decay=1.0).fit(X).module_
@@ -254,7 +254,7 @@ def test_byol_scores_by_hand(digits):
         ]
     expected = -float(torch.stack(distances).mean())
     assert fitted.score(views) == pytest.approx(expected, rel=1e-4)
-    # Towards itself, SimSiam has cosines.
+    # Toward itself, SimSiam has cosines.
     fitted = SimSiam(**SMALL, augmentation=None).fit(X)
     module = fitted.module_
     with torch.no_grad():

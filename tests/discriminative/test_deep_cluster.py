@@ -1,4 +1,4 @@
-"""DeepCluster: the clusters of an epoch, what is learnt from them, and how new rows are told."""
+"""DeepCluster: the clusters of an epoch, what is learned from them, and how new rows are told."""
 
 import copy
 import importlib
@@ -26,7 +26,7 @@ SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "n_clusters": 10}
 
 
 class Steps(Callback):
-    """Keeps the network and the optimiser as they were before each step, and the batch."""
+    """Keeps the network and the optimizer as they were before each step, and the batch."""
 
     def __init__(self):
         self.steps = []
@@ -51,13 +51,13 @@ def pairs(digits):
 @pytest.fixture
 def told(monkeypatch):
     """The labels that each step learns from."""
-    seen, terms = [], source.deep_cluster_terms
+    seen, terms = [], source.deep_cluster
 
-    def spy(z, prototypes, labels, *args):
+    def spy(z, prototypes, labels, *args, **kwargs):
         seen.append(labels)
-        return terms(z, prototypes, labels, *args)
+        return terms(z, prototypes, labels, *args, **kwargs)
 
-    monkeypatch.setattr(source, "deep_cluster_terms", spy)
+    monkeypatch.setattr(source, "deep_cluster", spy)
     return seen
 
 
@@ -69,11 +69,11 @@ def numbers(module, *names):
     return [getattr(module, name).detach().numpy().astype(float) for name in names]
 
 
-def nearest_centres(module, Z):
+def nearest_centers(module, Z):
     """The clusters of representations."""
-    mean, whitening, centres = numbers(module.clusters, "mean", "whitening", "centers")
+    mean, whitening, centers = numbers(module.clusters, "mean", "whitening", "centers")
     features = unit((Z - mean) @ whitening)
-    return np.linalg.norm(features[:, None] - centres, axis=2).argmin(1)
+    return np.linalg.norm(features[:, None] - centers, axis=2).argmin(1)
 
 
 # ---------------------------------------------------------------- empty clusters
@@ -81,7 +81,7 @@ def nearest_centres(module, Z):
 
 @st.composite
 def clusterings(draw):
-    """Rows, more than there are centres, that are assigned anyhow."""
+    """Rows, more than there are centers, that are assigned anyhow."""
     n = draw(st.integers(1, 12))
     n_clusters = draw(st.integers(1, n))
     d = draw(st.integers(1, 3))
@@ -90,49 +90,49 @@ def clusterings(draw):
     features = draw(arrays(float, (n, d), elements=numbers))
     labels = draw(arrays(np.int64, n, elements=st.integers(0, n_clusters - 1)))
     if draw(st.booleans()):  # as k-means has it, or as anything might
-        centres = [
+        centers = [
             features[labels == k].mean(0) if k in labels else np.ones(d) for k in range(n_clusters)
         ]
-        centres = np.array(centres)
+        centers = np.array(centers)
     else:
-        centres = draw(arrays(float, (n_clusters, d), elements=numbers))
-    return features, centres, labels
+        centers = draw(arrays(float, (n_clusters, d), elements=numbers))
+    return features, centers, labels
 
 
 @settings(deadline=None, max_examples=100)
 @given(clusterings())
 def test_reseeding_leaves_no_cluster_empty(clustering):
-    features, centres, labels = clustering
+    features, centers, labels = clustering
     before = [part.copy() for part in clustering]
-    new_centres, new_labels = source.reseed_empty_clusters(features, centres, labels)
+    new_centers, new_labels = source.reseed_empty_clusters(features, centers, labels)
     # What was given stays as it was.
     for part, expected in zip(clustering, before, strict=True):
         assert_array_equal(part, expected)
-    assert new_labels.shape == labels.shape and new_centres.shape == centres.shape
-    assert set(new_labels) == set(range(len(centres)))
-    # Clusters that were there keep their centres, and only lose rows to new ones.
-    there = np.isin(np.arange(len(centres)), labels)
-    assert_array_equal(new_centres[there], centres[there])
+    assert new_labels.shape == labels.shape and new_centers.shape == centers.shape
+    assert set(new_labels) == set(range(len(centers)))
+    # Clusters that were there keep their centers, and only lose rows to new ones.
+    there = np.isin(np.arange(len(centers)), labels)
+    assert_array_equal(new_centers[there], centers[there])
     moved = new_labels != labels
     assert not there[new_labels[moved]].any()
     for new in np.flatnonzero(~there):
-        assert (features == new_centres[new]).all(1).any()
+        assert (features == new_centers[new]).all(1).any()
         assert len(set(labels[new_labels == new])) == 1
 
 
 def test_clusters_that_are_all_there_are_left_alone():
     rng = np.random.default_rng(0)
-    features, centres, labels = rng.random((20, 2)), rng.random((4, 2)), np.arange(20) % 4
-    new_centres, new_labels = source.reseed_empty_clusters(features, centres, labels)
-    assert_array_equal(new_centres, centres)
+    features, centers, labels = rng.random((20, 2)), rng.random((4, 2)), np.arange(20) % 4
+    new_centers, new_labels = source.reseed_empty_clusters(features, centers, labels)
+    assert_array_equal(new_centers, centers)
     assert_array_equal(new_labels, labels)
 
 
 def test_the_largest_cluster_is_split_at_its_farthest_row():
     features = np.array([[0.0], [1.0], [9.0], [10.0], [50.0], [51.0]])
-    centres, labels = np.array([[4.0], [99.0], [50.5]]), np.array([0, 0, 0, 0, 2, 2])
-    centres, labels = source.reseed_empty_clusters(features, centres, labels)
-    assert_array_equal(centres, [[4.0], [10.0], [50.5]])
+    centers, labels = np.array([[4.0], [99.0], [50.5]]), np.array([0, 0, 0, 0, 2, 2])
+    centers, labels = source.reseed_empty_clusters(features, centers, labels)
+    assert_array_equal(centers, [[4.0], [10.0], [50.5]])
     assert_array_equal(labels, [0, 0, 1, 1, 2, 2])
 
 
@@ -153,7 +153,7 @@ def test_labels_of_a_step_are_the_clusters_of_its_own_samples(pairs, told):
     for labels, (module, _, batch) in zip(told, spy.steps, strict=True):
         with torch.no_grad():
             Z = module.encoder(batch.views.flatten(0, 1)).unflatten(0, (-1, 2)).mean(1).numpy()
-        assert_array_equal(labels, nearest_centres(module, Z))
+        assert_array_equal(labels, nearest_centers(module, Z))
     assert len(torch.cat(told[:5]).unique()) == 10
     # The clusters of each epoch are its own.
     by_epoch = [spy.steps[step][0].clusters.centers for step in (0, 5, 10)]
@@ -169,13 +169,13 @@ def test_clusters_of_groups_are_those_of_their_own_rows(digits):
     fitted.fit(X[order], groups=groups[order])
     Z = fitted.transform(X)
     Z = np.stack([Z[groups == group].mean(0) for group in range(64)])
-    assert_array_equal(fitted.module_.clusters.labels, nearest_centres(fitted.module_, Z))
+    assert_array_equal(fitted.module_.clusters.labels, nearest_centers(fitted.module_, Z))
     assert len(fitted.module_.clusters.labels.unique()) == 10
 
 
 def test_whitening_makes_representations_uncorrelated_and_of_one_size(pairs):
     fitted = DeepCluster(**{**SMALL, "lr": 1e-12}).fit(pairs)
-    mean, whitening = numbers(fitted.module_, "mean", "whitening")
+    mean, whitening = numbers(fitted.module_.clusters, "mean", "whitening")
     features = (fitted.transform(pairs) - mean) @ whitening
     assert_allclose(features.mean(0), 0, atol=1e-4)
     assert_allclose(np.cov(features.T), np.eye(3), atol=1e-3)
@@ -230,15 +230,15 @@ def test_no_cluster_is_empty_where_rows_are_few_and_the_same(digits):
 def test_going_on_clusters_the_rows_that_there_are(digits, n_rows):
     X, _ = digits
     fitted = DeepCluster(**{**SMALL, "lr": 1e-12}).fit(X[:100]).partial_fit(X[::-1][:n_rows])
-    labels = nearest_centres(fitted.module_, fitted.transform(X[::-1][:n_rows]))
+    labels = nearest_centers(fitted.module_, fitted.transform(X[::-1][:n_rows]))
     assert_array_equal(fitted.module_.clusters.labels, labels)
     assert fitted.module_.clusters.sizes.sum() == n_rows
 
 
 def test_clusters_of_blobs_are_the_blobs():
-    centres, y = make_blobs(200, n_features=8, centers=5, cluster_std=0.5, random_state=1)
-    noise = 0.2 * np.random.default_rng(0).standard_normal((2, *centres.shape))
-    X, groups = np.concatenate(centres + noise), np.tile(np.arange(200), 2)
+    centers, y = make_blobs(200, n_features=8, centers=5, cluster_std=0.5, random_state=1)
+    noise = 0.2 * np.random.default_rng(0).standard_normal((2, *centers.shape))
+    X, groups = np.concatenate(centers + noise), np.tile(np.arange(200), 2)
     fitted = DeepCluster(
         4, hidden_layer_sizes=(32,), n_clusters=5, max_epochs=10, random_state=0
     ).fit(X.astype(np.float32) / 10, groups=groups)
@@ -263,7 +263,7 @@ def test_score_tells_the_nearest_cluster_of_unseen_rows(digits, n_views):
     X, _ = digits
     fitted = DeepCluster(**SMALL, temperature=0.2, augmentation=None).fit(X)
     unseen = np.random.default_rng(0).random((50, n_views, 64), dtype=np.float32)
-    labels = nearest_centres(fitted.module_, fitted.transform(unseen))
+    labels = nearest_centers(fitted.module_, fitted.transform(unseen))
     assert len(set(labels)) > 1
     prototypes, sizes = numbers(fitted.module_.clusters, "prototypes", "sizes")
     P = np.stack([fitted.project(unseen[:, view]) for view in range(n_views)], axis=1)

@@ -128,7 +128,7 @@ def test_score_is_better_after_training(method, digits):
 def test_score_is_the_negative_loss(method, digits):
     X, _ = digits
     fitted = tiny(method.__name__, max_epochs=30, lr=5e-3).fit(X)
-    # Up to other draws, and to statistics of batch normalisation that run behind the weights.
+    # Up to other draws, and to statistics of batch normalization that run behind the weights.
     assert fitted.score(X) == pytest.approx(-fitted.history_[-1]["loss"], rel=0.5)
 
 
@@ -193,7 +193,7 @@ def test_a_sample_of_a_single_view_is_refused(method, digits):
 
 
 @every_method
-def test_groups_of_unequal_size_are_learnt_from(method, digits):
+def test_groups_of_unequal_size_are_learned_from(method, digits):
     X, _ = digits
     groups = np.repeat(np.arange(64), [2, 3] * 32)
     fitted = tiny(method.__name__, n_views=3).fit(X, groups=groups)
@@ -215,7 +215,7 @@ def test_padding_of_small_groups_does_not_count(method, digits):
 
 
 @every_method
-def test_content_is_learnt_from_views_that_share_it(method):
+def test_content_is_learned_from_views_that_share_it(method):
     train, test = (
         make_sprites(
             n, image_size=12, n_views=2, shapes=("square", "cross", "ring"), random_state=seed
@@ -236,9 +236,9 @@ def test_content_is_learnt_from_views_that_share_it(method):
         Z, Z_test = (fitted.transform(part.images[:, 0]) for part in (train, test))
         return KNeighborsClassifier(15).fit(Z, train.target).score(Z_test, test.target)
 
-    learnt = accuracy(max_epochs=15, lr=3e-3)
-    assert learnt > 0.65  # chance is 0.36
-    assert learnt > 0.05 + accuracy(max_epochs=1, lr=1e-9)
+    learned = accuracy(max_epochs=15, lr=3e-3)
+    assert learned > 0.65  # chance is 0.36
+    assert learned > 0.05 + accuracy(max_epochs=1, lr=1e-9)
 
 
 # ---------------------------------------------------------------- collapse

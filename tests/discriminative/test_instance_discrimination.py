@@ -43,13 +43,13 @@ def pairs(digits):
 @pytest.fixture
 def negatives(monkeypatch):
     """The negatives that each step compares with."""
-    seen, terms = [], source.instance_discrimination_terms
+    seen, terms = [], source.instance_discrimination
 
-    def spy(z, prototypes, indices, temperature, mask=None, negatives=None):
+    def spy(z, prototypes, indices, temperature, mask=None, negatives=None, **kwargs):
         seen.append(negatives)
-        return terms(z, prototypes, indices, temperature, mask, negatives)
+        return terms(z, prototypes, indices, temperature, mask, negatives, **kwargs)
 
-    monkeypatch.setattr(source, "instance_discrimination_terms", spy)
+    monkeypatch.setattr(source, "instance_discrimination", spy)
     return seen
 
 
@@ -58,7 +58,7 @@ def unit(rows):
 
 
 def directions(fitted, X):
-    """Normalised projections of given views, (n, n_views, d)."""
+    """Normalized projections of given views, (n, n_views, d)."""
     return unit(np.stack([fitted.project(X[:, view]) for view in range(X.shape[1])], axis=1))
 
 
@@ -121,7 +121,7 @@ def test_memory_is_the_momentum_average_of_projections(pairs, momentum):
         )
 
 
-def test_memory_is_not_touched_by_the_optimiser(digits):
+def test_memory_is_not_touched_by_the_optimizer(digits):
     X, _ = digits
     # A momentum of 1 leaves the memory as it is, where nothing else moves it; decay would.
     spy = Spy()
@@ -135,7 +135,7 @@ def test_memory_is_not_touched_by_the_optimiser(digits):
 
 
 def test_each_place_in_memory_is_that_of_its_sample(pairs):
-    """Rows are known by their values, whatever order they are learnt in."""
+    """Rows are known by their values, whatever order they are learned in."""
     fitted = InstanceDiscrimination(**STILL, memory_bank=True, memory_momentum=0.0).fit(pairs)
     expected = unit(directions(fitted, pairs).mean(1))
     assert_allclose(prototypes(fitted), expected, atol=1e-5)
@@ -310,7 +310,7 @@ def test_each_view_counts_once_where_few_samples_have_many():
     z = torch.eye(4)[torch.arange(100) % 4][:, None].repeat(1, 3, 1)
     mask = torch.ones(100, 3, dtype=torch.bool)
     mask[1:, 2] = False
-    before = estimator._loss_of_strangers(z, mask)["loss"]
+    before = estimator._loss_of_strangers(z, mask).loss
     z[0, 2] *= -1
     # One of 201 views, whose loss is at most 2 larger, and one that shares a mean with it.
-    assert abs(estimator._loss_of_strangers(z, mask)["loss"] - before) < 4 / 201
+    assert abs(estimator._loss_of_strangers(z, mask).loss - before) < 4 / 201

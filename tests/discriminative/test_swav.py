@@ -1,4 +1,4 @@
-"""SwAV: the queue, crops of several sizes, and prototypes that are learnt."""
+"""SwAV: the queue, crops of several sizes, and prototypes that are learned."""
 
 import importlib
 import sys
@@ -30,13 +30,13 @@ def pairs(digits):
 @pytest.fixture
 def queued(monkeypatch):
     """Shapes of the scores of earlier projections that each step is given, or None."""
-    seen, terms = [], source.swav_terms
+    seen, terms = [], source.swav
 
-    def spy(*args):
+    def spy(*args, **kwargs):
         seen.append(None if args[-1] is None else tuple(args[-1].shape))
-        return terms(*args)
+        return terms(*args, **kwargs)
 
-    monkeypatch.setattr(source, "swav_terms", spy)
+    monkeypatch.setattr(source, "swav", spy)
     return seen
 
 
@@ -73,7 +73,7 @@ def queue_of(fitted):
 
 
 def projected(fitted, batch):
-    """Normalised projections by view, (n_views, batch, d)."""
+    """Normalized projections by view, (n_views, batch, d)."""
     views = torch.as_tensor(batch).transpose(0, 1)
     P = [torch.from_numpy(fitted.project(view.numpy())) for view in views]
     return F.normalize(torch.stack(P), dim=-1)
@@ -134,7 +134,7 @@ def test_queue_begins_with_projections_of_the_samples(pairs):
         torch.testing.assert_close(queue, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_queue_is_normalised_after_training(digits):
+def test_queue_is_normalized_after_training(digits):
     X, _ = digits
     queue = queue_of(SwAV(**{**SMALL, "max_epochs": 5, "lr": 1e-2}).fit(X))
     torch.testing.assert_close(queue.norm(dim=-1), torch.ones(2, 24))
@@ -187,7 +187,7 @@ def test_further_views_of_images_are_small_crops(digits):
     assert [tuple(step.scale) for step in steps] == [large, large, small, small]
 
 
-def test_small_crops_of_colour_images_change_colours_as_large_ones_do(sprites):
+def test_small_crops_of_color_images_change_colors_as_large_ones_do(sprites):
     X = sprites[:, 0]
     fitted = SwAV(**SMALL, n_views=4, encoder="mlp").fit(X)
     large, _, small = augmentation_of(fitted, X).steps
@@ -263,7 +263,7 @@ def test_groups_may_have_further_views_or_none(digits):
 # ---------------------------------------------------------------- prototypes
 
 
-def test_prototypes_are_learnt(digits):
+def test_prototypes_are_learned(digits):
     X, _ = digits
     first, second = (
         SwAV(**{**SMALL, "lr": lr}).fit(X).module_.prototypes.detach() for lr in (1e-12, 1e-2)

@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 
 
 def with_singular_values(values, n=50):
-    """Centred rows whose singular values are these."""
+    """Centered rows whose singular values are these."""
     left = RNG.standard_normal((n, len(values)))
     left = np.linalg.qr(left - left.mean(0))[0]
     right = np.linalg.qr(RNG.standard_normal((len(values), len(values))))[0]

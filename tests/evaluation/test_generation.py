@@ -34,7 +34,7 @@ def itself(X):
 
 @pytest.fixture(scope="module")
 def pixels():
-    """Grey images and their flattened rows, uint8."""
+    """Gray images and their flattened rows, uint8."""
     images = RNG.integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
     return images, images.reshape(40, -1)
 

@@ -44,19 +44,19 @@ def by_hand(Z, k=3):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, -0.99])
 @pytest.mark.parametrize("d, tolerance", [(1, 0.04), (2, 0.06)])
-def test_neighbours_find_the_information_of_gaussians(d, tolerance, correlation):
+def test_neighbors_find_the_information_of_gaussians(d, tolerance, correlation):
     found = knn(gaussian_views(4000, d, correlation))
     assert found == pytest.approx(known(d, correlation), abs=tolerance + 0.02 * known(d, 0.9))
 
 
 @pytest.mark.parametrize("correlation, bias", [(0.0, 0.05), (0.5, 0.3), (0.9, 0.3)])
-def test_neighbours_find_too_little_in_many_dimensions(correlation, bias):
+def test_neighbors_find_too_little_in_many_dimensions(correlation, bias):
     found, truth = knn(gaussian_views(4000, 5, correlation)), known(5, correlation)
     assert (1 - bias) * truth - 0.05 < found < truth + 0.05
 
 
 @pytest.mark.parametrize("n, d", [(40, 1), (150, 3)])
-def test_neighbours_are_those_of_the_definition(n, d):
+def test_neighbors_are_those_of_the_definition(n, d):
     Z = gaussian_views(n, d, 0.8)
     assert knn(Z) == pytest.approx(by_hand(Z), abs=1e-6)
 
@@ -99,7 +99,7 @@ def test_scale_and_place_of_dimensions_do_not_count():
     assert infonce(moved) == pytest.approx(infonce(Z), abs=0.05)
 
 
-def test_neighbours_do_not_ask_which_view_is_the_first():
+def test_neighbors_do_not_ask_which_view_is_the_first():
     Z = gaussian_views(300, 2, 0.8)
     assert knn(Z[:, ::-1]) == pytest.approx(knn(Z), abs=1e-6)
 

@@ -345,7 +345,7 @@ def test_settings_do_not_follow_the_classes_of_test_rows(rng):
     assert right.mean(metric="accuracy") > other.mean(metric="accuracy") + 0.2
 
 
-def test_neighbours_are_never_more_than_train_rows():
+def test_neighbors_are_never_more_than_train_rows():
     y = np.arange(24) % 2
     table = probe(None, NOISE[:24], y, probes=["knn"], n_repeats=8, random_state=0)
     # 15 train rows.

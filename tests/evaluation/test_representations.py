@@ -143,9 +143,9 @@ def test_what_is_no_augmentation_is_refused(augmentation):
 
 
 @pytest.mark.parametrize("dtype", [float, int])
-def test_colours_beyond_the_unit_interval_are_refused_rather_than_clipped(dtype):
+def test_colors_beyond_the_unit_interval_are_refused_rather_than_clipped(dtype):
     X = np.random.default_rng(0).integers(0, 256, (20, 192)).astype(dtype)
-    with pytest.raises(ValueError, match="colour images with values from 0 to 255"):
+    with pytest.raises(ValueError, match="color images with values from 0 to 255"):
         augmented_rows(X, input_shape=(3, 8, 8))
     assert augmented_rows(X.astype(np.uint8), input_shape=(3, 8, 8))[0].max() > 200
     assert augmented_rows(X, RandomResizedCrop(), (3, 8, 8))[0].max() > 200

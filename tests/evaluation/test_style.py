@@ -31,9 +31,9 @@ CONTENT = np.repeat(np.arange(N_CLASSES), N // N_CLASSES)
 ONE_HOT = np.eye(N_CLASSES)[CONTENT]
 NOISE = RNG.standard_normal((N, 4))
 PLACE = RNG.uniform(size=(N, 2))
-COLOUR = RNG.choice(["blue", "green", "red"], N)
-STYLE = np.hstack([PLACE, COLOUR[:, None] == ["blue", "green", "red"]])
-FACTORS = {"x": PLACE[:, 0], "y": 1000 * PLACE[:, 1], "colour": COLOUR}
+COLOR = RNG.choice(["blue", "green", "red"], N)
+STYLE = np.hstack([PLACE, COLOR[:, None] == ["blue", "green", "red"]])
+FACTORS = {"x": PLACE[:, 0], "y": 1000 * PLACE[:, 1], "color": COLOR}
 
 
 class SpyTransformer(BaseEstimator):
@@ -75,13 +75,13 @@ def test_style_is_read_where_it_is_and_nowhere_else(name):
     for Z in (ONE_HOT[rows], NOISE[rows]):
         table = style_probe(None, Z, factors, **kwargs)
         assert table.mean(factor="mean", metric="r2") < 0.1
-        assert abs(table.mean(factor="colour", metric="accuracy") - 1 / 3) < 0.2
+        assert abs(table.mean(factor="color", metric="accuracy") - 1 / 3) < 0.2
     both = np.hstack([ONE_HOT, 3 * STYLE])
     table = style_probe(None, both, FACTORS, **kwargs)
     floor = 0.7 if name == "knn" else 0.97
     assert table.mean(factor="x") > floor
     assert table.mean(factor="y") > floor
-    assert table.mean(factor="colour", metric="accuracy") > 0.97
+    assert table.mean(factor="color", metric="accuracy") > 0.97
     assert probe(None, both, CONTENT, **kwargs).mean(metric="accuracy") > 0.97
 
 
@@ -170,10 +170,10 @@ def test_floats_are_regressed_and_all_else_is_classified():
         "half": PLACE[:, 0].astype(np.float16),
         "int": CONTENT,
         "bool": CONTENT > 1,
-        "str": COLOUR,
-        "object": COLOUR.astype(object),
+        "str": COLOR,
+        "object": COLOR.astype(object),
         "category": pd.Series(CONTENT / 2, dtype="category"),
-        "list": COLOUR.tolist(),
+        "list": COLOR.tolist(),
         "mean of x": PLACE[:, 1].tolist(),
     }
     table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1)
@@ -190,11 +190,11 @@ def test_floats_are_regressed_and_all_else_is_classified():
     [
         (PLACE[:, 0], ["style", "mean"]),
         (pd.Series(PLACE[:, 0]), ["style", "mean"]),
-        (pd.Series(COLOUR, dtype="category"), ["style"]),
+        (pd.Series(COLOR, dtype="category"), ["style"]),
         (PLACE, ["0", "1", "mean"]),
         (PLACE.tolist(), ["0", "1", "mean"]),
-        (pd.DataFrame(FACTORS), ["x", "y", "mean", "colour"]),
-        (pd.DataFrame(FACTORS, index=np.arange(N)[::-1]), ["x", "y", "mean", "colour"]),
+        (pd.DataFrame(FACTORS), ["x", "y", "mean", "color"]),
+        (pd.DataFrame(FACTORS, index=np.arange(N)[::-1]), ["x", "y", "mean", "color"]),
         ({"x": PLACE[:, 0], 7: PLACE[:, 1]}, ["x", "7", "mean"]),
     ],
 )
@@ -202,7 +202,7 @@ def test_factors_come_in_any_form(factors, names):
     table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1, random_state=0)
     assert list(dict.fromkeys(row["factor"] for row in table)) == names
     for name in names:
-        metric = "r2" if "mean" in names and name != "colour" else "accuracy"
+        metric = "r2" if "mean" in names and name != "color" else "accuracy"
         assert table.mean(factor=name, metric=metric) > 0.95
     split = {"X_test": STYLE[:50], "probes": ["linear"], "n_repeats": 1}
     if hasattr(factors, "iloc"):
@@ -218,14 +218,14 @@ def test_factors_come_in_any_form(factors, names):
 
 def test_rows_name_factor_probe_metric_seed_value_and_setting(short):
     table = style_probe(
-        None, STYLE, {"x": PLACE[:, 0], "colour": COLOUR}, n_repeats=2, random_state=0
+        None, STYLE, {"x": PLACE[:, 0], "color": COLOR}, n_repeats=2, random_state=0
     )
     columns = ["factor", "probe", "metric", "seed", "value", "setting"]
     assert all(list(row) == columns for row in table)
     classes = ("accuracy", "balanced_accuracy", "chance_accuracy")
     assert [tuple(labels.values()) for labels in table.labels()] == [
         *((factor, name, "r2") for name in ("linear", "mlp") for factor in ("x", "mean")),
-        *(("colour", name, metric) for name in ("linear", "mlp") for metric in classes),
+        *(("color", name, metric) for name in ("linear", "mlp") for metric in classes),
     ]
     assert all(row["n"] == 2 for row in table.summary())
     assert all(type(row["value"]) is float and type(row["seed"]) is int for row in table)
@@ -332,7 +332,7 @@ def test_features_are_computed_once_whatever_the_factors_probes_and_repeats():
 def test_random_state_fixes_the_table_and_global_states_are_left_alone(short):
     kwargs = {"probes": {"linear": "linear", "mlp": "mlp"}, "n_repeats": 1}
     kwargs["probes"]["tree"] = DecisionTreeClassifier(max_features=1)
-    Z, factors = STYLE + NOISE[:, :1], {"x": PLACE[:, 0], "colour": COLOUR}
+    Z, factors = STYLE + NOISE[:, :1], {"x": PLACE[:, 0], "color": COLOR}
     states = global_states()
     first = style_probe(None, Z, factors, random_state=0, **kwargs)
     assert first == style_probe(None, Z, factors, random_state=0, **kwargs)
@@ -345,7 +345,7 @@ def test_own_estimators_read_the_factors_of_their_kind():
     own = {"svr": SVR(C=10), "svc": SVC(), "ridge": "linear"}
     table = style_probe(None, STYLE, FACTORS, probes=own, n_repeats=1, random_state=0)
     assert {row["factor"] for row in table.select(probe="svr")} == {"x", "mean"} | {"y"}
-    assert {row["factor"] for row in table.select(probe="svc")} == {"colour"}
+    assert {row["factor"] for row in table.select(probe="svc")} == {"color"}
     assert {row["factor"] for row in table.select(probe="ridge")} == {*FACTORS, "mean"}
     assert table.mean(probe="svr", factor="x") > 0.9
     assert {row["setting"] for row in table if row["probe"] != "ridge"} == {""}
@@ -370,7 +370,7 @@ def test_only_warnings_that_concern_the_user_are_given(short):
         ({"factors": np.zeros((N, 2, 2))}, "shape \\(240, 2, 2\\)"),
         ({"factors": 3.0}, "shape \\(\\)"),
         ({"factors": {"x": np.where(PLACE[:, 0] > 0.5, np.nan, 1)}}, "'x' has .* missing"),
-        ({"factors": {"x": [None, *COLOUR[1:]]}}, "'x' has 1 missing"),
+        ({"factors": {"x": [None, *COLOR[1:]]}}, "'x' has 1 missing"),
         ({"factors": {"when": np.full(N, np.datetime64("2020-01-01"))}}, "'when'.*datetime64"),
         ({"factors": {"mean": PLACE[:, 0]}}, "named 'mean'"),
         ({"factors": {"rare": np.arange(N) == 3}, "n_repeats": 20}, "'rare' has rows of one class"),
@@ -380,16 +380,16 @@ def test_only_warnings_that_concern_the_user_are_given(short):
         ({"factors": None, "factors_test": PLACE}, "without factors"),
         ({"X_test": STYLE}, "together"),
         ({"factors_test": FACTORS}, "together"),
-        ({"X_test": STYLE, "factors_test": PLACE}, "lacks \\['x', 'y', 'colour'\\]"),
+        ({"X_test": STYLE, "factors_test": PLACE}, "lacks \\['x', 'y', 'color'\\]"),
         ({"X_test": STYLE[:5], "factors_test": FACTORS}, "inconsistent numbers of samples"),
         (
-            {"X_test": STYLE, "factors_test": {**FACTORS, "colour": ["grey"] * N}},
-            "'colour' of the test rows has classes",
+            {"X_test": STYLE, "factors_test": {**FACTORS, "color": ["gray"] * N}},
+            "'color' of the test rows has classes",
         ),
         ({"probes": ["gmm"]}, "no probe here"),
         ({"probes": {"pca": PCA()}}, "no probe here"),
-        ({"probes": {"svc": SVC()}}, "No probe reads the factors \\['x', 'y'\\]"),
-        ({"probes": {"svr": SVR()}}, "No probe reads the factors \\['colour'\\]"),
+        ({"probes": {"svc": SVC()}}, "No probe predicts the factors \\['x', 'y'\\]"),
+        ({"probes": {"svr": SVR()}}, "No probe predicts the factors \\['color'\\]"),
         ({"groups": np.zeros(N)}, "there are 1 groups"),
         ({"n_repeats": -1}, "n_repeats must be"),
         ({"test_size": 1}, "test_size must be"),
@@ -411,13 +411,13 @@ def test_factors_that_are_all_constant_are_refused():
 
 
 def test_a_composition_of_foreign_steps_tells_nothing_and_is_refused():
-    with pytest.raises(ValueError, match="no factors to read"):
+    with pytest.raises(ValueError, match="no factors to predict"):
         style_probe(None, NOISE.astype(np.float32), augmentation=Compose([torch.clone]))
 
 
 @pytest.mark.parametrize("form", ["frame", "objects", "lists"])
 def test_numbers_beside_names_are_regressed(form):
-    frame = pd.DataFrame({"0": COLOUR, "1": PLACE[:, 0]})
+    frame = pd.DataFrame({"0": COLOR, "1": PLACE[:, 0]})
     objects = frame.to_numpy()
     factors = {"frame": frame, "objects": objects, "lists": objects.tolist()}[form]
     table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1, random_state=0)

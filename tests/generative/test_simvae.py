@@ -289,7 +289,7 @@ def test_encode_gives_mean_and_variance_of_each_row_or_view(trained, images):
 LAYOUTS = {
     "vectors": ((12,), None, {}),
     "flat": ((64,), (8, 8), {}),
-    "grey": ((8, 8), (8, 8), {}),
+    "gray": ((8, 8), (8, 8), {}),
     "channels first": ((3, 8, 8), None, {}),
     "channels last": ((8, 8, 3), (8, 8, 3), {}),
     "channels last, flat": ((192,), (8, 8, 3), {}),
@@ -464,7 +464,7 @@ def test_a_fit_that_learns_does_not_warn(images):
 
 
 def test_latents_tell_samples_apart_from_the_first_step(images):
-    """At torch's own initialisation they do not, and the decoder learns to ignore them."""
+    """At torch's own initialization they do not, and the decoder learns to ignore them."""
     start = SimVAE(4, input_shape=(8, 8), lr=1e-30, max_epochs=1, random_state=0).fit(images)
     mean, variance = start.encode(images)
     assert_allclose(mean.std(0), 1, atol=0.1)

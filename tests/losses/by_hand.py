@@ -23,6 +23,12 @@ def softmax_terms_by_hand(owns, partitions):
     }
 
 
+def terms_of(loss, *args, **kwargs):
+    """A loss and its parts by name."""
+    terms = loss(*args, **kwargs, return_terms=True)
+    return {"loss": terms.loss, **terms.parts}
+
+
 def assert_terms(terms, expected, **tolerance):
     assert set(terms) == set(expected)
     for name, value in expected.items():

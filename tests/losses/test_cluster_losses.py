@@ -12,6 +12,7 @@ from by_hand import (
     draws,
     softmax_terms_by_hand,
     some_missing,
+    terms_of,
 )
 from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
@@ -19,11 +20,9 @@ from torch.nn import functional as F
 
 from sklearn_simvae.losses import (
     deep_cluster,
-    deep_cluster_terms,
-    instance_discrimination_terms,
+    instance_discrimination,
     sinkhorn,
     swav,
-    swav_terms,
 )
 
 n_views_of_all = pytest.mark.parametrize("n_views", [2, 4])
@@ -64,7 +63,7 @@ def whole_set(n_views=2):
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_deep_cluster_is_what_numpy_gives(batch, n_views, temperature):
     args = *cluster_inputs(batch, n_views), temperature
-    assert_terms(deep_cluster_terms(*args), deep_cluster_by_hand(*args))
+    assert_terms(terms_of(deep_cluster, *args), deep_cluster_by_hand(*args))
 
 
 @n_views_of_all
@@ -115,8 +114,8 @@ def test_deep_cluster_with_each_sample_a_cluster_is_instance_discrimination(n_vi
     indices, sizes = torch.tensor([4, 0, 8, 3, 5]), torch.ones(9, dtype=torch.int64)
     mask = some_missing(5, n_views)
     torch.testing.assert_close(
-        deep_cluster_terms(z, prototypes, indices, sizes, 0.2, mask),
-        instance_discrimination_terms(z, prototypes, indices, 0.2, mask),
+        terms_of(deep_cluster, z, prototypes, indices, sizes, 0.2, mask),
+        terms_of(instance_discrimination, z, prototypes, indices, 0.2, mask),
     )
 
 
@@ -206,7 +205,7 @@ def test_sinkhorn_gives_each_cluster_the_same_weight_in_the_limit(shape):
     assert_allclose(sinkhorn(draws(*shape), 0.5, n_iter=200).sum(0), n / n_clusters, rtol=1e-9)
 
 
-def test_sinkhorn_maximises_score_and_entropy_among_balanced_assignments():
+def test_sinkhorn_maximizes_score_and_entropy_among_balanced_assignments():
     scores, epsilon = draws(7, 3), 0.5
     q = sinkhorn(scores, epsilon, n_iter=200)
 
@@ -298,21 +297,21 @@ views_and_globals = pytest.mark.parametrize(
 @pytest.mark.parametrize("rest", [(0.1, 0.05, 3), (0.7, 0.3, 1)])
 def test_swav_is_what_numpy_gives(n_views, n_global_views, batch, rest):
     args = cosines(batch, n_views, 3), n_global_views, *rest
-    assert_terms(swav_terms(*args), swav_by_hand(*args))
+    assert_terms(terms_of(swav, *args), swav_by_hand(*args))
 
 
 @views_and_globals
 @batches
 def test_swav_balances_the_batch_among_a_queue(n_views, n_global_views, batch):
     scores, queue = cosines(batch, n_views, 3), cosines(n_global_views, 6, 3, seed=1)
-    terms = swav_terms(scores, n_global_views, queue_scores=queue)
+    terms = terms_of(swav, scores, n_global_views, queue_scores=queue)
     assert_terms(terms, swav_by_hand(scores, n_global_views, queue_scores=queue))
 
 
 def test_swav_with_a_queue_that_repeats_the_batch_is_swav_without():
     scores = cosines(5, 3, 4)
     queue = scores[:, :2].transpose(0, 1).repeat(1, 3, 1)
-    torch.testing.assert_close(swav_terms(scores, queue_scores=queue), swav_terms(scores))
+    torch.testing.assert_close(terms_of(swav, scores, queue_scores=queue), terms_of(swav, scores))
 
 
 def test_swav_turns_from_a_cluster_that_the_queue_fills():
@@ -357,7 +356,7 @@ def test_swav_local_views_only_predict():
     def alignment(weight, views):
         mixed = scores.clone()
         mixed[:, views] = (1 - weight) * scores[:, views] + weight * other[:, views]
-        return swav_terms(mixed)["alignment"]
+        return terms_of(swav, mixed)["alignment"]
 
     local, assigned = [2, 3], [0, 1]
     ends = alignment(0.0, local) + alignment(1.0, local)

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from by_hand import assert_terms, cosine, draws, softmax_terms_by_hand, some_missing
+from by_hand import assert_terms, cosine, draws, softmax_terms_by_hand, some_missing, terms_of
 from numpy.testing import assert_allclose
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_simvae.losses import nt_xent, nt_xent_terms, vicreg, vicreg_terms
+from sklearn_simvae.losses import nt_xent, vicreg
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def vicreg_by_hand(z, weights=(25.0, 25.0, 1.0)):
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
 def test_nt_xent_is_what_numpy_gives(batch, n_views, temperature):
     z = draws(batch, n_views, 3)
-    assert_terms(nt_xent_terms(z, temperature), nt_xent_by_hand(z.numpy(), temperature))
+    assert_terms(terms_of(nt_xent, z, temperature), nt_xent_by_hand(z.numpy(), temperature))
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
@@ -98,7 +98,7 @@ blocks = pytest.mark.parametrize("max_rows", [1, 3, 7, 13])
 
 def nt_xent_and_gradients(z, mask=None):
     z = z.clone().requires_grad_()
-    terms = nt_xent_terms(z, 0.3, mask)
+    terms = terms_of(nt_xent, z, 0.3, mask)
     return terms, [torch.autograd.grad(term, z, retain_graph=True)[0] for term in terms.values()]
 
 
@@ -222,7 +222,7 @@ def test_vicreg_leaves_pairs_with_a_missing_view_out_of_the_invariance():
     mask[0, 2] = mask[4, 1] = False
     pairs = [(i, j, k) for i in range(6) for j in range(3) for k in range(j)]
     squared = [((z[i, j] - z[i, k]) ** 2).mean() for i, j, k in pairs if mask[i, j] and mask[i, k]]
-    assert_allclose(vicreg_terms(z, mask=mask)["invariance"], np.mean(squared))
+    assert_allclose(terms_of(vicreg, z, mask=mask)["invariance"], np.mean(squared))
 
 
 def test_vicreg_of_a_single_sample_is_finite():
@@ -245,10 +245,12 @@ def test_order_of_samples_and_of_views_does_not_matter(loss):
 
 def test_vicreg_covariance_is_a_sum_of_squares_on_any_scale():
     z = (1e3 * draws(64, 2, 1)).float().requires_grad_()
-    covariance = vicreg_terms(z)["covariance"]
+    covariance = terms_of(vicreg, z)["covariance"]
     covariance.backward()
     assert covariance == 0 and not z.grad.any()
     wide = 1e2 * draws(64, 2, 8).float()
     assert_allclose(
-        vicreg_terms(wide)["covariance"], vicreg_terms(wide.double())["covariance"], rtol=1e-4
+        terms_of(vicreg, wide)["covariance"],
+        terms_of(vicreg, wide.double())["covariance"],
+        rtol=1e-4,
     )

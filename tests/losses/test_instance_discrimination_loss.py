@@ -13,10 +13,11 @@ from by_hand import (
     draws,
     softmax_terms_by_hand,
     some_missing,
+    terms_of,
 )
 from numpy.testing import assert_allclose
 
-from sklearn_simvae.losses import instance_discrimination, instance_discrimination_terms
+from sklearn_simvae.losses import instance_discrimination
 
 N_SAMPLES = 9
 views_and_batches = pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def by_hand(z, prototypes, indices, temperature=0.1, mask=None, negatives=None):
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_terms_are_what_numpy_gives(n_views, batch, temperature):
     args = *inputs(batch, n_views), temperature
-    assert_terms(instance_discrimination_terms(*args), by_hand(*args))
+    assert_terms(terms_of(instance_discrimination, *args), by_hand(*args))
 
 
 # Of these the first two are samples of the batch, as drawing uniformly has it, and one comes twice.
@@ -62,7 +63,7 @@ def test_terms_are_what_numpy_gives(n_views, batch, temperature):
 @pytest.mark.parametrize("negatives", [[4, 0, 7, 7, 2], [7], [5, 1, 6, 3, 8, 2]])
 def test_estimates_are_what_numpy_gives(n_views, batch, negatives):
     args, negatives = inputs(batch, n_views), torch.tensor(negatives)
-    terms = instance_discrimination_terms(*args, temperature=0.5, negatives=negatives)
+    terms = terms_of(instance_discrimination, *args, temperature=0.5, negatives=negatives)
     assert_terms(terms, by_hand(*args, temperature=0.5, negatives=negatives))
 
 
@@ -101,7 +102,7 @@ def test_estimate_of_the_partition_is_unbiased(n_negatives):
     z, prototypes, index = draws(1, 1, 3), draws(5, 3, seed=1), torch.tensor([2])
 
     def partition(negatives=None):
-        terms = instance_discrimination_terms(z, prototypes, index, 0.5, negatives=negatives)
+        terms = terms_of(instance_discrimination, z, prototypes, index, 0.5, negatives=negatives)
         return terms["log_partition"].exp()
 
     every_draw = torch.cartesian_prod(*[torch.arange(5)] * n_negatives).reshape(-1, n_negatives)

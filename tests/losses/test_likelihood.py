@@ -33,14 +33,14 @@ def test_bernoulli_is_the_log_probability_of_binary_observations(shape):
     torch.testing.assert_close(bernoulli_log_likelihood(x, logits), expected)
 
 
-def test_bernoulli_weighs_black_and_white_by_the_grey_level():
+def test_bernoulli_weighs_black_and_white_by_the_gray_level():
     x, logits = normal(4, 6).sigmoid(), normal(4, 6, seed=1)
     p = 1 / (1 + (-logits).exp())
     expected = (x * p.log() + (1 - x) * (1 - p).log()).sum(-1)
     torch.testing.assert_close(bernoulli_log_likelihood(x, logits), expected)
 
 
-def test_bernoulli_is_largest_where_the_mean_is_the_grey_level():
+def test_bernoulli_is_largest_where_the_mean_is_the_gray_level():
     x, logits = normal(1, 3).sigmoid(), torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
     optimum = torch.logit(x).requires_grad_()
     (gradient,) = torch.autograd.grad(bernoulli_log_likelihood(x, optimum).sum(), optimum)

@@ -1,7 +1,4 @@
-"""What losses share: means over what is there, pairs of views, and the loss among terms."""
-
-import inspect
-import pickle
+"""What losses share: means over what is there, pairs of views, and terms."""
 
 import numpy as np
 import pytest
@@ -9,10 +6,11 @@ import torch
 from by_hand import draws
 
 from sklearn_simvae import losses
+from sklearn_simvae.losses import Terms
 from sklearn_simvae.losses.reduction import (
-    loss_alone,
     masked_mean,
     mean_over_views,
+    mean_terms,
     softmax_terms,
     sum_over_views,
     view_pairs,
@@ -32,8 +30,8 @@ masks = pytest.mark.parametrize("mask", [None, MASK], ids=["full", "masked"])
 
 
 def loss_and_terms(name, mask):
-    args = draws(5, 3, 3, seed=1), *ARGS.get(name, ())
-    return [getattr(losses, n)(*args, mask=mask) for n in (name, f"{name}_terms")]
+    args, loss = (draws(5, 3, 3, seed=1), *ARGS.get(name, ())), getattr(losses, name)
+    return loss(*args, mask=mask), loss(*args, mask=mask, return_terms=True)
 
 
 @all_losses
@@ -41,80 +39,25 @@ def loss_and_terms(name, mask):
 def test_loss_is_the_one_among_its_terms(name, mask):
     loss, terms = loss_and_terms(name, mask)
     assert loss.ndim == 0
-    assert loss == terms["loss"]
+    assert loss == terms.loss
+    # The loss is a mean over all samples of the batch.
+    assert terms.weight is None
 
 
 @softmax_losses
 @masks
 def test_loss_is_the_sum_of_alignment_and_partition(name, mask):
-    _, terms = loss_and_terms(name, mask)
-    assert set(terms) == {"loss", "alignment", "log_partition"}
-    torch.testing.assert_close(terms["loss"], terms["alignment"] + terms["log_partition"])
-    assert all(term.ndim == 0 for term in terms.values())
+    _, (loss, parts, _) = loss_and_terms(name, mask)
+    assert set(parts) == {"alignment", "log_partition"}
+    torch.testing.assert_close(loss, parts["alignment"] + parts["log_partition"])
+    assert all(term.ndim == 0 for term in parts.values())
 
 
-@all_losses
-def test_loss_is_called_with_what_its_terms_are(name):
-    loss, terms = getattr(losses, name), getattr(losses, f"{name}_terms")
-    assert loss.__name__ == loss.__qualname__ == name
-    assert inspect.signature(loss).parameters == inspect.signature(terms).parameters
-    assert inspect.signature(loss).return_annotation is torch.Tensor
-
-
-@all_losses
-def test_loss_describes_the_parameters_of_its_terms_and_returns_a_scalar(name):
-    docs = [inspect.getdoc(getattr(losses, n)) for n in (name, f"{name}_terms")]
-    (head, returned), (terms_head, _) = (doc.split("\nReturns\n-------\n") for doc in docs)
-    assert head.split("\n", 1)[0] == f"Compute the loss of :func:`{name}_terms` alone."
-    assert head.split("\n", 1)[1] == terms_head.split("\n", 1)[1]
-    assert returned.startswith("loss : scalar Tensor\n")
-    assert ">>>" not in returned
-
-
-@all_losses
-def test_loss_is_pickled_by_its_name(name):
-    loss = getattr(losses, name)
-    assert pickle.loads(pickle.dumps(loss)) is loss
-
-
-def test_loss_alone_passes_on_how_it_is_called():
-    def scaled_terms(x, factor=1.0):
-        """Terms.
-
-        Parameters
-        ----------
-        x : float
-        factor : float
-
-        Returns
-        -------
-        terms : dict
-
-        Examples
-        --------
-        >>> scaled_terms(1)["other"]
-        1
-        """
-        return {"loss": factor * x, "other": x}
-
-    loss = loss_alone(scaled_terms)
-    assert loss.__name__ == loss.__qualname__ == "scaled"
-    assert (loss(3), loss(3, 2.0), loss(x=3, factor=4.0)) == (3, 6, 12)
-    assert str(inspect.signature(loss)) == "(x, factor=1.0) -> torch.Tensor"
-    assert inspect.getdoc(loss).split("\n") == [
-        "Compute the loss of :func:`scaled_terms` alone.",
-        "",
-        *["Parameters", "----------", "x : float", "factor : float", ""],
-        *["Returns", "-------", "loss : scalar Tensor", "    Loss to minimize."],
-    ]
-
-
-def test_loss_alone_of_terms_without_a_description_has_one():
-    def plain_terms(x):
-        return {"loss": x}
-
-    described = inspect.getdoc(loss_alone(plain_terms))
-    assert described.startswith("Compute the loss of :func:`plain_terms` alone.")
+def test_mean_of_terms_weighs_the_loss_and_each_part():
+    both = [Terms(torch.tensor(1.0), {"kl": torch.tensor(2.0)})]
+    both += [Terms(torch.tensor(3.0), {"kl": torch.tensor(6.0)})]
+    loss, parts, weight = mean_terms(both, torch.tensor([0.25, 0.75]))
+    assert (loss, parts, weight) == (2.5, {"kl": 5.0}, None)
 
 
 @pytest.mark.parametrize("junk", [torch.nan, torch.inf, 7.0])
@@ -177,9 +120,7 @@ def test_softmax_terms_are_means_over_what_is_there(shape):
     assert 0 < mask.sum() < mask.numel()
     for m in (None, mask):
         there = torch.ones_like(mask) if m is None else m
-        expected = {
-            "loss": (log_partition[there] - own[there]).mean(),
-            "alignment": -own[there].mean(),
-            "log_partition": log_partition[there].mean(),
-        }
-        torch.testing.assert_close(softmax_terms(own, log_partition, m), expected)
+        terms = softmax_terms(own, log_partition, m)
+        torch.testing.assert_close(terms.loss, (log_partition[there] - own[there]).mean())
+        expected = {"alignment": -own[there].mean(), "log_partition": log_partition[there].mean()}
+        torch.testing.assert_close(terms.parts, expected)

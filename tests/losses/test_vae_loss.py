@@ -1,4 +1,4 @@
-"""The VAE's bound and the consistency-regularised one, against independent computation."""
+"""The VAE's bound and the consistency-regularized one, against independent computation."""
 
 import numpy as np
 import pytest

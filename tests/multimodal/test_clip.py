@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback
 
-from sklearn_simvae.losses import clip_terms
+from sklearn_simvae.losses import clip as clip_loss
 from sklearn_simvae.multimodal import CLIP, ZeroShotClassifier, recall_at_k
 
 NAMES = ["image", "sound", "touch"]
@@ -75,7 +75,7 @@ def loss_by_hand(clip, X):
         both = ~np.isnan(X[a]).any(1) & ~np.isnan(X[b]).any(1)
         pair = {name: values[both] if name in (a, b) else None for name, values in X.items()}
         za, zb = (torch.from_numpy(clip.project(pair, name)) for name in (a, b))
-        losses.append(float(clip_terms(za, zb, scale)["loss"]))
+        losses.append(float(clip_loss(za, zb, scale)))
         n_rows.append(both.sum())
     return np.average(losses, weights=n_rows)
 
@@ -285,8 +285,8 @@ def make_captioned(n, n_classes=3, seed=0):
     """Vectors around the centre of their class, sentences that name it, and the classes."""
     rng = np.random.default_rng(seed)
     y = CLASSES[rng.integers(n_classes, size=n)]
-    centres = 2 * np.eye(5)
-    pixels = centres[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
+    centers = 2 * np.eye(5)
+    pixels = centers[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
     forms = ["a photo of a {}", "one {}", "the {} again", "here is my {}"]
     text = [forms[i].format(c) for i, c in zip(rng.integers(4, size=n), y, strict=True)]
     return {"image": pixels.astype(np.float32), "text": text}, y

@@ -589,7 +589,7 @@ BAD_DICTS = {
 
 
 @pytest.mark.parametrize("data, modalities, match", BAD_DICTS.values(), ids=BAD_DICTS)
-def test_dicts_that_cannot_be_learnt_from(make_multimodal, data, modalities, match):
+def test_dicts_that_cannot_be_learned_from(make_multimodal, data, modalities, match):
     with pytest.raises(ValueError, match=match):
         make_multimodal(modalities=modalities).fit(data)
 
@@ -620,7 +620,7 @@ BAD_FRAMES = {
 
 @pytest.mark.parametrize("params, numbers, match", BAD_FRAMES.values(), ids=BAD_FRAMES)
 @pytest.mark.parametrize("module", ["pandas", "polars"])
-def test_frames_that_cannot_be_learnt_from(make_multimodal, module, params, numbers, match):
+def test_frames_that_cannot_be_learned_from(make_multimodal, module, params, numbers, match):
     frame = make_frame(module, X if numbers is None else numbers)
     with pytest.raises(ValueError, match=match):
         make_multimodal(**OF_FRAME | params).fit(frame)

@@ -118,7 +118,7 @@ def test_batches_in_which_no_row_has_a_modality(make_multimodal, digits, batch_s
     assert np.isfinite(estimator.transform(X)).all()
 
 
-def test_a_table_and_a_dict_of_its_parts_are_learnt_alike(make_multimodal, holes):
+def test_a_table_and_a_dict_of_its_parts_are_learned_alike(make_multimodal, holes):
     table = make_multimodal(modalities=[(n, "auto", c) for n, c in HALVES.items()]).fit(holes)
     parts = make_multimodal().fit(as_dict(holes))
     assert_array_equal(table.transform(holes), parts.transform(as_dict(holes)))

@@ -126,7 +126,7 @@ def test_score_is_the_bound_of_what_a_row_has(mixed, missing):
     assert_allclose(mixed.score(X), expected.mean(), rtol=1e-4)
 
 
-def test_training_maximises_the_bound_that_is_scored():
+def test_training_maximizes_the_bound_that_is_scored():
     X = without(make_data(200), image=slice(0, 60), sound=slice(60, 90))
     vae = make_vae(max_epochs=1, lr=1e-12, noise_variance=0.5).fit(X)
     row = vae.history_[0]

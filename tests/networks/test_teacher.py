@@ -16,7 +16,7 @@ def student():
 
 
 def change(module):
-    """As a step of an optimiser would."""
+    """As a step of an optimizer would."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -90,7 +90,7 @@ def test_no_gradient_passes_through_the_teacher(student):
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
-def test_statistics_of_batch_normalisation_are_its_own(student):
+def test_statistics_of_batch_normalization_are_its_own(student):
     teacher = Teacher(student)
     student.train()(torch.rand(5, 4) + 10)
     before = teacher.module[1].running_mean.clone()

@@ -17,8 +17,8 @@ TWO = [("upper", "auto", slice(0, 32)), ("lower", "auto", slice(32, 64))]
 # By name: the parameters that the layout takes.
 KINDS = {
     "flat": {"input_shape": (8, 8)},
-    "grey": {},
-    "colour": {"encoder": "mlp"},
+    "gray": {},
+    "color": {"encoder": "mlp"},
     "last": {"input_shape": (8, 8, 3), "encoder": "mlp"},
     "series": {"input_shape": (16, 2), "encoder": "conv1d"},
     "vector": {},
@@ -34,8 +34,8 @@ def data(kind):
     sprites = make_sprites(40, image_size=8, n_channels=3, random_state=0).images
     X = {
         "flat": digits / 16,
-        "grey": (digits.reshape(-1, 1, 8, 8) * 15).astype(np.uint8),
-        "colour": sprites,
+        "gray": (digits.reshape(-1, 1, 8, 8) * 15).astype(np.uint8),
+        "color": sprites,
         "last": np.moveaxis(sprites, 1, -1),
         "series": rng.standard_normal((40, 16, 2)).cumsum(1),
         "vector": rng.standard_normal((40, 5)),
@@ -59,8 +59,8 @@ def as_seen(rows, kind):
     """Rows as a reader of the figure is to see them."""
     return {
         "flat": lambda: rows.reshape(-1, 8, 8),
-        "grey": lambda: rows[:, 0] / 255,
-        "colour": lambda: np.stack([rows[:, channel] for channel in range(3)], -1) / 255,
+        "gray": lambda: rows[:, 0] / 255,
+        "color": lambda: np.stack([rows[:, channel] for channel in range(3)], -1) / 255,
         "last": lambda: rows / 255,
         "series": lambda: rows,
         "vector": lambda: rows,
@@ -69,7 +69,7 @@ def as_seen(rows, kind):
 
 def as_decoded(rows, kind):
     """As above, of rows that are decoded: pixels in [0, 1]."""
-    return as_seen(rows * 255 if kind in ("grey", "colour", "last") else rows, kind)
+    return as_seen(rows * 255 if kind in ("gray", "color", "last") else rows, kind)
 
 
 def drawn(artists):

@@ -322,7 +322,7 @@ def test_probe_results_may_be_a_frame_of_polars():
 
 
 @pytest.mark.parametrize("method", ["tsne", TSNE()])
-def test_neighbours_in_a_collapsed_representation_are_refused(method):
+def test_neighbors_in_a_collapsed_representation_are_refused(method):
     with pytest.raises(ValueError, match=r"10 rows of Z are equal.*collapsed"):
         EmbeddingDisplay.from_representations(np.ones((10, 4)), method=method)
     EmbeddingDisplay.from_representations(np.ones((10, 4)))
@@ -337,7 +337,7 @@ def test_pipelines_within_pipelines_are_opened(wrapped):
     assert TrainingHistoryDisplay.from_estimator(outer).train.keys() >= {"loss"}
 
 
-def test_limits_of_grey_images_are_in_their_own_units():
+def test_limits_of_gray_images_are_in_their_own_units():
     X = np.random.default_rng(0).normal(0, 3, (20, 8, 8))
     estimator = SimVAE(**TINY, input_shape=(8, 8)).fit(X)
     shown = ReconstructionDisplay.from_estimator(estimator, X, 2, row_kw={"vmin": -4, "vmax": 4})

@@ -21,7 +21,7 @@ AS_IT_IS = FunctionTransformer()
 
 
 def colors_by_point(display):
-    """The colour and the marker of each point, by where it is drawn."""
+    """The color and the marker of each point, by where it is drawn."""
     found = {}
     for collection in display.scatter_:
         marker = tuple(collection.get_paths()[0].vertices.ravel())
@@ -43,7 +43,7 @@ def test_points_are_the_projected_representations():
 
 @pytest.mark.parametrize("n_classes", [2, 10, 25])
 @pytest.mark.parametrize("kind", [int, str, float])
-def test_classes_have_a_colour_and_marker_each_and_a_legend(n_classes, kind):
+def test_classes_have_a_color_and_marker_each_and_a_legend(n_classes, kind):
     y = (np.arange(len(FLAT)) % n_classes).astype(kind)
     display = EmbeddingDisplay.from_representations(FLAT, y, method=AS_IT_IS)
     looks = colors_by_point(display)
@@ -60,7 +60,7 @@ def test_classes_have_a_colour_and_marker_each_and_a_legend(n_classes, kind):
 
 
 @pytest.mark.parametrize("y", [RNG.uniform(size=70), np.arange(70)], ids=["floats", "many ints"])
-def test_numbers_have_a_colour_bar(y):
+def test_numbers_have_a_color_bar(y):
     display = EmbeddingDisplay.from_representations(FLAT, y, method=AS_IT_IS)
     assert display.legend_ is None
     assert display.colorbar_.mappable is display.scatter_[0]
@@ -104,9 +104,9 @@ def test_tsne_keeps_clusters_together_and_is_fixed_by_random_state():
         for _ in range(2)
     )
     np.testing.assert_array_equal(first, again)
-    centres = first[:12].mean(0), first[12:].mean(0)
-    within = np.linalg.norm(first[:12] - centres[0], axis=1).max()
-    assert np.linalg.norm(centres[0] - centres[1]) > within
+    centers = first[:12].mean(0), first[12:].mean(0)
+    within = np.linalg.norm(first[:12] - centers[0], axis=1).max()
+    assert np.linalg.norm(centers[0] - centers[1]) > within
 
 
 def test_transformer_is_cloned_and_names_the_axes():

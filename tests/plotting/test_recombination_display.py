@@ -51,7 +51,7 @@ def test_rows_give_their_own_styles_where_no_others_are_given():
 
 
 def test_the_first_of_given_views_stands_for_a_sample():
-    X, estimator = data("grey"), content_style("grey")
+    X, estimator = data("gray"), content_style("gray")
     views = np.stack([X, X[:, :, ::-1]], axis=1)
     display = RecombinationDisplay.from_estimator(estimator, views, n_samples=2)
     np.testing.assert_array_equal(display.contents, X[:2])

@@ -27,7 +27,7 @@ def test_rows_stand_above_what_is_decoded_of_their_latents(kind):
 
 
 def test_views_of_a_sample_stand_in_its_column():
-    X, estimator = data("grey"), fitted("grey")
+    X, estimator = data("gray"), fitted("gray")
     views = np.stack([X, X[:, :, ::-1]], axis=1)
     display = ReconstructionDisplay.from_estimator(estimator, views, 5)
     assert row_labels(display.axes_) == ["view 1", "decoded", "view 2", "decoded"]

@@ -305,7 +305,7 @@ BAD = {
         lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
         "LRScheduler cannot be resumed",
     ),
-    "schedule of the optimiser": (
+    "schedule of the optimizer": (
         lambda path: [Checkpoint(path / "file"), LRScheduler("StepLR", step_size=1)],
         "lr_schedule='constant'",
     ),

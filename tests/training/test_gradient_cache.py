@@ -100,7 +100,7 @@ def test_backward_pass_leaves_the_random_state_as_it_found_it():
 
 
 @pytest.mark.parametrize("chunk_size", [4, 16])
-def test_batch_normalisation_never_meets_a_chunk_of_one_row(chunk_size):
+def test_batch_normalization_never_meets_a_chunk_of_one_row(chunk_size):
     """Which it refuses: a batch of 17 or 33 rows must not leave one over."""
     encoder = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
     for n_rows in (chunk_size + 1, 2 * chunk_size + 1):
@@ -207,7 +207,7 @@ def test_auto_chunk_leaves_gradients_and_modes_alone():
 
 # ---------------------------------------------------------------- in a fit
 
-# The normalisation in the head takes away what biases before it add. Adam blows up what rounding
+# The normalization in the head takes away what biases before it add. Adam blows up what rounding
 # leaves of their gradient, SGD does not.
 SMOOTH = {**TINY, "projection_sizes": (16, 8), "optimizer": "sgd", "lr": 1e-2}
 

@@ -1,10 +1,10 @@
-"""Behaviour of the batched augmentations."""
+"""Behavior of the batched augmentations."""
 
 import numpy as np
 import pytest
 import scipy.ndimage
 import torch
-from conftest import NoSynchronisation
+from conftest import NoSynchronization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -214,36 +214,36 @@ def draw_jitter(generator, n):
     return np.where(changed[:, None], np.stack(factors, 1), neutral)
 
 
-def test_folded_colours_equal_the_steps_one_after_the_other():
+def test_folded_colors_equal_the_steps_one_after_the_other():
     n = 12
     x = batch(n, 3, 6, 7, dtype=torch.float64)
     jitter = aug.ColorJitter(0.5, 1.2, 0.8, 0.3, p=0.7)
     out = aug.Compose([jitter, aug.RandomGrayscale(p=0.5), jitter])(x, seeded())
     replay = seeded()
-    first, grey, second = draw_jitter(replay, n), uniform(replay, n) < 0.5, draw_jitter(replay, n)
-    assert 0 < grey.sum() < n
+    first, gray, second = draw_jitter(replay, n), uniform(replay, n) < 0.5, draw_jitter(replay, n)
+    assert 0 < gray.sum() < n
     for k, image in enumerate(x.numpy()):
         image = jitter_in_steps(image, *first[k])
-        if grey[k]:
+        if gray[k]:
             image = np.broadcast_to(np.tensordot(LUMINANCE, image, 1), image.shape)
         image = jitter_in_steps(image, *second[k])
         np.testing.assert_allclose(out[k], image.clip(0, 1), atol=1e-12)
 
 
-def test_colour_factors_of_zero_width_leave_the_image():
+def test_color_factors_of_zero_width_leave_the_image():
     x = batch(5, 3, 4, 4)
     torch.testing.assert_close(aug.ColorJitter(0, 0, 0, 0)(x, seeded()), x)
     torch.testing.assert_close(aug.ColorJitter(p=0.0)(x, seeded()), x)
 
 
-def test_hue_and_saturation_keep_the_luminance_and_leave_grey():
+def test_hue_and_saturation_keep_the_luminance_and_leave_gray():
     x = 0.45 + 0.1 * batch(16, 3, 5, 5, dtype=torch.float64)
     out = aug.ColorJitter(0, 0, 0.9, 0.5)(x, seeded())
     weights = torch.from_numpy(LUMINANCE)[:, None, None]
     torch.testing.assert_close((out * weights).sum(1), (x * weights).sum(1))
     assert (out - x).abs().mean() > 0.01
-    grey = x[:, :1].expand(-1, 3, -1, -1)
-    torch.testing.assert_close(aug.ColorJitter(0, 0, 0.9, 0.5)(grey, seeded()), grey)
+    gray = x[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(aug.ColorJitter(0, 0, 0.9, 0.5)(gray, seeded()), gray)
 
 
 def test_contrast_keeps_the_mean_luminance():
@@ -260,7 +260,7 @@ def test_one_channel_has_brightness_and_contrast_but_no_hue_or_saturation():
     assert not torch.allclose(aug.ColorJitter(0.8, 0, 0, 0)(x, seeded()), x)
 
 
-def test_alpha_is_left_and_the_colours_change_as_without_it():
+def test_alpha_is_left_and_the_colors_change_as_without_it():
     x = batch(6, 4, 5, 5)
     jitter = aug.ColorJitter()
     out = jitter(x, seeded())
@@ -271,9 +271,9 @@ def test_alpha_is_left_and_the_colours_change_as_without_it():
 def test_grayscale_acts_on_a_share_p_of_the_images():
     x = batch(1000, 3, 2, 2)
     out = aug.RandomGrayscale(p=0.3)(x, seeded())
-    grey = (out - out[:, :1]).abs().amax((1, 2, 3)) < 1e-6
-    assert grey.float().mean() == pytest.approx(0.3, abs=0.05)
-    torch.testing.assert_close(out[~grey], x[~grey])
+    gray = (out - out[:, :1]).abs().amax((1, 2, 3)) < 1e-6
+    assert gray.float().mean() == pytest.approx(0.3, abs=0.05)
+    torch.testing.assert_close(out[~gray], x[~gray])
 
 
 @pytest.mark.parametrize("size", [(15, 22), (3, 30), (1, 8)])
@@ -410,14 +410,14 @@ def test_autocast_does_not_round_to_half_precision(name):
 @every
 def test_no_value_is_read_back_from_the_device(name):
     x = batch(5, *SHAPES[name])
-    with NoSynchronisation():
+    with NoSynchronization():
         EVERY[name](x, seeded())
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @every
-def test_a_cuda_batch_is_changed_without_synchronisation(name):
+def test_a_cuda_batch_is_changed_without_synchronization(name):
     x = batch(5, *SHAPES[name]).cuda()
     generator = torch.Generator("cuda").manual_seed(0)
     EVERY[name](x, generator)
@@ -546,7 +546,7 @@ def test_clones_are_independent_and_equal(name):
         assert copy.steps[0] is not EVERY[name].steps[0]
 
 
-def test_steps_fold_only_with_their_neighbours():
+def test_steps_fold_only_with_their_neighbors():
     crop, jitter = aug.RandomResizedCrop(), aug.ColorJitter()
     x = batch(4, 3, 9, 9)
     out = aug.Compose([crop, jitter, crop])(x, seeded())
@@ -556,7 +556,7 @@ def test_steps_fold_only_with_their_neighbours():
     assert torch.equal(out, x)
 
 
-def test_nested_compositions_fold_with_their_neighbours():
+def test_nested_compositions_fold_with_their_neighbors():
     crop, turn = aug.RandomResizedCrop(), aug.RandomRotation()
     x = batch(4, 3, 9, 9)
     nested = aug.Compose([crop, ("inner", aug.Compose([turn, turn]))])

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import NoSynchronisation, tiny
+from conftest import NoSynchronization, tiny
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
@@ -325,7 +325,7 @@ def test_categories_of_a_modality_stay_whole(make_multimodal):
 
 def test_nothing_is_read_back_from_the_device_for_blocks_of_the_data():
     x, layout = torch.from_numpy(table()), Layout("vector", (16,), (16,))
-    with NoSynchronisation():
+    with NoSynchronization():
         for augment in (FeatureCorruption(), FeatureMasking(), FeatureCorruption(blocks=[[0, 1]])):
             make_views(x, layout, 2, augment, seeded(), BLOCKS)
 

@@ -16,8 +16,8 @@ NAMES = {
     "vflip": (aug.RandomVerticalFlip(), ["flipped_vertically"]),
     "rotation": (aug.RandomRotation(), ["angle"]),
     "translation": (aug.RandomTranslation(), ["shift_x", "shift_y"]),
-    "colours": (aug.ColorJitter(p=0.5), ["brightness", "contrast", "saturation", "hue"]),
-    "greyscale": (aug.RandomGrayscale(), ["grey"]),
+    "colors": (aug.ColorJitter(p=0.5), ["brightness", "contrast", "saturation", "hue"]),
+    "grayscale": (aug.RandomGrayscale(), ["grey"]),
     "blur": (aug.GaussianBlur(), ["blur"]),
     "noise": (aug.GaussianNoise(), []),
     "default": (
@@ -62,10 +62,10 @@ def middle(views):
     """Value at the centre, and change per image side along x and along y, of the ramps."""
     _, _, height, width = views.shape
     i, j = height // 2, width // 2
-    centre = views[:, :, i - 1 : i + 1, j - 1 : j + 1].mean((2, 3))
+    center = views[:, :, i - 1 : i + 1, j - 1 : j + 1].mean((2, 3))
     along_x = (views[:, :, i, j] - views[:, :, i, j - 1]) * width / 2
     along_y = (views[:, :, i, j] - views[:, :, i - 1, j]) * height / 2
-    return centre, along_x, along_y
+    return center, along_x, along_y
 
 
 @every
@@ -143,9 +143,9 @@ def test_an_empty_batch_has_no_factors(name):
 def test_crop_is_where_the_ramps_say(size):
     augment = aug.RandomResizedCrop((0.3, 0.7), (0.5, 2.0))
     views, factors = augment.augment_with_factors(ramps(200, *size), seeded())
-    centre, along_x, along_y = middle(views)
-    assert_allclose(factors["x"], centre[:, 0], atol=1e-6)
-    assert_allclose(factors["y"], centre[:, 1], atol=1e-6)
+    center, along_x, along_y = middle(views)
+    assert_allclose(factors["x"], center[:, 0], atol=1e-6)
+    assert_allclose(factors["y"], center[:, 1], atol=1e-6)
     assert_allclose(factors["width"], along_x[:, 0], atol=1e-6)
     assert_allclose(factors["height"], along_y[:, 1], atol=1e-6)
     assert ((factors["x"].abs() + factors["width"]) <= 1 + 1e-6).all()
@@ -184,7 +184,7 @@ def test_angle_turns_the_ramps_counter_clockwise(size):
     assert_allclose(factors["angle"], torch.rad2deg(torch.atan2(down, across)), atol=1e-4)
 
 
-def test_a_dot_right_of_the_centre_goes_up_by_a_positive_angle():
+def test_a_dot_right_of_the_center_goes_up_by_a_positive_angle():
     x = torch.zeros(1, 1, 21, 21)
     x[..., 10, 18] = 1
     views, factors = aug.RandomRotation((90, 90)).augment_with_factors(x, seeded())
@@ -196,10 +196,10 @@ def test_shift_is_right_and_down_in_fractions_of_the_image():
     height, width = 20, 40
     augment = aug.RandomTranslation(0.3)
     views, factors = augment.augment_with_factors(ramps(100, height, width), seeded())
-    centre, _, _ = middle(views)
+    center, _, _ = middle(views)
     # What is seen in the middle came from where the picture was before it moved.
-    assert_allclose(factors["shift_x"], -centre[:, 0] / 2, atol=1e-6)
-    assert_allclose(factors["shift_y"], -centre[:, 1] / 2, atol=1e-6)
+    assert_allclose(factors["shift_x"], -center[:, 0] / 2, atol=1e-6)
+    assert_allclose(factors["shift_y"], -center[:, 1] / 2, atol=1e-6)
     assert factors["shift_x"].abs().max() > 0.2
 
 
@@ -236,15 +236,15 @@ def test_saturation_and_hue_scale_and_turn_the_chroma(n_channels):
     assert factors["hue"].abs().max() > 0.15
 
 
-def test_grey_rows_have_equal_channels():
+def test_gray_rows_have_equal_channels():
     x = torch.rand(40, 3, 4, 4, generator=seeded(1))
     views, factors = aug.RandomGrayscale(0.5).augment_with_factors(x, seeded())
-    grey = (views.amax(1) - views.amin(1)).amax((1, 2)) < 1e-6
-    assert 0 < grey.sum() < 40
-    assert torch.equal(factors["grey"], grey)
+    gray = (views.amax(1) - views.amin(1)).amax((1, 2)) < 1e-6
+    assert 0 < gray.sum() < 40
+    assert torch.equal(factors["grey"], gray)
 
 
-def test_images_of_one_channel_have_no_factors_of_colour():
+def test_images_of_one_channel_have_no_factors_of_color():
     x = torch.rand(5, 1, 4, 4)
     _, factors = aug.Compose([aug.ColorJitter(), aug.RandomGrayscale()]).augment_with_factors(x)
     assert list(factors) == ["brightness", "contrast"]

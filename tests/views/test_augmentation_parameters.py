@@ -114,9 +114,9 @@ def test_crops_lie_anywhere_inside():
     augment = aug.RandomResizedCrop((0.25, 0.25), (1.0, 1.0))
     x = torch.rand(2000, 1, 8, 8, dtype=torch.float64)
     _, factors = augment.augment_with_factors(x, seeded())
-    for side, centre in (("width", "x"), ("height", "y")):
+    for side, center in (("width", "x"), ("height", "y")):
         torch.testing.assert_close(factors[side], torch.full((2000,), 0.5))
-        assert stats.kstest(factors[centre].double(), "uniform", args=(-0.5, 1)).pvalue > 1e-3
+        assert stats.kstest(factors[center].double(), "uniform", args=(-0.5, 1)).pvalue > 1e-3
 
 
 ENDS = [

@@ -26,13 +26,13 @@ def generator(seed):
 @generators
 @pytest.mark.parametrize("n_views", [1, 2, 4, 9])
 def test_drawn_rows_are_different_rows_of_the_group(n_views, seed):
-    labelled = labels()
+    labeled = labels()
     for _ in range(20):
         indices = np.array([3, 0, 5, 2, 3])
-        rows, mask = Groups(labelled).draw(indices, n_views, generator(seed))
+        rows, mask = Groups(labeled).draw(indices, n_views, generator(seed))
         mask = np.ones(rows.shape, bool) if mask is None else mask
         # Padding included: a stranger's row would cost the encoder a pass for nothing.
-        assert (labelled[rows] == indices[:, None]).all()
+        assert (labeled[rows] == indices[:, None]).all()
         for row, valid in zip(rows, mask, strict=True):
             assert len(set(row[valid])) == valid.sum()
 
@@ -58,15 +58,15 @@ def test_there_is_no_mask_where_all_groups_are_large_enough():
 
 
 def test_groups_smaller_than_n_views_give_all_their_rows():
-    labelled = labels()
-    rows, mask = Groups(labelled).draw(np.arange(len(SIZES)), 9, np.random.default_rng(0))
-    assert sorted(rows[mask]) == list(range(len(labelled)))
+    labeled = labels()
+    rows, mask = Groups(labeled).draw(np.arange(len(SIZES)), 9, np.random.default_rng(0))
+    assert sorted(rows[mask]) == list(range(len(labeled)))
 
 
 def test_first_rows_are_taken_in_order_without_a_generator():
-    labelled = labels()
-    rows, _ = Groups(labelled).draw(np.array([3]), 4)
-    np.testing.assert_array_equal(rows[0], np.flatnonzero(labelled == 3)[:4])
+    labeled = labels()
+    rows, _ = Groups(labeled).draw(np.array([3]), 4)
+    np.testing.assert_array_equal(rows[0], np.flatnonzero(labeled == 3)[:4])
 
 
 @pytest.mark.parametrize("n_views", [1, 2, 3, 5])
@@ -115,13 +115,13 @@ def test_draws_follow_the_generator():
 )
 def test_labels_may_be_of_any_sortable_kind_and_in_any_order(names):
     names = np.asarray(names)
-    labelled = names[np.random.default_rng(0).integers(len(names), size=30)]
-    groups = Groups(labelled)
+    labeled = names[np.random.default_rng(0).integers(len(names), size=30)]
+    groups = Groups(labeled)
     assert len(groups) == len(names)
     rows, mask = groups.draw(np.arange(len(groups)), 30)
     for row, valid, size in zip(rows, mask, groups.sizes, strict=True):
-        (label,) = set(labelled[row].tolist())
-        np.testing.assert_array_equal(row[valid], np.flatnonzero(labelled == label))
+        (label,) = set(labeled[row].tolist())
+        np.testing.assert_array_equal(row[valid], np.flatnonzero(labeled == label))
         assert size == valid.sum()
 
 

@@ -13,20 +13,20 @@ from sklearn_simvae.views import Layout
 
 SHAPES = {
     "vector": (7,),
-    "grey": (12, 12),
+    "gray": (12, 12),
     "channels first": (3, 12, 9),
     "channels last": (12, 9, 3),
     "alpha last": (12, 9, 4),
-    "grey first": (1, 12, 9),
+    "gray first": (1, 12, 9),
     "series": (20, 2),
 }
 NETWORK = {
     "vector": ("vector", (7,)),
-    "grey": ("image", (1, 12, 12)),
+    "gray": ("image", (1, 12, 12)),
     "channels first": ("image", (3, 12, 9)),
     "channels last": ("image", (3, 12, 9)),
     "alpha last": ("image", (4, 12, 9)),
-    "grey first": ("image", (1, 12, 9)),
+    "gray first": ("image", (1, 12, 9)),
     "series": ("series", (2, 20)),
 }
 
@@ -351,7 +351,7 @@ def test_uint8_images_are_scaled_to_the_unit_interval(name, flat):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("vector", "u1"), ("series", "u1"), ("grey", "i8"), ("grey", "u2"), ("grey", "f8")],
+    [("vector", "u1"), ("series", "u1"), ("gray", "i8"), ("gray", "u2"), ("gray", "f8")],
 )
 def test_everything_but_uint8_images_is_taken_as_it_is(name, dtype):
     rows = np.full((2, *SHAPES[name]), 200, dtype)

@@ -61,7 +61,7 @@ class Recorder:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
 @pytest.mark.parametrize(
-    "shape", [(6, 5), (6, 9, 9), (6, 2, 9, 9)], ids=["vector", "grey", "views"]
+    "shape", [(6, 5), (6, 9, 9), (6, 2, 9, 9)], ids=["vector", "gray", "views"]
 )
 def test_every_dtype_and_byte_order_becomes_float32_views(dtype, order, shape):
     X = values(*shape).astype(np.dtype(dtype).newbyteorder(order))
