@@ -28,7 +28,15 @@ from sklearn_simvae._fitting import (
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
-from sklearn_simvae._parameters import constraints_of, share_parameters, store_shared, structure_of
+from sklearn_simvae._parameters import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    constraints_of,
+    share_parameters,
+    store_shared,
+    structure_of,
+)
 from sklearn_simvae._plain import described, one_or_many
 from sklearn_simvae._shared_parameters import SHARED, Sizes
 from sklearn_simvae._trusted import trust
@@ -53,6 +61,8 @@ from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.reader import ArrayReader
 from sklearn_simvae.views.sources import by_chunk, is_dask_array, named
+
+__all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "Needs", "SSLTransformer"]
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512

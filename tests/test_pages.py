@@ -1,6 +1,7 @@
 """Every block of Python in the README and in the documentation runs."""
 
 import doctest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from conftest import code_blocks
 from sklearn.datasets import load_digits
 
 from sklearn_simvae import SimVAE
-from sklearn_simvae.training import SSLNet
+from sklearn_simvae.training import Run
 
 ROOT = Path(__file__).parent.parent
 # Pages whose code needs what is not everywhere: tested where that is.
@@ -53,12 +54,12 @@ def assumed():
 @pytest.fixture
 def short_fits(monkeypatch):
     """Fits of one epoch, since what the code says is tested, not what it learns."""
-    whole = SSLNet.train_epochs
+    whole = Run.__init__
 
-    def one_epoch(net, train, valid, epochs, begin=None):
-        return whole(net, train, valid, 1, begin)
+    def one_epoch(run, net, options, *args):
+        whole(run, net, replace(options, n_epochs=1), *args)
 
-    monkeypatch.setattr(SSLNet, "train_epochs", one_epoch)
+    monkeypatch.setattr(Run, "__init__", one_epoch)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

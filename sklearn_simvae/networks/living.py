@@ -23,6 +23,9 @@ class LivingPart(nn.Module):
     ...         self.value.data.clamp_(max=run.parameters["largest_scale"])
     """
 
+    def __init__(self):
+        super().__init__()
+
     def on_fit_begin(self, run) -> None:
         """Get ready for samples, with new weights or with those of an earlier fit.
 

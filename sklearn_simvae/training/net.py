@@ -128,6 +128,8 @@ class SSLNet(NeuralNet):
         Fixes everything random.
     unit_interval : bool or list of bool, default=False
         Whether all of the data lay in [0, 1], by which the module is built again from its weights.
+    criterion : type of torch.nn.Module, default=TotalLoss
+        Takes the loss out of the terms.
     **kwargs
         As for :class:`skorch.NeuralNet`.
 

@@ -313,7 +313,13 @@ class Run:
         self._in_epoch = True
 
     def end_epoch(self) -> dict[str, float]:
-        """Measure the spread of the latents of some rows, for the history."""
+        """Measure the spread of the latents of some rows, for the history.
+
+        Returns
+        -------
+        spread : dict of str to float
+            "effective_rank" and "representation_variance".
+        """
         with inference(self.module):
             z = self._check_latents(self.options.latent(self.module, self._watched)).cpu().double()
         # From here on callbacks may stop the training, by KeyboardInterrupt as skorch has it.
@@ -385,7 +391,13 @@ class Run:
         self._views_trace = torch.stack([low, high])
 
     def diverged(self) -> DivergenceError:
-        """Make the error of a loss or weights that are no longer finite."""
+        """Make the error for a loss or weights that are no longer finite.
+
+        Returns
+        -------
+        error : DivergenceError
+            With the cause, as far as it can be told.
+        """
         trace, epoch = self._views_trace, len(self.net.history)
         if any_process(trace is not None and not bool(trace.isfinite().all())):
             return DivergenceError(
