@@ -34,6 +34,7 @@ TEST = [
     "hypothesis>=6.100",
     "ruff>=0.6",
     "import-linter>=2.5",
+    "mypy>=1.15",
 ]
 
 setup(

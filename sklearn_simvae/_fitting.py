@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_simvae._checks import seed_of
 from sklearn_simvae._plain import described
+from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
     FitOptions,
@@ -40,9 +41,6 @@ from sklearn_simvae.views.samples import one_hot_columns
 
 if TYPE_CHECKING:
     from sklearn_simvae.base import SSLTransformer
-
-# Parameters that a fit which goes on from its checkpoint may have changed.
-_NOT_DESCRIBED = ("callbacks", "device", "random_state", "verbose", "warm_start")
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ def _describe_fit(
     parameters = described(estimator.get_params(deep=False))
     return {
         "estimator": type(estimator).__name__,
-        **{name: value for name, value in parameters.items() if name not in _NOT_DESCRIBED},
+        **{name: value for name, value in parameters.items() if name not in NOT_DESCRIBED},
         "seed": plan.seed,
         "partial_fit": plan.partial,
         "first epoch": n_before + 1,

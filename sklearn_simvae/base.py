@@ -6,6 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,12 +32,13 @@ from sklearn_simvae._parameters import (
     COUNT,
     NOT_NEGATIVE,
     POSITIVE,
-    SHARED_CONSTRAINTS,
-    SHARED_STRUCTURE,
+    constraints_of,
     share_parameters,
-    unknown_parameter,
+    store_shared,
+    structure_of,
 )
 from sklearn_simvae._plain import described, one_or_many
+from sklearn_simvae._shared_parameters import SHARED, Sizes
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
@@ -79,78 +81,52 @@ class SSLTransformer(
     Subclasses name their own parameters in `__init__` and pass the shared ones on as `**shared`.
     """
 
-    _parameter_constraints = SHARED_CONSTRAINTS
+    # Parameters that a class adds, by their place in the documentation of its subclasses.
+    _tables = {"shared_parameters": SHARED}
+    _parameter_constraints = constraints_of(SHARED)
     # Parameters that are built into a net once, and cannot change while training goes on.
-    _structure = SHARED_STRUCTURE
-    # Shared parameters that a method does not have; they stay at what its `__init__` passes on.
-    _not_shared = ()
-    # Of estimators that were pickled before there were any.
-    group_column, kind, channels = None, "auto", "auto"
+    _structure = structure_of(SHARED)
+    # Shared parameters that a method does not have, and what they are in it.
+    _not_shared: dict[str, Any] = {}
+    # Other defaults of shared parameters, of a class that has an `__init__`. They stand here, since
+    # none of the parameters that `__init__` names may be among those of its `**shared` (PEP 692).
+    _own_defaults: dict[str, Any] = {}
+    # What `__init__` sets, for editors and type checkers.
+    n_components: int
+    hidden_layer_sizes: Sizes
+    encoder: str | Callable[..., nn.Module]
+    representation: str
+    n_views: int
+    augmentation: str | Callable[..., Tensor] | None
+    input_shape: tuple[int, ...] | list[int] | None
+    max_epochs: int
+    batch_size: int | Literal["auto"]
+    lr: float
+    weight_decay: float
+    optimizer: str | Callable[..., torch.optim.Optimizer]
+    lr_schedule: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    device: str | torch.device
+    precision: str
+    compile: bool
+    callbacks: Any
+    verbose: int
+    random_state: int | np.random.RandomState | None
+    # With the values of estimators that were pickled before there were any.
+    group_column: str | int | None = None
+    kind: str = "auto"
+    channels: str = "auto"
 
     def __init_subclass__(cls, **kwargs):
-        share_parameters(cls, super(cls, cls).__init__)
+        share_parameters(cls)
         trust(cls)
         super().__init_subclass__(**kwargs)
 
-    def __init__(
-        self,
-        n_components=10,
-        *,
-        hidden_layer_sizes=(2000, 500, 500),
-        kind="auto",
-        channels="auto",
-        group_column=None,
-        encoder="auto",
-        representation="latent",
-        n_views=2,
-        augmentation="auto",
-        input_shape=None,
-        max_epochs=100,
-        batch_size="auto",
-        lr=1e-3,
-        weight_decay=0.0,
-        optimizer="adam",
-        lr_schedule="one_cycle",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        device="auto",
-        precision="auto",
-        compile=False,
-        callbacks=None,
-        verbose=0,
-        random_state=None,
-        **unknown,
-    ):
-        for name in unknown:
-            raise unknown_parameter(type(self), name)
-        self.n_components = n_components
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.kind = kind
-        self.channels = channels
-        self.group_column = group_column
-        self.encoder = encoder
-        self.representation = representation
-        self.n_views = n_views
-        self.augmentation = augmentation
-        self.input_shape = input_shape
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.compile = compile
-        self.callbacks = callbacks
-        self.verbose = verbose
-        self.random_state = random_state
+    def __init__(self, n_components: int = 10, **parameters: Any):
+        store_shared(self, {"n_components": n_components, **parameters})
 
     def set_params(self, **params):
         """Set parameters, or those of a parameter as `name__parameter`.
@@ -560,6 +536,9 @@ class SSLTransformer(
     def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
         """From a batch as read to views, on the device."""
         return make_view_maker(self, samples)
+
+
+share_parameters(SSLTransformer)
 
 
 def _public_row(row: dict) -> dict:

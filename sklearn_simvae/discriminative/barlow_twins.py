@@ -1,6 +1,9 @@
 """Barlow Twins: each dimension alike in two views, and unlike all other dimensions."""
 
+from typing import Unpack
+
 from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import barlow_twins
 
@@ -41,10 +44,16 @@ class BarlowTwins(DiscriminativeTransformer):
         "redundancy_weight": [NOT_NEGATIVE],
     }
 
+    _own_defaults = {"projection_sizes": (1024, 256)}
+
     def __init__(
-        self, n_components=10, *, redundancy_weight=5e-3, projection_sizes=(1024, 256), **shared
+        self,
+        n_components: int = 10,
+        *,
+        redundancy_weight: float = 5e-3,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, **shared)
+        super().__init__(n_components, **shared)
         self.redundancy_weight = redundancy_weight
 
     def _loss(self, z, batch, module):

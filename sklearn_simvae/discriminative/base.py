@@ -2,11 +2,11 @@
 
 import warnings
 from abc import abstractmethod
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,7 +14,8 @@ from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_finite, check_sizes
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
-from sklearn_simvae._parameters import COUNT
+from sklearn_simvae._parameters import constraints_of, structure_of
+from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
@@ -112,17 +113,18 @@ class Projector(LivingPart):
 class DiscriminativeTransformer(SSLTransformer):
     """Base of the methods that compare views without modelling them. A method adds `_loss`."""
 
+    _tables = {"discriminative_parameters": DISCRIMINATIVE}
     _parameter_constraints = {
         **SSLTransformer._parameter_constraints,
-        "projection_sizes": ["array-like", COUNT],
-        "chunk_size": [StrOptions({"auto"}), COUNT],
+        **constraints_of(DISCRIMINATIVE),
     }
-    _structure = (*SSLTransformer._structure, "projection_sizes")
+    _structure = (*SSLTransformer._structure, *structure_of(DISCRIMINATIVE))
 
-    def __init__(self, n_components=10, *, projection_sizes=(64, 64), chunk_size="auto", **shared):
+    projection_sizes: Sizes
+    chunk_size: int | Literal["auto"]
+
+    def __init__(self, n_components: int = 10, **shared: Unpack[DiscriminativeParameters]):
         super().__init__(n_components, **shared)
-        self.projection_sizes = projection_sizes
-        self.chunk_size = chunk_size
 
     # ---------------------------------------------------------------- what a method adds
 

@@ -2,10 +2,12 @@
 
 import math
 from numbers import Real
+from typing import Unpack
 
 from sklearn.utils._param_validation import Interval
 
 from sklearn_simvae._batch import Terms
+from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
 from sklearn_simvae.discriminative.base import Projector
 from sklearn_simvae.discriminative.simsiam import SimSiam
 from sklearn_simvae.losses import byol
@@ -72,10 +74,23 @@ class BYOL(SimSiam):
         "target_decay": [Interval(Real, 0, 1, closed="both")],
     }
 
+    _own_defaults = {"lr": 3e-3}
+
     def __init__(
-        self, n_components=10, *, target_decay=0.99, prediction_sizes=(256,), lr=3e-3, **shared
+        self,
+        n_components: int = 10,
+        *,
+        target_decay: float = 0.99,
+        prediction_sizes: Sizes = (256,),
+        prediction_lr_multiple: float = 10.0,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, prediction_sizes=prediction_sizes, lr=lr, **shared)
+        super().__init__(
+            n_components,
+            prediction_sizes=prediction_sizes,
+            prediction_lr_multiple=prediction_lr_multiple,
+            **shared,
+        )
         self.target_decay = target_decay
 
     def _add_parts(self, module, n_features):

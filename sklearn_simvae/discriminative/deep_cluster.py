@@ -1,6 +1,7 @@
 """DeepCluster: k-means makes classes of the samples, and their views are to be told as them."""
 
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import deep_cluster
 from sklearn_simvae.losses.reduction import mean_over_views
@@ -138,17 +140,17 @@ class DeepCluster(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
+    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        n_clusters=100,
-        temperature=0.1,
-        projection_sizes=(1024, 256),
-        lr=3e-3,
-        **shared,
+        n_clusters: int = 100,
+        temperature: float = 0.1,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
+        super().__init__(n_components, **shared)
         self.n_clusters = n_clusters
         self.temperature = temperature
 

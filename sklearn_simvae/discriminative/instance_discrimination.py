@@ -1,6 +1,7 @@
 """Instance discrimination: each sample is a class, and its views are to be told as it."""
 
 from numbers import Real
+from typing import Literal, Unpack
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -8,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import instance_discrimination
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
@@ -104,19 +106,19 @@ class InstanceDiscrimination(DiscriminativeTransformer):
         "memory_momentum": [Interval(Real, 0, 1, closed="both")],
     }
 
+    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        temperature=0.5,
-        memory_bank="auto",
-        n_negatives=4096,
-        memory_momentum=0.5,
-        projection_sizes=(1024, 256),
-        lr=3e-3,
-        **shared,
+        temperature: float = 0.5,
+        memory_bank: bool | Literal["auto"] = "auto",
+        n_negatives: int = 4096,
+        memory_momentum: float = 0.5,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
+        super().__init__(n_components, **shared)
         self.temperature = temperature
         self.memory_bank = memory_bank
         self.n_negatives = n_negatives

@@ -1,8 +1,10 @@
 """SimCLR: views of one sample against all others of the batch."""
 
 from dataclasses import replace
+from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import nt_xent
 
@@ -47,16 +49,16 @@ class SimCLR(DiscriminativeTransformer):
         "temperature": [POSITIVE],
     }
 
+    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        temperature=0.1,
-        projection_sizes=(1024, 256),
-        lr=3e-3,
-        **shared,
+        temperature: float = 0.1,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, lr=lr, **shared)
+        super().__init__(n_components, **shared)
         self.temperature = temperature
 
     def _needs(self):

@@ -1,12 +1,14 @@
 """SimSiam: each view predicts the others, with neither negatives nor a teacher."""
 
 from dataclasses import replace
+from typing import Unpack
 
 from torch import nn
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import simsiam
 from sklearn_simvae.networks import projection_head
@@ -60,16 +62,17 @@ class SimSiam(DiscriminativeTransformer):
         "prediction_lr_multiple",
     )
 
+    _own_defaults = {"projection_sizes": (1024, 256)}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        prediction_sizes=(32,),
-        prediction_lr_multiple=10.0,
-        projection_sizes=(1024, 256),
-        **shared,
+        prediction_sizes: Sizes = (32,),
+        prediction_lr_multiple: float = 10.0,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, **shared)
+        super().__init__(n_components, **shared)
         self.prediction_sizes = prediction_sizes
         self.prediction_lr_multiple = prediction_lr_multiple
 

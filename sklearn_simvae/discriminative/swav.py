@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from numbers import Integral
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart
@@ -27,6 +29,8 @@ class Queue(LivingPart):
     n_features : int
         Width of the projections.
     """
+
+    projections: torch.Tensor
 
     def __init__(self, n_features: int):
         super().__init__()
@@ -114,15 +118,15 @@ class SwAV(DiscriminativeTransformer):
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        n_prototypes=30,
-        temperature=0.1,
-        epsilon=0.05,
-        n_sinkhorn_iterations=3,
-        queue_size="auto",
-        n_global_views=2,
-        **shared,
+        n_prototypes: int = 30,
+        temperature: float = 0.1,
+        epsilon: float = 0.05,
+        n_sinkhorn_iterations: int = 3,
+        queue_size: int | Literal["auto"] = "auto",
+        n_global_views: int = 2,
+        **shared: Unpack[DiscriminativeParameters],
     ):
         super().__init__(n_components, **shared)
         self.n_prototypes = n_prototypes

@@ -1,6 +1,9 @@
 """VICReg: views alike, features spread and uncorrelated."""
 
+from typing import Unpack
+
 from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import vicreg
 
@@ -48,17 +51,18 @@ class VICReg(DiscriminativeTransformer):
         "covariance_weight": [NOT_NEGATIVE],
     }
 
+    _own_defaults = {"projection_sizes": (256, 128)}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        invariance_weight=25.0,
-        variance_weight=25.0,
-        covariance_weight=1.0,
-        projection_sizes=(256, 128),
-        **shared,
+        invariance_weight: float = 25.0,
+        variance_weight: float = 25.0,
+        covariance_weight: float = 1.0,
+        **shared: Unpack[DiscriminativeParameters],
     ):
-        super().__init__(n_components, projection_sizes=projection_sizes, **shared)
+        super().__init__(n_components, **shared)
         self.invariance_weight = invariance_weight
         self.variance_weight = variance_weight
         self.covariance_weight = covariance_weight

@@ -3,19 +3,21 @@
 import functools
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae._needs import Needs
-from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._parameters import constraints_of, structure_of
+from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
 from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
@@ -69,29 +71,20 @@ def has_density(estimator) -> bool:
 class GenerativeTransformer(SSLTransformer):
     """Base of the methods that model p(x | z). A method adds `_elbo` and `_log_weights`."""
 
+    _tables = {"generative_parameters": GENERATIVE}
+    _own_defaults = {"lr": 2e-3}
     _parameter_constraints = {
         **SSLTransformer._parameter_constraints,
-        "decoder": [str, callable],
-        "noise_variance": [POSITIVE, StrOptions({"learned"})],
-        "likelihood": [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
+        **constraints_of(GENERATIVE),
     }
+    _structure = (*SSLTransformer._structure, *structure_of(GENERATIVE))
 
-    _structure = (*SSLTransformer._structure, "decoder", "noise_variance", "likelihood")
+    decoder: str | Callable[..., nn.Module]
+    noise_variance: Any
+    likelihood: Any
 
-    def __init__(
-        self,
-        n_components=10,
-        *,
-        decoder="auto",
-        noise_variance=0.01,
-        likelihood="auto",
-        lr=2e-3,
-        **shared,
-    ):
-        super().__init__(n_components, lr=lr, **shared)
-        self.decoder = decoder
-        self.noise_variance = noise_variance
-        self.likelihood = likelihood
+    def __init__(self, n_components: int = 10, **shared: Unpack[GenerativeParameters]):
+        super().__init__(n_components, **shared)
 
     # ---------------------------------------------------------------- what a method adds
 

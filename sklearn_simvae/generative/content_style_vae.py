@@ -1,6 +1,7 @@
 """ContentStyleVAE: content and style in dimensions of their own, with a contrast of content."""
 
 from numbers import Real
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
+from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterise
 from sklearn_simvae.generative.content import ContentTransformer
@@ -119,15 +121,15 @@ class ContentStyleVAE(ContentTransformer):
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        n_content_components="auto",
-        content_correlation=0.99,
-        style_correlation=0.01,
-        contrast_weight="auto",
-        temperature=0.2,
-        projection_sizes=(256, 128),
-        **shared,
+        n_content_components: int | Literal["auto"] = "auto",
+        content_correlation: float = 0.99,
+        style_correlation: float = 0.01,
+        contrast_weight: float | Literal["auto"] = "auto",
+        temperature: float = 0.2,
+        projection_sizes: Sizes = (256, 128),
+        **shared: Unpack[GenerativeParameters],
     ):
         super().__init__(n_components, **shared)
         self.n_content_components = n_content_components

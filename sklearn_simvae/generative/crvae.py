@@ -1,8 +1,10 @@
 """The consistency-regularised VAE."""
 
 from dataclasses import replace
+from typing import Unpack
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.vae import VAE
 from sklearn_simvae.losses import crvae_elbo
 
@@ -44,8 +46,15 @@ class CRVAE(VAE):
 
     _parameter_constraints = {**VAE._parameter_constraints, "consistency_weight": [NOT_NEGATIVE]}
 
-    def __init__(self, n_components=10, *, consistency_weight=1.0, **shared):
-        super().__init__(n_components, **shared)
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        consistency_weight: float = 1.0,
+        beta: float = 1.0,
+        **shared: Unpack[GenerativeParameters],
+    ):
+        super().__init__(n_components, beta=beta, **shared)
         self.consistency_weight = consistency_weight
 
     def _needs(self):

@@ -1,8 +1,10 @@
 """SimVAE: one content behind all views of a sample, fitted generatively."""
 
 from dataclasses import replace
+from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.content import ContentTransformer
 from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
 
@@ -58,7 +60,14 @@ class SimVAE(ContentTransformer):
         "prior_variance": [POSITIVE, None],
     }
 
-    def __init__(self, n_components=10, *, style_variance=0.15, prior_variance=1.0, **shared):
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        style_variance: float = 0.15,
+        prior_variance: float | None = 1.0,
+        **shared: Unpack[GenerativeParameters],
+    ):
         super().__init__(n_components, **shared)
         self.style_variance = style_variance
         self.prior_variance = prior_variance

@@ -1,8 +1,11 @@
 """The variational autoencoder, plain and with a weight on its divergence."""
 
+from typing import Unpack
+
 import torch
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
+from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.base import GenerativeTransformer
 from sklearn_simvae.losses import vae_elbo, vae_log_weights
 
@@ -47,7 +50,9 @@ class VAE(GenerativeTransformer):
         "beta": [NOT_NEGATIVE],
     }
 
-    def __init__(self, n_components=10, *, beta=1.0, **shared):
+    def __init__(
+        self, n_components: int = 10, *, beta: float = 1.0, **shared: Unpack[GenerativeParameters]
+    ):
         super().__init__(n_components, **shared)
         self.beta = beta
 

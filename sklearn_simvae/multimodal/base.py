@@ -9,6 +9,7 @@ import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 from sklearn_simvae import persistence
 from sklearn_simvae._checks import check_finite
 from sklearn_simvae._nested import check_nested
-from sklearn_simvae._parameters import unknown_parameter
+from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._plain import fitted_digest, plain
+from sklearn_simvae._shared_parameters import MODALITIES
 from sklearn_simvae.base import SSLTransformer
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
@@ -47,16 +49,16 @@ from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.samples import not_finite, one_hot_columns
 
 # Parameters of rows of one kind.
-_NOT_SHARED = (
-    "kind",
-    "channels",
-    "group_column",
-    "encoder",
-    "representation",
-    "n_views",
-    "augmentation",
-    "input_shape",
-)
+_NOT_SHARED = {
+    "kind": "auto",
+    "channels": "auto",
+    "group_column": None,
+    "encoder": "auto",
+    "representation": "latent",
+    "n_views": 1,
+    "augmentation": None,
+    "input_shape": None,
+}
 
 
 class MultimodalTransformer(SSLTransformer, _BaseComposition):
@@ -65,41 +67,29 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     Their module has `encoders`, and `latents`, which gives one latent for each modality.
     """
 
+    _tables = {"modalities": MODALITIES}
     _parameter_constraints = {
         **{
             name: constraint
             for name, constraint in SSLTransformer._parameter_constraints.items()
             if name not in _NOT_SHARED
         },
-        "modalities": [list, tuple, None],
-        "preprocessing": [list, tuple],
-        "input_shapes": [dict, None],
-        "augmentations": [dict, None],
+        **constraints_of(MODALITIES),
     }
     _not_shared = _NOT_SHARED
     _structure = (
         *(name for name in SSLTransformer._structure if name not in _NOT_SHARED),
-        *("modalities", "preprocessing", "input_shapes"),
+        *structure_of(MODALITIES),
     )
 
-    def __init__(
-        self,
-        n_components=10,
-        *,
-        modalities=None,
-        preprocessing=(),
-        input_shapes=None,
-        augmentations=None,
-        **shared,
-    ):
-        for name in self._not_shared:
-            if name in shared:
-                raise unknown_parameter(type(self), name)
-        super().__init__(n_components, n_views=1, augmentation=None, **shared)
-        self.modalities = modalities
-        self.preprocessing = preprocessing
-        self.input_shapes = input_shapes
-        self.augmentations = augmentations
+    modalities: list[Any] | tuple[Any, ...] | None
+    preprocessing: list[Any] | tuple[Any, ...]
+    input_shapes: dict[str, Any] | None
+    augmentations: dict[str, Any] | None
+
+    def __init__(self, n_components: int = 10, **parameters: Any):
+        # On to another base, with what that has beside the modalities.
+        super().__init__(n_components, **parameters)
 
     def get_params(self, deep=True) -> dict:
         """The parameters, and with `deep` the preprocessors by name and their parameters.

@@ -3,6 +3,7 @@
 import math
 from itertools import combinations
 from numbers import Real
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
 from sklearn_simvae.discriminative.base import DiscriminativeTransformer
 from sklearn_simvae.losses import clip
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
@@ -192,17 +194,17 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         "temperature": [POSITIVE],
         "max_logit_scale": [Interval(Real, 1.0, None, closed="left")],
     }
-    _not_shared = (*MultimodalTransformer._not_shared, "chunk_size")
+    _not_shared = {**MultimodalTransformer._not_shared, "chunk_size": "auto"}
     _structure = (*MultimodalTransformer._structure, "projection_sizes")
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        temperature=0.07,
-        max_logit_scale=100.0,
-        projection_sizes=(),
-        **shared,
+        temperature: float = 0.07,
+        max_logit_scale: float = 100.0,
+        projection_sizes: Sizes = (),
+        **shared: Unpack[MultimodalParameters],
     ):
         super().__init__(
             n_components,

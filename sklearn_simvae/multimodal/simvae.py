@@ -1,5 +1,8 @@
 """SimVAE of modalities: one content behind a picture, its caption and what else there is."""
 
+from collections.abc import Callable
+from typing import Any, Literal, Unpack
+
 import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
@@ -10,6 +13,7 @@ from torch import Tensor, nn
 from sklearn_simvae._checks import check_count, check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
+from sklearn_simvae._shared_parameters import MultimodalParameters
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
@@ -210,17 +214,18 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
     }
     _structure = (*MultimodalTransformer._structure, "decoder", "noise_variance", "likelihood")
 
+    _own_defaults = {"lr": 2e-3}
+
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        style_variance=0.15,
-        prior_variance=1.0,
-        decoder="auto",
-        noise_variance="learned",
-        likelihood="auto",
-        lr=2e-3,
-        **shared,
+        style_variance: float = 0.15,
+        prior_variance: float | None = 1.0,
+        decoder: str | Callable[..., nn.Module] = "auto",
+        noise_variance: float | Literal["learned"] | dict[str, Any] = "learned",
+        likelihood: str | dict[str, str] = "auto",
+        **shared: Unpack[MultimodalParameters],
     ):
         super().__init__(
             n_components,
@@ -229,7 +234,6 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
             decoder=decoder,
             noise_variance=noise_variance,
             likelihood=likelihood,
-            lr=lr,
             **shared,
         )
 

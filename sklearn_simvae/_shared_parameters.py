@@ -1,0 +1,364 @@
+"""What there is to know of the parameters that estimators share, and their types."""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from skorch.callbacks import Callback
+from torch import Tensor, nn
+
+from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE, Parameter
+from sklearn_simvae.training import SCHEDULES
+from sklearn_simvae.views.layout import KINDS
+
+SHARED = {
+    "n_components": Parameter(10, [COUNT], "int\nNumber of features.", structure=True),
+    "hidden_layer_sizes": Parameter(
+        (2000, 500, 500),
+        ["array-like", COUNT],
+        """int or array-like of int
+        Widths of the hidden layers of "mlp" networks; decoders mirror them.""",
+        structure=True,
+    ),
+    "kind": Parameter(
+        "auto",
+        [StrOptions({"auto", *KINDS})],
+        """{"auto", "vector", "image", "series"}
+        The kind of a row, by which X and `input_shape` are read. "auto" decides where there is one
+        sensible reading: by the number of axes of X, by `input_shape`, of which `(H, W)`
+        is an image where both are equal and a series where the second is below 8, or by an
+        `encoder` that takes one kind alone. Where there are two it is an error.""",
+        structure=True,
+    ),
+    "channels": Parameter(
+        "auto",
+        [StrOptions({"auto", "first", "last"})],
+        """{"auto", "first", "last"}
+        The end where rows have their channels. "auto" is last for series with an
+        `input_shape` and, for images, the end where there are 1, 3 or 4; without an `input_shape`
+        it is known of series of one channel alone.""",
+        structure=True,
+    ),
+    "group_column": Parameter(
+        None,
+        [str, Integral, None],
+        """str or int
+        The column of X that holds the groups, by its name in a DataFrame or its place in an array,
+        for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
+        take it out of X. Where groups count for nothing, as in `transform`, X may come without it.
+        """,
+    ),
+    "encoder": Parameter(
+        "auto",
+        [str, callable],
+        """str, callable or torch.nn.Module
+        "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
+        for series), "mlp", "conv", "resnet18", "conv1d", a factory
+        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
+        float32; TorchScript is refused. It has `n_components` outputs; generative methods need
+        twice as many, means and then the logarithms of variances.""",
+        structure=True,
+    ),
+    "representation": Parameter(
+        "latent",
+        [StrOptions({"latent", "hidden"})],
+        """{"latent", "hidden"}
+        What `transform` gives: the `n_components` outputs of the encoder, of generative methods
+        the means, or the last hidden layer before them, which is wider.""",
+    ),
+    "n_views": Parameter(
+        2,
+        [COUNT],
+        """int
+        Views to make of each row, or the most to draw of a group. Without meaning where X has a
+        views axis.""",
+    ),
+    "augmentation": Parameter(
+        "auto",
+        [StrOptions({"auto"}), callable, None],
+        """"auto", callable or None
+        What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
+        to another of the same shape, see :mod:`sklearn_simvae.views`. What it returns as uint8 is
+        scaled as uint8 images are, and refused of other data. "auto" is none where views are given;
+        for images a random resized crop (with color jitter if there are three or four channels),
+        for vectors feature corruption, for series jitter, scaling and cropping. None takes rows as
+        they are.""",
+    ),
+    "input_shape": Parameter(
+        None,
+        [tuple, list, None],
+        """tuple of int
+        The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
+        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.""",
+        structure=True,
+    ),
+    "max_epochs": Parameter(
+        100,
+        [COUNT],
+        """int
+        Passes over the samples.""",
+    ),
+    "batch_size": Parameter(
+        "auto",
+        [StrOptions({"auto"}), COUNT],
+        """int or "auto"
+        Samples (not views) in a step. "auto" is 256 (512 for SimCLR and CLIP, whose negatives come
+        of the batch), less on small sets so that an epoch has about 20 steps. Where processes train
+        together, it is that of one process.""",
+    ),
+    "lr": Parameter(
+        1e-3,
+        [POSITIVE],
+        """float
+        Peak of the learning rate. Losses are means over samples, so it does not depend on
+        `batch_size`.""",
+    ),
+    "weight_decay": Parameter(
+        0.0,
+        [NOT_NEGATIVE],
+        """float
+        Of the optimizer: an L2 penalty for "adam" and "sgd", decoupled for "adamw".""",
+        structure=True,
+    ),
+    "optimizer": Parameter(
+        "adam",
+        [StrOptions({"adam", "adamw", "sgd"}), callable],
+        """{"adam", "adamw", "sgd"} or callable
+        A name or a class of :mod:`torch.optim`.""",
+        structure=True,
+    ),
+    "lr_schedule": Parameter(
+        "one_cycle",
+        [StrOptions(set(SCHEDULES))],
+        """{"one_cycle", "cosine", "constant"}
+        Course of the learning rate over a fit. `partial_fit` keeps it constant.""",
+    ),
+    "early_stopping": Parameter(
+        False,
+        ["boolean"],
+        """bool
+        Stop when the objective on a validation part has not improved for `n_iter_no_change`
+        epochs, and keep the best weights.""",
+    ),
+    "validation_fraction": Parameter(
+        0.1,
+        [Interval(Real, 0, 1, closed="neither")],
+        """float
+        Fraction of the samples (or groups) set aside for early stopping.""",
+    ),
+    "n_iter_no_change": Parameter(
+        10,
+        [COUNT],
+        """int
+        Patience of early stopping, in epochs.""",
+    ),
+    "warm_start": Parameter(
+        False,
+        ["boolean"],
+        """bool
+        Whether `fit` goes on from the weights of the fit before.""",
+        described=False,
+    ),
+    "device": Parameter(
+        "auto",
+        [str, torch.device],
+        """str or torch.device
+        "auto" is CUDA, else MPS, else the CPU. Where processes train together, "auto" and "cuda"
+        are a GPU for each.""",
+        described=False,
+    ),
+    "precision": Parameter(
+        "auto",
+        [StrOptions({"auto", "float32", "bf16"})],
+        """{"auto", "float32", "bf16"}
+        Of training: "auto" runs the networks under bf16 autocast where the hardware is fast at it
+        and they are large enough to gain. `transform` and scores always use float32.""",
+    ),
+    "compile": Parameter(
+        False,
+        ["boolean"],
+        """bool
+        Whether to train through :func:`torch.compile`.""",
+        structure=True,
+    ),
+    "callbacks": Parameter(
+        None,
+        [list, tuple, HasMethods("on_train_begin"), None],
+        """list of skorch.callbacks.Callback
+        Any of skorch's callbacks, as they are or as `(name, callback)`;
+        :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Schedulers of the
+        learning rate need `lr_schedule="constant"`, and what looks at a validation part
+        `early_stopping=True`.""",
+        described=False,
+    ),
+    "verbose": Parameter(
+        0,
+        ["verbose"],
+        """int
+        1 shows a progress bar with the time left and the terms of the objective.""",
+        described=False,
+    ),
+    "random_state": Parameter(
+        None,
+        ["random_state"],
+        """int, RandomState or None
+        Fixes initialization, order, augmentation and draws, bit for bit on one machine. The global
+        random states are left alone.""",
+        described=False,
+    ),
+}
+
+GENERATIVE = {
+    "decoder": Parameter(
+        "auto",
+        [str, callable],
+        """str, callable or torch.nn.Module
+        "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
+        `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy, in
+        float32.""",
+        structure=True,
+    ),
+    "noise_variance": Parameter(
+        0.01,
+        [POSITIVE, StrOptions({"learned"})],
+        """float or "learned"
+        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favors reconstruction.
+        "learned" is that of maximum likelihood: what reconstructions leave of the data.""",
+        structure=True,
+    ),
+    "likelihood": Parameter(
+        "auto",
+        [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
+        """{"auto", "gaussian", "bernoulli", "multinomial"}
+        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
+        "multinomial" is of counts, e.g. of words.""",
+        structure=True,
+    ),
+}
+
+DISCRIMINATIVE = {
+    "projection_sizes": Parameter(
+        (64, 64),
+        ["array-like", COUNT],
+        """int or array-like of int
+        Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
+        is none. Its hidden layers are normalized over the batch.""",
+        structure=True,
+    ),
+    "chunk_size": Parameter(
+        "auto",
+        [StrOptions({"auto"}), COUNT],
+        """int or "auto"
+        Views to encode at a time. A step of more is encoded in chunks, and again chunk by chunk for
+        the gradient, so that `batch_size` is not bound by memory. "auto" is what a quarter of the
+        memory holds.""",
+    ),
+}
+
+MODALITIES = {
+    "modalities": Parameter(
+        None,
+        [list, tuple, None],
+        """list of (str, encoder, columns)
+        The kinds of data in a row, at least two: a name, an encoder ("auto", "mlp", "conv",
+        "resnet18", "conv1d", a factory or a module) and columns of X as in
+        :class:`~sklearn.compose.ColumnTransformer`, by name, place, slice, mask or selector; a
+        single name gives its preprocessor a one-dimensional column. Where X is a dict of arrays,
+        its keys are the names, and `(name, encoder)` will do. None is each entry of a dict, or
+        either half of the columns. Searches and cross-validation take rows by index, which a dict
+        does not have: give them a DataFrame, whose columns may hold an array in each cell.""",
+        structure=True,
+    ),
+    "preprocessing": Parameter(
+        (),
+        [list, tuple],
+        """list of (str, transformer)
+        What makes numbers of a modality, e.g. `("text", TfidfVectorizer())`: a transformer of
+        scikit-learn, of which `fit` trains a copy on the rows that have the modality. What it gives
+        may be sparse, and stays so until a batch is read.""",
+        structure=True,
+    ),
+    "input_shapes": Parameter(
+        None,
+        [dict, None],
+        """dict of str to tuple of int
+        The shape of one row of a modality, as the `input_shape` of the other estimators, where its
+        values alone do not tell.""",
+        structure=True,
+    ),
+    "augmentations": Parameter(
+        None,
+        [dict, None],
+        """dict of str to "auto" or callable
+        What changes a modality anew each time it is learned from, as the `augmentation` of the
+        other estimators; modalities that are not named are taken as they are.""",
+    ),
+}
+
+# Parameters that a fit which goes on from its checkpoint may have changed.
+NOT_DESCRIBED = tuple(name for name, parameter in SHARED.items() if not parameter.described)
+
+Sizes = int | Sequence[int] | np.ndarray
+
+
+class TrainingParameters(TypedDict, total=False):
+    """Types of the parameters of every estimator, as keywords."""
+
+    hidden_layer_sizes: Sizes
+    max_epochs: int
+    batch_size: int | Literal["auto"]
+    lr: float
+    weight_decay: float
+    optimizer: Literal["adam", "adamw", "sgd"] | Callable[..., torch.optim.Optimizer]
+    lr_schedule: Literal["one_cycle", "cosine", "constant"]
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    device: str | torch.device
+    precision: Literal["auto", "float32", "bf16"]
+    compile: bool
+    callbacks: list[Any] | tuple[Any, ...] | Callback | None
+    verbose: int
+    random_state: int | np.random.RandomState | None
+
+
+class SharedParameters(TrainingParameters, total=False):
+    """Those of the estimators whose rows are of one kind."""
+
+    kind: Literal["auto", "vector", "image", "series"]
+    channels: Literal["auto", "first", "last"]
+    group_column: str | int | None
+    encoder: str | Callable[..., nn.Module]
+    # The last two are of ContentStyleVAE alone: no subclass may change the type of a key.
+    representation: Literal["latent", "hidden", "content", "style"]
+    n_views: int
+    augmentation: Literal["auto"] | Callable[..., Tensor] | None
+    input_shape: tuple[int, ...] | list[int] | None
+
+
+class GenerativeParameters(SharedParameters, total=False):
+    """Those of the methods that model p(x | z)."""
+
+    decoder: str | Callable[..., nn.Module]
+    noise_variance: float | Literal["learned"]
+    likelihood: Literal["auto", "gaussian", "bernoulli", "multinomial"]
+
+
+class DiscriminativeParameters(SharedParameters, total=False):
+    """Those of the methods that compare views."""
+
+    projection_sizes: Sizes
+    chunk_size: int | Literal["auto"]
+
+
+class MultimodalParameters(TrainingParameters, total=False):
+    """Those of the methods whose views are modalities."""
+
+    modalities: list[Any] | tuple[Any, ...] | None
+    preprocessing: list[Any] | tuple[Any, ...]
+    input_shapes: dict[str, Any] | None
+    augmentations: dict[str, Any] | None
