@@ -288,7 +288,7 @@ def test_validation_part_shares_no_group_with_the_training_part(make):
 def test_validation_part_is_of_the_size_asked_for(make, digits):
     X, _ = digits
     # Of a single sample, some objectives say nothing.
-    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, make()._min_scored)):
+    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, make()._needs().scored_samples)):
         spy = Spy()
         params = {"early_stopping": True, "max_epochs": 1, "validation_fraction": fraction}
         estimator = make(callbacks=spy, **params).fit(X)

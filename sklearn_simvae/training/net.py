@@ -118,10 +118,12 @@ class SSLNet(NeuralNet):
     ----------
     run : Run or None
         The fit that is going on.
+    bf16 : bool
+        Whether the last fit ran under bf16 autocast.
     """
 
     # Of nets that were pickled before there were any.
-    run = None
+    run, bf16 = None, False
 
     def __init__(self, build, *, seed: int = 0, unit_interval=False, criterion=TotalLoss, **kwargs):
         super().__init__(build, criterion, verbose=0, **kwargs)
@@ -221,7 +223,7 @@ class SSLNet(NeuralNet):
         run : Run
             The fit that begins.
         """
-        self.run = run
+        self.run, self.bf16 = run, run.options.bf16
         self.set_params(lr=run.options.lr, batch_size=run.options.batch_size)
         self.callbacks = run.options.callbacks
         self._initialize_callbacks()
@@ -424,7 +426,7 @@ class SSLNet(NeuralNet):
                 # Else torch gives up at the ninth fit of a process, as all run the same code.
                 self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
-        with bf16_autocast(batch.views.device, options.bf16):
+        with bf16_autocast(batch.views.device, self.bf16):
             terms = objective(self.module_, batch, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms}
 
