@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from paper import Results, key_of, label, run
 
-HEAD = {"projection_sizes": [(64, 64), (256, 128), (1024, 256)]}
-LARGE_HEAD = {"projection_sizes": [(256, 128), (1024, 256)]}
-PREDICTION = {"prediction_lr_multiple": [10.0, 1.0], "prediction_sizes": [(32,), (256,)]}
+HEAD = {"projection_layer_sizes": [(64, 64), (256, 128), (1024, 256)]}
+LARGE_HEAD = {"projection_layer_sizes": [(256, 128), (1024, 256)]}
+PREDICTION = {"predictor_lr_multiplier": [10.0, 1.0], "predictor_layer_sizes": [(32,), (256,)]}
 RATE = {"lr": [1e-3, 3e-3]}
 BATCH = {"batch_size": [256, 512]}
 SEARCH = {
@@ -28,7 +28,7 @@ SEARCH = {
     "SwAV": {"n_prototypes": [100, 300, 30], "temperature": [0.1, 0.2], **HEAD, **RATE, **BATCH},
     "DeepCluster": {"n_clusters": [100, 300, 30], "temperature": [0.1, 0.3], **HEAD, **RATE},
     "InstanceDiscrimination": {"temperature": [0.1, 0.3, 0.5], **HEAD, **RATE, **BATCH},
-    "BYOL": {**PREDICTION, "target_decay": [0.99, 0.97], **LARGE_HEAD, **RATE},
+    "BYOL": {**PREDICTION, "target_momentum": [0.99, 0.97], **LARGE_HEAD, **RATE},
     "SimSiam": {**PREDICTION, **LARGE_HEAD, **RATE},
 }
 

@@ -38,7 +38,7 @@ GENERATIVE = {
     "lr": 2e-3,
 }
 DISCRIMINATIVE = {**SHARED, "chunk_size": "auto"}
-WIDE_HEAD = {"projection_sizes": (1024, 256)}
+WIDE_HEAD = {"projection_layer_sizes": (1024, 256)}
 DEFAULTS = {
     "VAE": {**GENERATIVE, "beta": 1.0},
     "CRVAE": {**GENERATIVE, "beta": 1.0, "consistency_weight": 1.0},
@@ -50,7 +50,7 @@ DEFAULTS = {
         "style_correlation": 0.01,
         "contrast_weight": "auto",
         "temperature": 0.2,
-        "projection_sizes": (256, 128),
+        "projection_layer_sizes": (256, 128),
     },
     "InstanceDiscrimination": {
         **DISCRIMINATIVE,
@@ -70,7 +70,7 @@ DEFAULTS = {
     },
     "SwAV": {
         **DISCRIMINATIVE,
-        "projection_sizes": (64, 64),
+        "projection_layer_sizes": (64, 64),
         "n_prototypes": 30,
         "temperature": 0.1,
         "epsilon": 0.05,
@@ -86,7 +86,7 @@ DEFAULTS = {
     },
     "VICReg": {
         **DISCRIMINATIVE,
-        "projection_sizes": (256, 128),
+        "projection_layer_sizes": (256, 128),
         "invariance_weight": 25.0,
         "variance_weight": 25.0,
         "covariance_weight": 1.0,
@@ -95,16 +95,16 @@ DEFAULTS = {
     "SimSiam": {
         **DISCRIMINATIVE,
         **WIDE_HEAD,
-        "prediction_sizes": (32,),
-        "prediction_lr_multiple": 10.0,
+        "predictor_layer_sizes": (32,),
+        "predictor_lr_multiplier": 10.0,
     },
     "BYOL": {
         **DISCRIMINATIVE,
         **WIDE_HEAD,
         "lr": 3e-3,
-        "prediction_sizes": (256,),
-        "prediction_lr_multiple": 10.0,
-        "target_decay": 0.99,
+        "predictor_layer_sizes": (256,),
+        "predictor_lr_multiplier": 10.0,
+        "target_momentum": 0.99,
     },
 }
 # Samples of a batch (fewer on small sets, for 20 steps an epoch), whose negatives are in the batch.
@@ -112,6 +112,13 @@ LARGEST_BATCH = {"SimCLR": 512}
 STEPS_PER_EPOCH = 20
 # Parameters that no result depends on, those that a run has by itself, and those that say how a
 # table is read, which none of the data is.
+# Names of before in the digests of recorded rows, which a new name of a parameter is not to change.
+RECORDED_NAMES = {
+    "projection_layer_sizes": "projection_sizes",
+    "predictor_layer_sizes": "prediction_sizes",
+    "predictor_lr_multiplier": "prediction_lr_multiple",
+    "target_momentum": "target_decay",
+}
 NO_SETTING = (
     "callbacks",
     "channels",
@@ -158,7 +165,7 @@ CANDIDATES = {
         {"temperature": 0.2},
         {"temperature": 0.1},
         {"lr": 1e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
         {"batch_size": 512},
     ],
     "DeepCluster": [
@@ -167,7 +174,7 @@ CANDIDATES = {
         {"n_clusters": 300},
         {"temperature": 0.3},
         {"lr": 1e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
     ],
     "SwAV": [
         {},
@@ -175,14 +182,14 @@ CANDIDATES = {
         {"n_prototypes": 10},
         {"temperature": 0.2},
         {"lr": 3e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
     ],
     "SimCLR": [
         {},
         {"temperature": 0.2},
         {"temperature": 0.5},
         {"lr": 1e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
         {"batch_size": 256},
     ],
     "VICReg": [
@@ -190,7 +197,7 @@ CANDIDATES = {
         {"covariance_weight": 5.0},
         {"covariance_weight": 25.0},
         {"lr": 3e-3},
-        {"projection_sizes": (1024, 256)},
+        {"projection_layer_sizes": (1024, 256)},
         {"batch_size": 512},
     ],
     "BarlowTwins": [
@@ -198,23 +205,23 @@ CANDIDATES = {
         {"redundancy_weight": 0.02},
         {"redundancy_weight": 0.1},
         {"lr": 3e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
         {"batch_size": 512},
     ],
     "SimSiam": [
         {},
-        {"prediction_sizes": (256,)},
-        {"prediction_lr_multiple": 30.0},
+        {"predictor_layer_sizes": (256,)},
+        {"predictor_lr_multiplier": 30.0},
         {"lr": 3e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
         {"batch_size": 512},
     ],
     "BYOL": [
         {},
-        {"target_decay": 0.97},
-        {"target_decay": 0.996},
+        {"target_momentum": 0.97},
+        {"target_momentum": 0.996},
         {"lr": 1e-3},
-        {"projection_sizes": (256, 128)},
+        {"projection_layer_sizes": (256, 128)},
         {"batch_size": 512},
     ],
 }
@@ -222,7 +229,7 @@ CANDIDATES = {
 # the representation itself. Under the Bernoulli likelihood the tie between views weighs more
 # against the pixels; beta and the style variance are what simvae_map.py found at twelve epochs.
 CANDIDATES["SimCLR (no head)"] = [
-    {**settings, "projection_sizes": ()}
+    {**settings, "projection_layer_sizes": ()}
     for settings in [*CANDIDATES["SimCLR"][:4], CANDIDATES["SimCLR"][5], {"temperature": 1.0}]
 ]
 CANDIDATES["VAE (Bernoulli)"] = [{"likelihood": "bernoulli", "beta": 0.3}]
@@ -304,7 +311,11 @@ def parameters_digest(estimator):
 def _plain(value):
     if hasattr(value, "get_params"):
         parameters = value.get_params(deep=False)
-        counting = {k: _plain(v) for k, v in parameters.items() if k not in NO_SETTING}
+        counting = {
+            RECORDED_NAMES.get(k, k): _plain(v)
+            for k, v in parameters.items()
+            if k not in NO_SETTING
+        }
         return {"class": type(value).__name__, **counting}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]

@@ -79,10 +79,10 @@ def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict
         params["modalities"] = [(f"part{i}", "mlp", list(part)) for i, part in enumerate(parts)]
     else:
         params["n_views"] = n_views
-    if "projection_sizes" in defaults:
-        params["projection_sizes"] = (16, 8)
-    if "prediction_sizes" in defaults:
-        params["prediction_sizes"] = (8,)
+    if "projection_layer_sizes" in defaults:
+        params["projection_layer_sizes"] = (16, 8)
+    if "predictor_layer_sizes" in defaults:
+        params["predictor_layer_sizes"] = (8,)
     if "n_clusters" in defaults:
         params["n_clusters"] = 10
     return method, params, str(rng.choice(["unit", "standard", "raw"]))

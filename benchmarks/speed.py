@@ -125,7 +125,7 @@ def contrastive(images, rounds):
     """Compare fits of SimCLR and VICReg with loops by hand."""
     lines = []
     for method, loop in ((SimCLR, by_hand.simclr), (VICReg, by_hand.vicreg)):
-        sizes = method().projection_sizes
+        sizes = method().projection_layer_sizes
         lines.append(
             compare(
                 f"{method.__name__}.fit, 512 views a step",

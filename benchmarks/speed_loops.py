@@ -98,10 +98,10 @@ def simvae(images, batch_size, epochs, device="cpu"):
     train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3, device)
 
 
-def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
+def simclr(images, batch_size, epochs, projection_layer_sizes, temperature=0.1):
     """Train SimCLR with two views."""
     torch.manual_seed(0)
-    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
+    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_layer_sizes)
     itself = torch.eye(2 * batch_size, dtype=torch.bool)
     other = torch.arange(2 * batch_size) ^ 1
 
@@ -114,10 +114,10 @@ def simclr(images, batch_size, epochs, projection_sizes, temperature=0.1):
     train(images, batch_size, epochs, (encoder, projector), loss_of, 3e-3)
 
 
-def vicreg(images, batch_size, epochs, projection_sizes):
+def vicreg(images, batch_size, epochs, projection_layer_sizes):
     """Train VICReg with two views and its authors' weights."""
     torch.manual_seed(0)
-    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_sizes)
+    encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_layer_sizes)
 
     def spread(z):
         z = z - z.mean(0)

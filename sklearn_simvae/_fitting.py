@@ -40,7 +40,7 @@ from sklearn_simvae.views.checks import check_augmentation, check_colors, has_co
 from sklearn_simvae.views.samples import one_hot_columns
 
 if TYPE_CHECKING:
-    from sklearn_simvae.base import SSLTransformer
+    from sklearn_simvae.base import BaseSSL
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Plan:
     seed: int
 
 
-def make_plan(estimator: SSLTransformer, partial: bool) -> Plan:
+def make_plan(estimator: BaseSSL, partial: bool) -> Plan:
     """Plan a fit, and read its checkpoint if there is one."""
     lr_schedule = "constant" if partial else estimator.lr_schedule
     stops_early = estimator.early_stopping and not partial
@@ -94,7 +94,7 @@ def make_plan(estimator: SSLTransformer, partial: bool) -> Plan:
 
 
 def make_options(
-    estimator: SSLTransformer,
+    estimator: BaseSSL,
     plan: Plan,
     net: SSLNet,
     make_views: ViewMaker,
@@ -131,7 +131,7 @@ def make_options(
 
 
 def new_net(
-    estimator: SSLTransformer, layout: Layout, unit_interval: bool | list[bool], seed: int
+    estimator: BaseSSL, layout: Layout, unit_interval: bool | list[bool], seed: int
 ) -> SSLNet:
     """Make a net for rows of this layout, with first weights that know nothing of the data."""
     needs = estimator._needs()
@@ -152,12 +152,12 @@ def new_net(
     return net
 
 
-def _runs_in_bf16(estimator: SSLTransformer, net: SSLNet) -> bool:
+def _runs_in_bf16(estimator: BaseSSL, net: SSLNet) -> bool:
     n_weights = _n_weights(net.module_)
     return resolve_precision(estimator.precision, resolve_device(estimator.device), n_weights)
 
 
-def make_view_maker(estimator: SSLTransformer, samples: Samples) -> ViewMaker:
+def make_view_maker(estimator: BaseSSL, samples: Samples) -> ViewMaker:
     """Make the function from a batch as it is read to views, on the device."""
     layout, augmentation = samples.layout, estimator.augmentation
     if isinstance(augmentation, str):
@@ -178,7 +178,7 @@ def make_view_maker(estimator: SSLTransformer, samples: Samples) -> ViewMaker:
     )
 
 
-def batch_size(estimator: SSLTransformer, samples: Samples) -> int:
+def batch_size(estimator: BaseSSL, samples: Samples) -> int:
     """Choose the samples of a step, of all processes together."""
     n, processes = len(samples), n_processes()
     if estimator.batch_size == "auto":
@@ -197,7 +197,7 @@ def batch_size(estimator: SSLTransformer, samples: Samples) -> int:
 
 
 def _describe_fit(
-    estimator: SSLTransformer, plan: Plan, n_before: int, samples: Samples, watched: Tensor
+    estimator: BaseSSL, plan: Plan, n_before: int, samples: Samples, watched: Tensor
 ) -> dict[str, Any]:
     """Describe a fit, to know it again by its checkpoint."""
     parameters = described(estimator.get_params(deep=False))
@@ -214,7 +214,7 @@ def _describe_fit(
 
 
 def check_same_in_processes(
-    estimator: SSLTransformer, net: SSLNet, samples: Samples, watched: Tensor
+    estimator: BaseSSL, net: SSLNet, samples: Samples, watched: Tensor
 ) -> None:
     """Raise where processes that train together are given different things."""
     if n_processes() > 1:
@@ -234,7 +234,7 @@ def _n_weights(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _make_callbacks(estimator: SSLTransformer, plan: Plan) -> list:
+def _make_callbacks(estimator: BaseSSL, plan: Plan) -> list:
     callbacks = callbacks_of_process(plan.given_callbacks)
     if plan.stops_early:
         callbacks.append(("early_stopping", StopEarly(estimator.n_iter_no_change)))

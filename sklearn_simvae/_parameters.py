@@ -121,7 +121,7 @@ _SYNONYMS = {
     # The weight of the prior, next to a likelihood whose variance is 1.
     "noise_variance": ("beta",),
     "precision": ("amp", "dtype"),
-    "projection_sizes": ("projection_dim", "projector"),
+    "projection_layer_sizes": ("projection_dim", "projector"),
     "random_state": ("seed",),
     "temperature": ("tau",),
     "validation_fraction": ("validation_split",),

@@ -240,7 +240,7 @@ GENERATIVE = {
 }
 
 DISCRIMINATIVE = {
-    "projection_sizes": Parameter(
+    "projection_layer_sizes": Parameter(
         (64, 64),
         ["array-like", COUNT],
         """int or array-like of int
@@ -351,7 +351,7 @@ class GenerativeParameters(SharedParameters, total=False):
 class DiscriminativeParameters(SharedParameters, total=False):
     """Those of the methods that compare views."""
 
-    projection_sizes: Sizes
+    projection_layer_sizes: Sizes
     chunk_size: int | Literal["auto"]
 
 

@@ -62,13 +62,13 @@ from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.reader import ArrayReader
 
-__all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "Needs", "SSLTransformer"]
+__all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "BaseSSL", "Needs"]
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
 
 
-class SSLTransformer(
+class BaseSSL(
     HTMLMixin,
     PersistenceMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -538,7 +538,7 @@ class SSLTransformer(
         return make_view_maker(self, samples)
 
 
-share_parameters(SSLTransformer)
+share_parameters(BaseSSL)
 
 
 def _public_row(row: dict) -> dict:

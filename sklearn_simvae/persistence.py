@@ -250,13 +250,13 @@ def trusted_types() -> list[str]:
 
 
 def save_weights(estimator, path: str | os.PathLike) -> None:
-    """Write weights to a file, see :meth:`SSLTransformer.save_weights`."""
+    """Write weights to a file, see :meth:`BaseSSL.save_weights`."""
     check_is_fitted(estimator, "net_")
     write_whole(path, pack(*_described(estimator)))
 
 
 def load_weights(estimator, path: str | os.PathLike) -> None:
-    """Load weights from a file, see :meth:`SSLTransformer.load_weights`."""
+    """Load weights from a file, see :meth:`BaseSSL.load_weights`."""
     estimator._validate_params()
     tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
     layout = estimator.__dict__.get("layout_")
@@ -380,7 +380,7 @@ def pickled_state(estimator) -> dict[str, Any]:
 
     Parameters
     ----------
-    estimator : SSLTransformer
+    estimator : BaseSSL
         An estimator, fitted or not.
 
     Returns
@@ -426,7 +426,7 @@ def plain_state(estimator) -> dict[str, Any]:
 
     Parameters
     ----------
-    estimator : SSLTransformer
+    estimator : BaseSSL
         An estimator, fitted or not.
 
     Returns
@@ -464,7 +464,7 @@ def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> 
 
     Parameters
     ----------
-    estimator : SSLTransformer
+    estimator : BaseSSL
         Estimator to change.
     packed : bytes
         Packed network, from :func:`plain_state`.
@@ -509,7 +509,7 @@ def to_onnx(estimator, path: str | os.PathLike, layout, represent) -> None:
 
     Parameters
     ----------
-    estimator : SSLTransformer
+    estimator : BaseSSL
         A fitted estimator.
     path : path-like
         Path of the file to write.

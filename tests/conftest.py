@@ -96,7 +96,9 @@ one_kind = pytest.mark.parametrize("make", ONE_KIND, indirect=True)
 def tiny(name, **params):
     """A method with a small head, and the learning rate that the tests count on."""
     method = METHODS[name]
-    small = {"projection_sizes": (16, 8)} if hasattr(method(), "projection_sizes") else {}
+    small = (
+        {"projection_layer_sizes": (16, 8)} if hasattr(method(), "projection_layer_sizes") else {}
+    )
     return method(**{**TINY, **small, "lr": 1e-3, **params})
 
 
@@ -129,15 +131,15 @@ ESTIMATORS = [
     SimVAE(**TINY, n_views=1),
     SimVAE(**TINY, likelihood="gaussian"),
     ContentStyleVAE(**TINY, representation="content", noise_variance="learned"),
-    ContentStyleVAE(**TINY, n_content_components=1, projection_sizes=()),
-    SimCLR(**TINY, projection_sizes=(), representation="hidden"),
+    ContentStyleVAE(**TINY, n_content_components=1, projection_layer_sizes=()),
+    SimCLR(**TINY, projection_layer_sizes=(), representation="hidden"),
     SimCLR(**TINY, chunk_size=8),
     InstanceDiscrimination(**TINY, memory_bank=True, n_negatives=5),
     DeepCluster(**TINY, n_clusters=3),
     SwAV(**TINY, n_views=3),
     SwAV(**TINY, queue_size=0),
     CLIP(**TINY, modalities=TWO),
-    CLIP(**TINY, projection_sizes=(16, 8)),
+    CLIP(**TINY, projection_layer_sizes=(16, 8)),
     CLIP(**TINY, preprocessing=[("second", MaxAbsScaler())]),
     MultimodalSimVAE(**TINY, modalities=TWO, noise_variance={"even": 0.1}),
     MultimodalSimVAE(**TINY, prior_variance=None),

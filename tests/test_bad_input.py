@@ -306,7 +306,7 @@ UNKNOWN = {
     "n_component": "n_components",
     "weight_decy": "weight_decay",
     "noise_varianse": "noise_variance",
-    "projection_size": "projection_sizes",
+    "projection_size": "projection_layer_sizes",
 }
 
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from test_docs import code_blocks
 
 from sklearn_simvae import CLIP, SimCLR, SimVAE
-from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.base import BaseSSL
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +130,13 @@ def test_halving_search_and_warm_start_work_together(resource, digits):
 @pytest.fixture
 def fits(monkeypatch):
     """What has been fitted."""
-    fitted, fit = [], SSLTransformer._fit
+    fitted, fit = [], BaseSSL._fit
 
     def record(self, *args, **kwargs):
         fitted.append(self)
         return fit(self, *args, **kwargs)
 
-    monkeypatch.setattr(SSLTransformer, "_fit", record)
+    monkeypatch.setattr(BaseSSL, "_fit", record)
     return fitted
 
 

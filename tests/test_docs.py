@@ -55,8 +55,10 @@ def test_method_of_the_page_passes_scikit_learns_checks(own_method):
 
 def test_method_of_the_page_has_the_shared_parameters_and_shows_its_terms(own_method):
     best = own_method["search"].best_estimator_[0]
-    assert {"uniformity_weight", "projection_sizes", "lr", "n_views"} <= set(best.get_params())
-    assert "projection_sizes : int" in type(best).__doc__
+    assert {"uniformity_weight", "projection_layer_sizes", "lr", "n_views"} <= set(
+        best.get_params()
+    )
+    assert "projection_layer_sizes : int" in type(best).__doc__
     assert {"loss", "alignment", "uniformity"} <= set(best.history_[0])
     assert best.history_[-1]["loss"] < best.history_[0]["loss"]
     assert own_method["search"].best_score_ > 0.5  # chance is 0.1

@@ -1010,9 +1010,9 @@ def test_a_step_never_waits_for_the_gpu(make, digits, precision, monkeypatch):
 
     monkeypatch.setattr(SSLNet, "train_step", strict_step)
     params = {"device": "cuda", "precision": precision}
-    if "modalities" in make().get_params() and "projection_sizes" in make().get_params():
+    if "modalities" in make().get_params() and "projection_layer_sizes" in make().get_params():
         # Batch norm takes the rows that have a modality, whose number is the GPU's to tell.
-        params["projection_sizes"] = ()
+        params["projection_layer_sizes"] = ()
     make(**params).fit(digits[0])
 
 

@@ -30,7 +30,7 @@ PARAMETERS = {
     "warm_start": [True],
     "precision": ["bf16", "float32"],
     "random_state": [None, np.random.RandomState(0), 2**31],
-    "projection_sizes": [(), (1,), (1, 40)],
+    "projection_layer_sizes": [(), (1,), (1, 40)],
     "temperature": [1e-30, 1e-3, 1e30],
     "noise_variance": ["learned", 1e-30, 1e30],
     "likelihood": ["gaussian", "bernoulli", "multinomial"],

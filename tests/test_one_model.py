@@ -44,7 +44,7 @@ def seen():
     for name in ONE_KIND:
         params = {"n_components": 8, "hidden_layer_sizes": (128, 64), "max_epochs": 30}
         if name in DISCRIMINATIVE:
-            params |= {"projection_sizes": (64, 64), "lr": 1e-3}
+            params |= {"projection_layer_sizes": (64, 64), "lr": 1e-3}
         method = METHODS[name](input_shape=(12, 12), random_state=0, **params)
         method.fit(train.images)
         found[name] = look(method.transform, train, test)

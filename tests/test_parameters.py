@@ -11,10 +11,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_simvae import SimCLR
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED, DiscriminativeParameters
-from sklearn_simvae.base import SSLTransformer
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
-from sklearn_simvae.generative.base import GenerativeTransformer
-from sklearn_simvae.multimodal.base import MultimodalTransformer
+from sklearn_simvae.base import BaseSSL
+from sklearn_simvae.discriminative.base import BaseDiscriminative
+from sklearn_simvae.generative.base import BaseGenerative
+from sklearn_simvae.multimodal.base import BaseMultimodal
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,9 +26,7 @@ def types_of(method):
     return own, typing.get_type_hints(shared)
 
 
-@pytest.mark.parametrize(
-    "method", [*METHODS.values(), GenerativeTransformer, DiscriminativeTransformer]
-)
+@pytest.mark.parametrize("method", [*METHODS.values(), BaseGenerative, BaseDiscriminative])
 def test_types_are_of_the_parameters_of_the_signature(method):
     own, shared = types_of(method)
     assert not own.keys() & shared.keys()
@@ -37,7 +35,7 @@ def test_types_are_of_the_parameters_of_the_signature(method):
 
 @pytest.mark.parametrize(
     "family",
-    [SSLTransformer, GenerativeTransformer, DiscriminativeTransformer, MultimodalTransformer],
+    [BaseSSL, BaseGenerative, BaseDiscriminative, BaseMultimodal],
 )
 def test_parameters_of_a_table_are_typed_as_attributes_too(family):
     (table,) = vars(family)["_tables"].values()
@@ -71,7 +69,7 @@ def test_type_checker_takes_and_refuses_what_it_should(monkeypatch):
     assert status == 0, said
 
 
-class OwnDefaults(DiscriminativeTransformer):
+class OwnDefaults(BaseDiscriminative):
     """Has defaults of its own, as the methods of the package have.
 
     Parameters

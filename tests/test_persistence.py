@@ -116,7 +116,7 @@ VARIANTS = {
     "series": SimCLR(**TINY, input_shape=(32, 2)),
     "factory": SimVAE(**TINY, encoder=mlp, decoder=functools.partial(nn.Linear, out_features=64)),
     "module": SimVAE(**TINY, encoder=mlp((64,), 6)),
-    "modalities": CLIP(**TINY, modalities=TWO, projection_sizes=(8,)),
+    "modalities": CLIP(**TINY, modalities=TWO, projection_layer_sizes=(8,)),
     "noise by modality": MultimodalSimVAE(**TINY, modalities=TWO, noise_variance={"even": 0.1}),
 }
 VARIANTS["factory"].decoder = lambda n_components, shape: nn.Linear(n_components, shape[0])

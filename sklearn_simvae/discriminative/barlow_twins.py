@@ -4,11 +4,11 @@ from typing import Unpack
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import barlow_twins
 
 
-class BarlowTwins(DiscriminativeTransformer):
+class BarlowTwins(BaseDiscriminative):
     """Representations whose dimensions agree between views and are not redundant.
 
     `fit` minimises :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
@@ -40,11 +40,11 @@ class BarlowTwins(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "redundancy_weight": [NOT_NEGATIVE],
     }
 
-    _own_defaults = {"projection_sizes": (1024, 256)}
+    _own_defaults = {"projection_layer_sizes": (1024, 256)}
 
     def __init__(
         self,

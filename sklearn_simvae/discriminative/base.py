@@ -16,7 +16,7 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
-from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
+from sklearn_simvae.base import PROBE_ROWS, BaseSSL
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
     BatchLoader,
@@ -110,17 +110,17 @@ class Projector(LivingPart):
         return F.normalize(self.head(latents).float(), dim=1)
 
 
-class DiscriminativeTransformer(SSLTransformer):
+class BaseDiscriminative(BaseSSL):
     """Base of the methods that compare views without modelling them. A method adds `_loss`."""
 
     _tables = {"discriminative_parameters": DISCRIMINATIVE}
     _parameter_constraints = {
-        **SSLTransformer._parameter_constraints,
+        **BaseSSL._parameter_constraints,
         **constraints_of(DISCRIMINATIVE),
     }
-    _structure = (*SSLTransformer._structure, *structure_of(DISCRIMINATIVE))
+    _structure = (*BaseSSL._structure, *structure_of(DISCRIMINATIVE))
 
-    projection_sizes: Sizes
+    projection_layer_sizes: Sizes
     chunk_size: int | Literal["auto"]
 
     def __init__(self, n_components: int = 10, **shared: Unpack[DiscriminativeParameters]):
@@ -153,9 +153,12 @@ class DiscriminativeTransformer(SSLTransformer):
             n_outputs=self.n_components,
             hidden_layer_sizes=self.hidden_layer_sizes,
         )
-        head = projection_head(self.n_components, self.projection_sizes, batch_norm=True)
+        head = projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
         module = Projector(encoder, head)
-        widths = self.n_components, *check_sizes(self.projection_sizes, "projection_sizes")
+        widths = (
+            self.n_components,
+            *check_sizes(self.projection_layer_sizes, "projection_layer_sizes"),
+        )
         self._add_parts(module, widths[-1])
         return module
 
@@ -199,7 +202,7 @@ class DiscriminativeTransformer(SSLTransformer):
 
         Returns
         -------
-        P : ndarray of float32 of shape (n, projection_sizes[-1])
+        P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
             Averaged over the views where X has a views axis.
         """
         samples = self._read(X)

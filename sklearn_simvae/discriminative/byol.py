@@ -25,7 +25,7 @@ class MomentumTeacher(Teacher):
         run : Run
             The fit.
         """
-        decay = run.parameters["target_decay"]
+        decay = run.parameters["target_momentum"]
         if run.options.lr_schedule != "constant":
             decay = 1 - (1 - decay) * (1 + math.cos(math.pi * run.progress)) / 2
         self.follow(run.module, decay)
@@ -41,12 +41,12 @@ class BYOL(SimSiam):
     ----------
     n_components : int, default=10
         Number of features.
-    target_decay : float, default=0.99
+    target_momentum : float, default=0.99
         How much of itself the teacher keeps at the first step. It rises to 1 over the fit, along
         half a cosine, unless `lr_schedule` is "constant".
-    prediction_sizes : int or array-like of int, default=(256,)
+    predictor_layer_sizes : int or array-like of int, default=(256,)
         Widths of the hidden layers of the predictor.
-    prediction_lr_multiple : float, default=10.0
+    predictor_lr_multiplier : float, default=10.0
         As in :class:`SimSiam`.
     {discriminative_parameters}
     {shared_parameters}
@@ -71,7 +71,7 @@ class BYOL(SimSiam):
 
     _parameter_constraints = {
         **SimSiam._parameter_constraints,
-        "target_decay": [Interval(Real, 0, 1, closed="both")],
+        "target_momentum": [Interval(Real, 0, 1, closed="both")],
     }
 
     _own_defaults = {"lr": 3e-3}
@@ -80,18 +80,18 @@ class BYOL(SimSiam):
         self,
         n_components: int = 10,
         *,
-        target_decay: float = 0.99,
-        prediction_sizes: Sizes = (256,),
-        prediction_lr_multiple: float = 10.0,
+        target_momentum: float = 0.99,
+        predictor_layer_sizes: Sizes = (256,),
+        predictor_lr_multiplier: float = 10.0,
         **shared: Unpack[DiscriminativeParameters],
     ):
         super().__init__(
             n_components,
-            prediction_sizes=prediction_sizes,
-            prediction_lr_multiple=prediction_lr_multiple,
+            predictor_layer_sizes=predictor_layer_sizes,
+            predictor_lr_multiplier=predictor_lr_multiplier,
             **shared,
         )
-        self.target_decay = target_decay
+        self.target_momentum = target_momentum
 
     def _add_parts(self, module, n_features):
         super()._add_parts(module, n_features)

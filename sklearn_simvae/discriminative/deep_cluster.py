@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import deep_cluster
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import LivingPart
@@ -91,7 +91,7 @@ class Clusters(LivingPart):
         return F.normalize((latents - self.mean) @ self.whitening, dim=1)
 
 
-class DeepCluster(DiscriminativeTransformer):
+class DeepCluster(BaseDiscriminative):
     """Representations from which each view tells the cluster that k-means puts its sample in.
 
     At the start of each epoch, the representations of all samples, whitened and normalised, are
@@ -135,12 +135,12 @@ class DeepCluster(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "n_clusters": [COUNT],
         "temperature": [POSITIVE],
     }
 
-    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+    _own_defaults = {"projection_layer_sizes": (1024, 256), "lr": 3e-3}
 
     def __init__(
         self,

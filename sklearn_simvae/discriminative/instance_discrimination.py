@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import instance_discrimination
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
 from sklearn_simvae.networks import LivingPart
@@ -49,13 +49,14 @@ class Prototypes(LivingPart):
         self.values.requires_grad_(not remember)
 
 
-class InstanceDiscrimination(DiscriminativeTransformer):
+class InstanceDiscrimination(BaseDiscriminative):
     """Representations from which each view tells the sample that it comes of.
 
     `fit` minimises :func:`~sklearn_simvae.losses.instance_discrimination`. On small sets each
-    sample has a prototype that is learnt, and the softmax is over all of them. On large ones the
+    sample has a prototype that is learned, and the softmax is over all of them. On large ones the
     prototypes are a memory of earlier projections, and the softmax is over a sample of them: the
-    memory takes `n * projection_sizes[-1]` numbers, and the time of a step does not depend on n.
+    memory takes `n * projection_layer_sizes[-1]` numbers, and the time of a step does not depend
+    on n.
 
     Samples are known by their place in X. So `partial_fit` and `warm_start` take the samples that
     they are given as new ones: their prototypes begin as the projections that the network makes of
@@ -99,14 +100,14 @@ class InstanceDiscrimination(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "temperature": [POSITIVE],
         "memory_bank": ["boolean", StrOptions({"auto"})],
         "n_negatives": [COUNT],
         "memory_momentum": [Interval(Real, 0, 1, closed="both")],
     }
 
-    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+    _own_defaults = {"projection_layer_sizes": (1024, 256), "lr": 3e-3}
 
     def __init__(
         self,

@@ -5,11 +5,11 @@ from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import nt_xent
 
 
-class SimCLR(DiscriminativeTransformer):
+class SimCLR(BaseDiscriminative):
     """Contrastive representations: views of one sample alike, those of different samples not.
 
     `fit` minimises :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
@@ -45,11 +45,11 @@ class SimCLR(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "temperature": [POSITIVE],
     }
 
-    _own_defaults = {"projection_sizes": (1024, 256), "lr": 3e-3}
+    _own_defaults = {"projection_layer_sizes": (1024, 256), "lr": 3e-3}
 
     def __init__(
         self,

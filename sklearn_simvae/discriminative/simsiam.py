@@ -9,12 +9,12 @@ from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import simsiam
 from sklearn_simvae.networks import projection_head
 
 
-class SimSiam(DiscriminativeTransformer):
+class SimSiam(BaseDiscriminative):
     """Representations from which the projection of one view predicts that of another.
 
     `fit` minimises :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
@@ -26,9 +26,9 @@ class SimSiam(DiscriminativeTransformer):
     ----------
     n_components : int, default=10
         Number of features.
-    prediction_sizes : int or array-like of int, default=(32,)
+    predictor_layer_sizes : int or array-like of int, default=(32,)
         Widths of the hidden layers of the predictor.
-    prediction_lr_multiple : float, default=10.0
+    predictor_lr_multiplier : float, default=10.0
         Learning rate of the predictor, as a multiple of `lr`: a predictor that keeps up with the
         network keeps the representation from losing dimensions.
     {discriminative_parameters}
@@ -52,40 +52,40 @@ class SimSiam(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
-        "prediction_sizes": ["array-like", COUNT],
-        "prediction_lr_multiple": [POSITIVE],
+        **BaseDiscriminative._parameter_constraints,
+        "predictor_layer_sizes": ["array-like", COUNT],
+        "predictor_lr_multiplier": [POSITIVE],
     }
     _structure = (
-        *DiscriminativeTransformer._structure,
-        "prediction_sizes",
-        "prediction_lr_multiple",
+        *BaseDiscriminative._structure,
+        "predictor_layer_sizes",
+        "predictor_lr_multiplier",
     )
 
-    _own_defaults = {"projection_sizes": (1024, 256)}
+    _own_defaults = {"projection_layer_sizes": (1024, 256)}
 
     def __init__(
         self,
         n_components: int = 10,
         *,
-        prediction_sizes: Sizes = (32,),
-        prediction_lr_multiple: float = 10.0,
+        predictor_layer_sizes: Sizes = (32,),
+        predictor_lr_multiplier: float = 10.0,
         **shared: Unpack[DiscriminativeParameters],
     ):
         super().__init__(n_components, **shared)
-        self.prediction_sizes = prediction_sizes
-        self.prediction_lr_multiple = prediction_lr_multiple
+        self.predictor_layer_sizes = predictor_layer_sizes
+        self.predictor_lr_multiplier = predictor_lr_multiplier
 
     def _needs(self):
         # Samples are not compared with each other.
-        multipliers = {"predictor.*": self.prediction_lr_multiple}
+        multipliers = {"predictor.*": self.predictor_lr_multiplier}
         return replace(super()._needs(), scored_samples=1, lr_multipliers=multipliers)
 
     def _add_parts(self, module, n_features):
         # As its authors do: with their scale free, projections lose dimensions.
         norm = nn.BatchNorm1d(n_features, affine=False)
         module.head = nn.Sequential(*module.head.children(), norm)
-        sizes = (*check_sizes(self.prediction_sizes, "prediction_sizes"), n_features)
+        sizes = (*check_sizes(self.predictor_layer_sizes, "predictor_layer_sizes"), n_features)
         module.predictor = projection_head(n_features, sizes, batch_norm=True)
 
     def _predict(self, module, z):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.views import MultiView, default_augmentation
@@ -57,7 +57,7 @@ class Queue(LivingPart):
             self.projections = projections.expand(n_views, -1, -1).clone()
 
 
-class SwAV(DiscriminativeTransformer):
+class SwAV(BaseDiscriminative):
     """Representations from which each view predicts the balanced cluster of another view.
 
     `fit` minimises :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
@@ -106,7 +106,7 @@ class SwAV(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "n_prototypes": [COUNT],
         "temperature": [POSITIVE],
         "epsilon": [POSITIVE],
@@ -114,7 +114,7 @@ class SwAV(DiscriminativeTransformer):
         "queue_size": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "n_global_views": [COUNT],
     }
-    _structure = (*DiscriminativeTransformer._structure, "n_prototypes")
+    _structure = (*BaseDiscriminative._structure, "n_prototypes")
 
     def __init__(
         self,

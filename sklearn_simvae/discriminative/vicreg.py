@@ -4,11 +4,11 @@ from typing import Unpack
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import vicreg
 
 
-class VICReg(DiscriminativeTransformer):
+class VICReg(BaseDiscriminative):
     """Representations by variance, invariance and covariance of the projections.
 
     `fit` minimises :func:`~sklearn_simvae.losses.vicreg`.
@@ -45,13 +45,13 @@ class VICReg(DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
         "invariance_weight": [NOT_NEGATIVE],
         "variance_weight": [NOT_NEGATIVE],
         "covariance_weight": [NOT_NEGATIVE],
     }
 
-    _own_defaults = {"projection_sizes": (256, 128)}
+    _own_defaults = {"projection_layer_sizes": (256, 128)}
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
-from sklearn_simvae.base import PROBE_ROWS, SSLTransformer
+from sklearn_simvae.base import PROBE_ROWS, BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
@@ -68,16 +68,16 @@ def has_density(estimator) -> bool:
     return True
 
 
-class GenerativeTransformer(SSLTransformer):
+class BaseGenerative(BaseSSL):
     """Base of the methods that model p(x | z). A method adds `_elbo` and `_log_weights`."""
 
     _tables = {"generative_parameters": GENERATIVE}
     _own_defaults = {"lr": 2e-3}
     _parameter_constraints = {
-        **SSLTransformer._parameter_constraints,
+        **BaseSSL._parameter_constraints,
         **constraints_of(GENERATIVE),
     }
-    _structure = (*SSLTransformer._structure, *structure_of(GENERATIVE))
+    _structure = (*BaseSSL._structure, *structure_of(GENERATIVE))
 
     decoder: str | Callable[..., nn.Module]
     noise_variance: Any

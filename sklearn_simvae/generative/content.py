@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._checks import check_count, check_finite, seed_of
-from sklearn_simvae.generative.base import GenerativeTransformer, has_density
+from sklearn_simvae.generative.base import BaseGenerative, has_density
 from sklearn_simvae.training import reads
 
 Variance = float | np.ndarray
@@ -53,10 +53,10 @@ def content_posterior(
     return gain * mean, given_latents + gain**2 * variance
 
 
-class ContentTransformer(GenerativeTransformer):
+class BaseContent(BaseGenerative):
     """Base of the methods with one content psi behind the views of a sample.
 
-    A method adds `_variances`, beside what :class:`GenerativeTransformer` asks for.
+    A method adds `_variances`, beside what :class:`BaseGenerative` asks for.
     """
 
     @property

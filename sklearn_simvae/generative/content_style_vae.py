@@ -13,7 +13,7 @@ from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.base import PROBE_ROWS
 from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterise
-from sklearn_simvae.generative.content import ContentTransformer
+from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import (
     content_contrast,
     content_style_elbo,
@@ -34,7 +34,7 @@ _UNEXPLAINED_POWER, _CONTRAST_POWER = 4, 6
 _CORRELATION = Interval(Real, 0, 1, closed="left")
 
 
-class ContentStyleVAE(ContentTransformer):
+class ContentStyleVAE(BaseContent):
     r"""Representations whose first dimensions are content and whose others are style.
 
     Each dimension has a correlation between the views of a sample, near 1 in the dimensions of
@@ -73,7 +73,7 @@ class ContentStyleVAE(ContentTransformer):
         it: use what the representation is for, e.g. by :func:`~sklearn_simvae.evaluation.probe`.
     temperature : float, default=0.2
         Scale of the cosine similarities in the contrast; smaller weighs near negatives more.
-    projection_sizes : int or array-like of int, default=(256, 128)
+    projection_layer_sizes : int or array-like of int, default=(256, 128)
         Widths of the projection head through which the contrast looks at the content dimensions;
         `()` is none.
     representation : {"latent", "content", "style", "hidden"}, default="latent"
@@ -108,16 +108,16 @@ class ContentStyleVAE(ContentTransformer):
     """
 
     _parameter_constraints = {
-        **ContentTransformer._parameter_constraints,
+        **BaseContent._parameter_constraints,
         "n_content_components": [COUNT, StrOptions({"auto"})],
         "content_correlation": [_CORRELATION],
         "style_correlation": [_CORRELATION],
         "contrast_weight": [NOT_NEGATIVE, StrOptions({"auto"})],
         "temperature": [POSITIVE],
-        "projection_sizes": ["array-like", COUNT],
+        "projection_layer_sizes": ["array-like", COUNT],
         "representation": [StrOptions({"latent", "hidden", "content", "style"})],
     }
-    _structure = (*ContentTransformer._structure, "n_content_components", "projection_sizes")
+    _structure = (*BaseContent._structure, "n_content_components", "projection_layer_sizes")
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class ContentStyleVAE(ContentTransformer):
         style_correlation: float = 0.01,
         contrast_weight: float | Literal["auto"] = "auto",
         temperature: float = 0.2,
-        projection_sizes: Sizes = (256, 128),
+        projection_layer_sizes: Sizes = (256, 128),
         **shared: Unpack[GenerativeParameters],
     ):
         super().__init__(n_components, **shared)
@@ -137,7 +137,7 @@ class ContentStyleVAE(ContentTransformer):
         self.style_correlation = style_correlation
         self.contrast_weight = contrast_weight
         self.temperature = temperature
-        self.projection_sizes = projection_sizes
+        self.projection_layer_sizes = projection_layer_sizes
 
     # ---------------------------------------------------------------- the model
 
@@ -189,7 +189,7 @@ class ContentStyleVAE(ContentTransformer):
     def _build_module(self, layout, unit_interval):
         module = super()._build_module(layout, unit_interval)
         module.n_content_components = self._n_content()
-        module.head = projection_head(module.n_content_components, self.projection_sizes)
+        module.head = projection_head(module.n_content_components, self.projection_layer_sizes)
         module.register_buffer("unit_information", torch.tensor(0.0, dtype=torch.float32))
         return module
 

@@ -5,11 +5,11 @@ from typing import Unpack
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters
-from sklearn_simvae.generative.content import ContentTransformer
+from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
 
 
-class SimVAE(ContentTransformer):
+class SimVAE(BaseContent):
     r"""Representations that keep content and style, from a generative model of views.
 
     A sample has a content psi; each of its views (augmentations of one row, rows of one group) has
@@ -55,7 +55,7 @@ class SimVAE(ContentTransformer):
     """
 
     _parameter_constraints = {
-        **ContentTransformer._parameter_constraints,
+        **BaseContent._parameter_constraints,
         "style_variance": [POSITIVE],
         "prior_variance": [POSITIVE, None],
     }

@@ -6,11 +6,11 @@ import torch
 
 from sklearn_simvae._parameters import NOT_NEGATIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters
-from sklearn_simvae.generative.base import GenerativeTransformer
+from sklearn_simvae.generative.base import BaseGenerative
 from sklearn_simvae.losses import vae_elbo, vae_log_weights
 
 
-class VAE(GenerativeTransformer):
+class VAE(BaseGenerative):
     r"""Variational autoencoder, or beta-VAE where `beta` is not 1.
 
     Each view has a latent of its own, :math:`z_j \sim N(0, I)`: nothing ties the views of a sample
@@ -46,7 +46,7 @@ class VAE(GenerativeTransformer):
     """
 
     _parameter_constraints = {
-        **GenerativeTransformer._parameter_constraints,
+        **BaseGenerative._parameter_constraints,
         "beta": [NOT_NEGATIVE],
     }
 

@@ -26,7 +26,7 @@ from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._shared_parameters import MODALITIES
-from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.multimodal.modalities import (
     Modality,
@@ -61,7 +61,7 @@ _NOT_SHARED = {
 }
 
 
-class MultimodalTransformer(SSLTransformer, _BaseComposition):
+class BaseMultimodal(BaseSSL, _BaseComposition):
     """Base of the estimators whose views are modalities.
 
     Their module has `encoders`, and `latents`, which gives one latent for each modality.
@@ -71,14 +71,14 @@ class MultimodalTransformer(SSLTransformer, _BaseComposition):
     _parameter_constraints = {
         **{
             name: constraint
-            for name, constraint in SSLTransformer._parameter_constraints.items()
+            for name, constraint in BaseSSL._parameter_constraints.items()
             if name not in _NOT_SHARED
         },
         **constraints_of(MODALITIES),
     }
     _not_shared = _NOT_SHARED
     _structure = (
-        *(name for name in SSLTransformer._structure if name not in _NOT_SHARED),
+        *(name for name in BaseSSL._structure if name not in _NOT_SHARED),
         *structure_of(MODALITIES),
     )
 

@@ -19,11 +19,11 @@ from sklearn_simvae._checks import check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
-from sklearn_simvae.discriminative.base import DiscriminativeTransformer
+from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import clip
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
 from sklearn_simvae.multimodal.base import (
-    MultimodalTransformer,
+    BaseMultimodal,
     encode_present,
     split_modalities,
 )
@@ -138,7 +138,7 @@ class ClipNetwork(nn.Module):
         return mask, F.normalize(encode_present(networks, parts, mask), dim=-1)
 
 
-class CLIP(MultimodalTransformer, DiscriminativeTransformer):
+class CLIP(BaseMultimodal, BaseDiscriminative):
     """One representation of several modalities: those of a sample alike, of different ones not.
 
     `fit` minimises :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
@@ -155,7 +155,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         The inverse of the scale of the similarities, to begin with; it is learned.
     max_logit_scale : float, default=100.0
         The largest that the scale may become.
-    projection_sizes : int or array-like of int, default=()
+    projection_layer_sizes : int or array-like of int, default=()
         Widths of a projection head on each encoder, which `transform` leaves out and `project` goes
         through. `()` is none but the last layer of the encoder: both are then the same.
     {shared_parameters}
@@ -189,13 +189,13 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
     """
 
     _parameter_constraints = {
-        **DiscriminativeTransformer._parameter_constraints,
-        **MultimodalTransformer._parameter_constraints,
+        **BaseDiscriminative._parameter_constraints,
+        **BaseMultimodal._parameter_constraints,
         "temperature": [POSITIVE],
         "max_logit_scale": [Interval(Real, 1.0, None, closed="left")],
     }
-    _not_shared = {**MultimodalTransformer._not_shared, "chunk_size": "auto"}
-    _structure = (*MultimodalTransformer._structure, "projection_sizes")
+    _not_shared = {**BaseMultimodal._not_shared, "chunk_size": "auto"}
+    _structure = (*BaseMultimodal._structure, "projection_layer_sizes")
 
     def __init__(
         self,
@@ -203,12 +203,12 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
         *,
         temperature: float = 0.07,
         max_logit_scale: float = 100.0,
-        projection_sizes: Sizes = (),
+        projection_layer_sizes: Sizes = (),
         **shared: Unpack[MultimodalParameters],
     ):
         super().__init__(
             n_components,
-            projection_sizes=projection_sizes,
+            projection_layer_sizes=projection_layer_sizes,
             **shared,
         )
         self.temperature = temperature
@@ -226,7 +226,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
             for modality in layout.modalities
         ]
         heads = [
-            projection_head(self.n_components, self.projection_sizes, batch_norm=True)
+            projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
             for _ in encoders
         ]
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
@@ -287,7 +287,7 @@ class CLIP(MultimodalTransformer, DiscriminativeTransformer):
 
         Returns
         -------
-        P : ndarray of float32 of shape (n, projection_sizes[-1])
+        P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
             Of length 1 for one modality; else averaged over those that a row has.
 
         Raises

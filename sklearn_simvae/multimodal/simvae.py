@@ -20,7 +20,7 @@ from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
 from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import (
-    MultimodalTransformer,
+    BaseMultimodal,
     encode_present,
     of_present,
     present_modalities,
@@ -148,7 +148,7 @@ class JointAutoEncoder(nn.Module):
         return max(part.explained_variance(x[there]) for part, x, there in parts if there.any())
 
 
-class MultimodalSimVAE(MultimodalTransformer, SimVAE):
+class MultimodalSimVAE(BaseMultimodal, SimVAE):
     r"""A generative model of several modalities, with the content that they share.
 
     The modalities of a sample are its views: each has a latent scattered around the content by
@@ -208,11 +208,11 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
 
     _parameter_constraints = {
         **SimVAE._parameter_constraints,
-        **MultimodalTransformer._parameter_constraints,
+        **BaseMultimodal._parameter_constraints,
         "noise_variance": [POSITIVE, StrOptions({"learned"}), dict],
         "likelihood": [StrOptions(set(LIKELIHOODS)), dict],
     }
-    _structure = (*MultimodalTransformer._structure, "decoder", "noise_variance", "likelihood")
+    _structure = (*BaseMultimodal._structure, "decoder", "noise_variance", "likelihood")
 
     _own_defaults = {"lr": 2e-3}
 
@@ -245,7 +245,7 @@ class MultimodalSimVAE(MultimodalTransformer, SimVAE):
         return Needs(lr_multipliers={"*log_noise_variance": 10.0} if learned else {})
 
     def _reader(self, anew=False):
-        reader = MultimodalTransformer._reader(self, anew)
+        reader = BaseMultimodal._reader(self, anew)
         reader.require(self._check_modalities if anew else self._check_like_fitted)
         return reader
 

@@ -7,14 +7,14 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_simvae.base import SSLTransformer
+from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.evaluation.representations import as_rows, steps_of
-from sklearn_simvae.generative.base import GenerativeTransformer
-from sklearn_simvae.multimodal.base import MultimodalTransformer
+from sklearn_simvae.generative.base import BaseGenerative
+from sklearn_simvae.multimodal.base import BaseMultimodal
 from sklearn_simvae.views import LazyArray, as_lazy_array
 
 
-def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
+def unwrap(estimator) -> tuple[Pipeline | None, BaseSSL]:
     """Take the estimator of this package out of searches and pipelines.
 
     Parameters
@@ -41,7 +41,7 @@ def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
         estimator = estimator.best_estimator_
     steps = steps_of(estimator)
     for place in reversed(range(len(steps))):
-        if isinstance(steps[place], SSLTransformer):
+        if isinstance(steps[place], BaseSSL):
             return make_pipeline(*steps[:place]) if place else None, steps[place]
     raise ValueError(
         "estimator must be one of sklearn_simvae, or a Pipeline or search that holds one; got "
@@ -49,7 +49,7 @@ def unwrap(estimator) -> tuple[Pipeline | None, SSLTransformer]:
     )
 
 
-def unwrap_one_kind(estimator, caller: str) -> tuple[Pipeline | None, SSLTransformer]:
+def unwrap_one_kind(estimator, caller: str) -> tuple[Pipeline | None, BaseSSL]:
     """Take out an estimator as :func:`unwrap` does, if its rows are of one kind.
 
     Parameters
@@ -72,7 +72,7 @@ def unwrap_one_kind(estimator, caller: str) -> tuple[Pipeline | None, SSLTransfo
         If its rows have modalities, or where :func:`unwrap` raises one.
     """
     before, estimator = unwrap(estimator)
-    if isinstance(estimator, MultimodalTransformer):
+    if isinstance(estimator, BaseMultimodal):
         raise ValueError(
             f"{caller} draws rows of one kind; the rows of {type(estimator).__name__} have "
             "modalities. Use its methods, such as generate, and draw one modality."
@@ -80,7 +80,7 @@ def unwrap_one_kind(estimator, caller: str) -> tuple[Pipeline | None, SSLTransfo
     return before, estimator
 
 
-def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, GenerativeTransformer]:
+def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, BaseGenerative]:
     """Take out an estimator as :func:`unwrap_one_kind` does, if it is fitted and decodes.
 
     Parameters
@@ -105,7 +105,7 @@ def unwrap_generative(estimator, caller: str) -> tuple[Pipeline | None, Generati
         If it is not fitted.
     """
     before, estimator = unwrap_one_kind(estimator, caller)
-    if not isinstance(estimator, GenerativeTransformer):
+    if not isinstance(estimator, BaseGenerative):
         raise ValueError(
             f"{caller} needs an estimator that generates: ContentStyleVAE, SimVAE, VAE or CRVAE; "
             f"{type(estimator).__name__} has no decoder."

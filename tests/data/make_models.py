@@ -19,7 +19,7 @@ TINY = {"n_components": 3, "hidden_layer_sizes": (4,), "max_epochs": 2, "random_
 HALVES = [("left", "mlp", slice(32)), ("right", "mlp", slice(32, 64))]
 MODELS = {
     "SimVAE": SimVAE(**TINY, input_shape=(8, 8)),
-    "SimCLR": SimCLR(**TINY, input_shape=(8, 8), projection_sizes=(4, 4)),
+    "SimCLR": SimCLR(**TINY, input_shape=(8, 8), projection_layer_sizes=(4, 4)),
     "MultimodalSimVAE": MultimodalSimVAE(**TINY, modalities=HALVES),
 }
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from sklearn_simvae import BYOL, SimSiam
 from sklearn_simvae.networks import Teacher
 
-SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "prediction_sizes": (6,)}
+SMALL = {**TINY, "lr": 1e-3, "projection_layer_sizes": (16, 8), "predictor_layer_sizes": (6,)}
 both = pytest.mark.parametrize("method", [SimSiam, BYOL])
 
 
@@ -65,7 +65,7 @@ def decays(monkeypatch):
 @pytest.mark.parametrize("sizes", [(), (6,), 6, (7, 5)])
 def test_predictor_maps_projections_to_projections(method, digits, sizes):
     X, _ = digits
-    fitted = method(**{**SMALL, "prediction_sizes": sizes}).fit(X)
+    fitted = method(**{**SMALL, "predictor_layer_sizes": sizes}).fit(X)
     layers = [layer for layer in fitted.module_.predictor if isinstance(layer, nn.Linear)]
     hidden = [sizes] if isinstance(sizes, int) else list(sizes)
     assert [layer.out_features for layer in layers] == [*hidden, 8]
@@ -100,8 +100,8 @@ def test_predictor_is_trained(method, digits):
 @both
 def test_predictor_cannot_change_while_training_goes_on(method, digits):
     X, _ = digits
-    fitted = method(**SMALL).fit(X).set_params(prediction_sizes=(5,))
-    with pytest.raises(ValueError, match="prediction_sizes changed since"):
+    fitted = method(**SMALL).fit(X).set_params(predictor_layer_sizes=(5,))
+    with pytest.raises(ValueError, match="predictor_layer_sizes changed since"):
         fitted.partial_fit(X)
 
 
@@ -150,7 +150,7 @@ def test_teacher_is_the_moving_average_of_encoder_and_head(digits, decay):
     X, _ = digits
     spy = Before()
     params = {**SMALL, "lr": 1e-2, "batch_size": 40, "lr_schedule": "constant"}
-    fitted = BYOL(**{**params, "max_epochs": 1}, target_decay=decay, callbacks=spy).fit(X)
+    fitted = BYOL(**{**params, "max_epochs": 1}, target_momentum=decay, callbacks=spy).fit(X)
     modules = [*spy.modules, fitted.module_]
     assert len(modules) == 5
     for before, after in pairwise(modules):
@@ -167,7 +167,7 @@ def test_ends_of_the_decay_are_exact(digits):
     X, _ = digits
     for decay in (0.0, 1.0):
         spy = Before()
-        params = {**SMALL, "lr_schedule": "constant", "target_decay": decay, "callbacks": spy}
+        params = {**SMALL, "lr_schedule": "constant", "target_momentum": decay, "callbacks": spy}
         module = BYOL(**params).fit(X).module_
         expected = followed(module if decay == 0 else spy.modules[0])
         own = dict(module.teacher.module.named_parameters())
@@ -177,7 +177,7 @@ def test_ends_of_the_decay_are_exact(digits):
 @pytest.mark.parametrize("lr_schedule", ["one_cycle", "cosine"])
 def test_decay_rises_to_one_over_the_fit(digits, decays, lr_schedule):
     X, _ = digits
-    BYOL(**SMALL, target_decay=0.9, lr_schedule=lr_schedule).fit(X)
+    BYOL(**SMALL, target_momentum=0.9, lr_schedule=lr_schedule).fit(X)
     assert len(decays) == 20
     assert (np.diff(decays) > 0).all()
     assert decays[0] == pytest.approx(0.9, abs=0.002) and decays[-1] == pytest.approx(1.0)
@@ -188,7 +188,7 @@ def test_decay_rises_to_one_over_the_fit(digits, decays, lr_schedule):
 
 def test_decay_is_constant_where_the_learning_rate_is(digits, decays):
     X, _ = digits
-    fitted = BYOL(**SMALL, target_decay=0.9, lr_schedule="constant").fit(X)
+    fitted = BYOL(**SMALL, target_momentum=0.9, lr_schedule="constant").fit(X)
     assert decays == [0.9] * 20
     decays.clear()
     fitted.set_params(lr_schedule="one_cycle").partial_fit(X)
@@ -227,7 +227,7 @@ def test_score_compares_with_the_teacher_and_representations_do_not(digits):
 def test_teacher_normalizes_by_what_it_sees_itself(digits):
     X, _ = digits
     params = {**SMALL, "lr_schedule": "constant", "lr": 1e-2, "max_epochs": 5}
-    module = BYOL(**params, target_decay=1.0).fit(X).module_
+    module = BYOL(**params, target_momentum=1.0).fit(X).module_
     own, student = module.teacher.module.head[1], module.head[1]
     assert own.num_batches_tracked == student.num_batches_tracked == 50
     assert not torch.allclose(own.running_mean, student.running_mean, atol=1e-2)
@@ -286,7 +286,7 @@ def test_views_that_are_missing_do_not_count(method, digits):
 @pytest.mark.parametrize("name", ["SimSiam", "BYOL"])
 def test_the_predictor_learns_at_a_multiple_of_the_rate(digits, name, optimizer, multiple):
     fitted = tiny(
-        name, prediction_lr_multiple=multiple, optimizer=optimizer, lr_schedule="constant"
+        name, predictor_lr_multiplier=multiple, optimizer=optimizer, lr_schedule="constant"
     ).fit(digits[0])
     predictor, others = fitted.net_.optimizer_.param_groups
     assert set(predictor["params"]) == set(fitted.module_.predictor.parameters())

@@ -22,7 +22,7 @@ from sklearn_simvae import DeepCluster
 
 source = importlib.import_module("sklearn_simvae.discriminative.deep_cluster")
 
-SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "n_clusters": 10}
+SMALL = {**TINY, "lr": 1e-3, "projection_layer_sizes": (16, 8), "n_clusters": 10}
 
 
 class Steps(Callback):
@@ -297,7 +297,7 @@ def test_best_weights_come_back_however_many_directions_latents_have():
     for seed in (0, 4):
         estimator = DeepCluster(
             hidden_layer_sizes=(16,),
-            projection_sizes=(8,),
+            projection_layer_sizes=(8,),
             early_stopping=True,
             max_epochs=12,
             n_iter_no_change=3,

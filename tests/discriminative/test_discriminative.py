@@ -50,7 +50,7 @@ class OnALine(nn.Module):
 @every_method
 def test_projection_goes_through_the_head_and_representation_does_not(method, digits):
     X, _ = digits
-    fitted = tiny(method.__name__, projection_sizes=(8, 5)).fit(X)
+    fitted = tiny(method.__name__, projection_layer_sizes=(8, 5)).fit(X)
     Z, P = fitted.transform(X), fitted.project(X)
     assert Z.shape == (len(X), 3) and P.shape == (len(X), 5) and P.dtype == np.float32
     kinds = [type(layer) for layer in fitted.module_.head]
@@ -77,7 +77,7 @@ def by_hand(head, hidden):
 @every_method
 def test_without_a_head_the_projection_is_the_representation(method, digits):
     X, _ = digits
-    fitted = tiny(method.__name__, projection_sizes=()).fit(X)
+    fitted = tiny(method.__name__, projection_layer_sizes=()).fit(X)
     Z, P = fitted.transform(X), fitted.project(X)
     if method in BLIND:  # up to a scale that is not theirs to choose
         Z = by_hand(fitted.module_.head, Z)
@@ -103,8 +103,8 @@ def test_projection_of_views_is_their_mean(method, digits):
 @every_method
 def test_head_cannot_change_while_training_goes_on(method, digits):
     X, _ = digits
-    fitted = tiny(method.__name__).fit(X).set_params(projection_sizes=(7,))
-    with pytest.raises(ValueError, match="projection_sizes changed since"):
+    fitted = tiny(method.__name__).fit(X).set_params(projection_layer_sizes=(7,))
+    with pytest.raises(ValueError, match="projection_layer_sizes changed since"):
         fitted.partial_fit(X)
 
 
@@ -137,7 +137,7 @@ def test_score_of_a_collapsed_net_is_the_best_of_all(method, digits):
     """As their documentation warns."""
     X, _ = digits
     # A teacher that keeps nothing of itself is the network.
-    params = {"lr_schedule": "constant", **({"target_decay": 0.0} if method is BYOL else {})}
+    params = {"lr_schedule": "constant", **({"target_momentum": 0.0} if method is BYOL else {})}
     fitted = tiny(method.__name__, **params).fit(X)
     fitted.module_.predictor = nn.Identity()
     sound = fitted.score(X)
@@ -228,7 +228,7 @@ def test_content_is_learned_from_views_that_share_it(method):
             5,
             input_shape=(12, 12),
             hidden_layer_sizes=(256, 64),
-            projection_sizes=(64, 64),
+            projection_layer_sizes=(64, 64),
             random_state=0,
             **({"redundancy_weight": 5e-3} if method is BarlowTwins else {}),
             **params,
@@ -280,7 +280,7 @@ def test_a_single_component_is_no_collapse(method, digits):
 
 def test_variance_term_is_what_keeps_vicreg_from_collapse(digits):
     X, _ = digits
-    params = {**TINY, "max_epochs": 100, "lr": 5e-3, "projection_sizes": ()}
+    params = {**TINY, "max_epochs": 100, "lr": 5e-3, "projection_layer_sizes": ()}
     kept = VICReg(**params).fit(X).transform(X).std(0)
     lost = VICReg(**params, variance_weight=0.0).fit(X).transform(X).std(0)
     assert kept.min() > 5 * lost.max()
@@ -288,7 +288,7 @@ def test_variance_term_is_what_keeps_vicreg_from_collapse(digits):
 
 def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits):
     X, _ = digits
-    params = {**TINY, "max_epochs": 60, "lr": 5e-3, "projection_sizes": ()}
+    params = {**TINY, "max_epochs": 60, "lr": 5e-3, "projection_layer_sizes": ()}
     kept, lost = (
         BarlowTwins(**params, redundancy_weight=weight).fit(X).history_[-1]["redundancy"]
         for weight in (1.0, 0.0)
@@ -308,7 +308,7 @@ def test_batches_of_large_sets_are_those_of_the_documentation(method):
 @pytest.mark.parametrize("name", ["SimCLR", "VICReg", "BarlowTwins", "InstanceDiscrimination"])
 def test_batches_of_one_are_refused_by_score_and_validation_as_by_fit(name, digits):
     X = digits[0]
-    estimator = tiny(name, batch_size=2, projection_sizes=()).fit(X[:20])
+    estimator = tiny(name, batch_size=2, projection_layer_sizes=()).fit(X[:20])
     assert np.isfinite(estimator.score(X[:4]))
     with pytest.raises(ValueError, match="make some of 1, and it needs 2"):
         estimator.score(X[:3])

@@ -17,9 +17,9 @@ from sklearn_simvae import InstanceDiscrimination
 
 source = importlib.import_module("sklearn_simvae.discriminative.instance_discrimination")
 
-SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8)}
+SMALL = {**TINY, "lr": 1e-3, "projection_layer_sizes": (16, 8)}
 # Weights stand still, and a head without hidden layers gives a row the same in any batch.
-STILL = {**TINY, "lr": 1e-12, "projection_sizes": (5,)}
+STILL = {**TINY, "lr": 1e-12, "projection_layer_sizes": (5,)}
 
 
 class Before(Callback):

@@ -15,9 +15,9 @@ from sklearn_simvae.views import MultiView, RandomResizedCrop
 losses = importlib.import_module("sklearn_simvae.losses.swav")
 source = sys.modules["sklearn_simvae.discriminative.swav"]
 
-SMALL = {**TINY, "lr": 1e-3, "projection_sizes": (16, 8), "n_prototypes": 10}
+SMALL = {**TINY, "lr": 1e-3, "projection_layer_sizes": (16, 8), "n_prototypes": 10}
 # Weights stand still, and a head without hidden layers gives a row the same in any batch.
-STILL = {**SMALL, "lr": 1e-12, "projection_sizes": (5,)}
+STILL = {**SMALL, "lr": 1e-12, "projection_layer_sizes": (5,)}
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ RNG = np.random.default_rng(0)
 
 
 def csvae(**params):
-    return ContentStyleVAE(**{**TINY, "n_components": 5, "projection_sizes": (16, 8), **params})
+    return ContentStyleVAE(
+        **{**TINY, "n_components": 5, "projection_layer_sizes": (16, 8), **params}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_score_is_the_bound_whatever_the_contrast_weighs(X):
         {"contrast_weight": 2.0},
         {"contrast_weight": 2.0, "n_views": 4},
         {"contrast_weight": 2.0, "early_stopping": True},
-        {"contrast_weight": 2.0, "projection_sizes": ()},
+        {"contrast_weight": 2.0, "projection_layer_sizes": ()},
         {"contrast_weight": 0.0},
     ],
 )

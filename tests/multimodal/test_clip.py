@@ -65,7 +65,7 @@ def trained():
 def of_three():
     X = without(make_data(90, 3), image=slice(0, 20), sound=slice(10, 40), touch=slice(35, 50))
     X["sound"][5] = X["touch"][15] = 1.0
-    return make_clip(projection_sizes=(8, 4), batch_size=90).fit(X), X
+    return make_clip(projection_layer_sizes=(8, 4), batch_size=90).fit(X), X
 
 
 def loss_by_hand(clip, X):
@@ -157,7 +157,7 @@ def test_the_scale_stays_below_its_limit_and_is_not_stuck_there(temperature):
 @pytest.mark.parametrize("sizes", [(), (8, 5)])
 def test_project_is_transform_where_there_is_no_head(sizes):
     X = make_data(60)
-    clip = make_clip(projection_sizes=sizes).fit(X)
+    clip = make_clip(projection_layer_sizes=sizes).fit(X)
     for modality in (None, "image", "sound"):
         P, Z = clip.project(X, modality), clip.transform(X, modality)
         assert P.dtype == Z.dtype == np.float32
@@ -264,7 +264,7 @@ def test_training_on_rows_that_lack_modalities_finds_pairs(sizes):
     X = make_data(600)
     gone = np.random.default_rng(0).integers(4, size=600)
     X = without(X, image=gone == 0, sound=gone == 1)
-    clip = make_clip(**LONGER, projection_sizes=sizes)
+    clip = make_clip(**LONGER, projection_layer_sizes=sizes)
     test = make_data(100, seed=1)
     similarity = clip.fit(X).similarity(test, test)
     # One in a hundred is right by chance.
@@ -295,7 +295,9 @@ def make_captioned(n, n_classes=3, seed=0):
 @pytest.fixture(scope="module")
 def captioned():
     X, _ = make_captioned(300)
-    clip = make_clip(**LONGER, preprocessing=[("text", CountVectorizer())], projection_sizes=(8, 8))
+    clip = make_clip(
+        **LONGER, preprocessing=[("text", CountVectorizer())], projection_layer_sizes=(8, 8)
+    )
     return clip.fit(X)
 
 
@@ -409,7 +411,7 @@ X = make_data(40)
         ({"temperature": 0.0}, X, "temperature"),
         ({"temperature": -1}, X, "temperature"),
         ({"max_logit_scale": 0.5}, X, "max_logit_scale"),
-        ({"projection_sizes": (4, 0)}, X, "projection_sizes|sizes"),
+        ({"projection_layer_sizes": (4, 0)}, X, "projection_layer_sizes|sizes"),
         ({}, {"image": X["image"]}, "At least two modalities"),
         ({}, {**X, "sound": X["sound"][:30]}, "differ in length"),
         (

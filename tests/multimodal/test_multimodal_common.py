@@ -146,8 +146,10 @@ def test_rows_are_represented_alike_wherever_they_stand(make_multimodal, holes):
 def test_missing_rows_change_nothing_where_they_are_encoded_as_on_a_gpu(
     make_multimodal, holes, monkeypatch, request
 ):
-    headless = "projection_sizes" in make_multimodal().get_params()
-    make = functools.partial(make_multimodal, **({"projection_sizes": ()} if headless else {}))
+    headless = "projection_layer_sizes" in make_multimodal().get_params()
+    make = functools.partial(
+        make_multimodal, **({"projection_layer_sizes": ()} if headless else {})
+    )
     expected = make().fit(holes)
     monkeypatch.setattr(base, "_selects", lambda present: False)
     request.getfixturevalue("no_waiting")

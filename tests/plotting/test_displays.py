@@ -160,7 +160,7 @@ def test_estimator_that_is_not_fitted_is_told(name):
 @pytest.mark.parametrize("name", GENERATIVE)
 def test_estimator_that_cannot_generate_is_told_which_can(name):
     with pytest.raises(ValueError, match="SimVAE, VAE or CRVAE; VICReg has no decoder"):
-        MAKE[name](fitted(method=VICReg, projection_sizes=(8,)))
+        MAKE[name](fitted(method=VICReg, projection_layer_sizes=(8,)))
 
 
 @pytest.mark.parametrize("name", [*GENERATIVE, "history", "views"])

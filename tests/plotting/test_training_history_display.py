@@ -70,7 +70,7 @@ def test_history_of_an_estimator_is_that_of_its_objective():
 
 
 def test_discriminative_objectives_have_their_own_terms():
-    estimator = fitted(method=SimCLR, projection_sizes=(8,))
+    estimator = fitted(method=SimCLR, projection_layer_sizes=(8,))
     display = TrainingHistoryDisplay.from_estimator(estimator)
     recorded = estimator.history_[0].keys()
     left_out = {"epoch", "lr", "dur", "effective_rank", "representation_variance"}

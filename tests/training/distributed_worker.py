@@ -61,8 +61,8 @@ def make(name, **params):
     method = getattr(sklearn_simvae, name)
     small = {"n_components": 3, "hidden_layer_sizes": (8,), "max_epochs": 5, "random_state": 0}
     exact = {"optimizer": "sgd", "precision": "float32", "device": "cpu", "lr": 3e-3}
-    if hasattr(method(), "projection_sizes"):
-        exact["projection_sizes"] = (8,)
+    if hasattr(method(), "projection_layer_sizes"):
+        exact["projection_layer_sizes"] = (8,)
     if hasattr(method(), "noise_variance"):
         exact |= {"lr": 3e-4, "noise_variance": 1.0}
     return method(**{**small, **exact, "batch_size": BATCH // SIZE, **params})
@@ -159,7 +159,7 @@ def together():
     results["no seed"] = result(
         make("SimVAE", random_state=None, early_stopping=True, batch_size="auto").fit(ROWS)
     )
-    results["batch norm"] = result(make("SimCLR", projection_sizes=(8, 8)).fit(VIEWS))
+    results["batch norm"] = result(make("SimCLR", projection_layer_sizes=(8, 8)).fit(VIEWS))
     with mock.patch("sklearn_simvae.discriminative.base.gather_batch", lambda z, batch: (z, batch)):
         results["SimCLR, not gathered"] = result(make("SimCLR").fit(VIEWS))
     inner = make("SimCLR", batch_size=BATCH)
@@ -187,7 +187,9 @@ def together():
     results["failed"] = raised(make("SimCLR", callbacks=[At(2, fail)]), VIEWS)
     results["diverged"] = raised(make("SimVAE", lr=1e6), VIEWS)
     results["other data"] = raised(make("SimCLR"), VIEWS + RANK)
-    results["too small"] = raised(make("SimCLR", batch_size=1, projection_sizes=()), VIEWS[:3])
+    results["too small"] = raised(
+        make("SimCLR", batch_size=1, projection_layer_sizes=()), VIEWS[:3]
+    )
     results["after all that"] = result(make("SimCLR").fit(VIEWS))
     if RANK == 0:
         alone = make("SimCLR", batch_size=BATCH)

@@ -209,7 +209,7 @@ def test_auto_chunk_leaves_gradients_and_modes_alone():
 
 # The normalization in the head takes away what biases before it add. Adam blows up what rounding
 # leaves of their gradient, SGD does not.
-SMOOTH = {**TINY, "projection_sizes": (16, 8), "optimizer": "sgd", "lr": 1e-2}
+SMOOTH = {**TINY, "projection_layer_sizes": (16, 8), "optimizer": "sgd", "lr": 1e-2}
 
 
 def calls_of_the_encoder(monkeypatch):
