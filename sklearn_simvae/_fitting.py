@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_feature_names, _get_feature_names
 from torch import Tensor, nn
 
 from sklearn_simvae._checks import seed_of
@@ -14,10 +18,13 @@ from sklearn_simvae._plain import described
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.training import (
+    DivergenceError,
     FitOptions,
     FitProgress,
+    FitResult,
     KNNScore,
     ResumeCheckpoint,
+    Run,
     SSLNet,
     StopEarly,
     auto_batch_size,
@@ -32,15 +39,27 @@ from sklearn_simvae.training.checkpoint import (
     epochs_before,
     find_checkpoint,
 )
-from sklearn_simvae.training.checks import check_callbacks, smallest_batch
+from sklearn_simvae.training.checks import (
+    check_batch_norm,
+    check_batches,
+    check_callbacks,
+    check_samples,
+    smallest_batch,
+    split,
+)
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, MultiView, Samples, ViewMaker
 from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.lazy import named
 from sklearn_simvae.views.samples import one_hot_columns
 
 if TYPE_CHECKING:
     from sklearn_simvae.base import BaseSSL
+
+# Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
+PROBE_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,37 @@ class Plan:
     checkpoint: ResumeCheckpoint | None
     saved: Saved | None
     seed: int
+
+
+def train(estimator: BaseSSL, X, groups, partial: bool, reset: bool) -> None:
+    """Check everything, then train, and only then keep what was fitted."""
+    estimator._validate_params()
+    samples, feature_names = read_to_fit(estimator, X, groups, reset)
+    plan = make_plan(estimator, partial)
+    # It looks at all rows, those of the validation part among them.
+    view_maker = estimator._view_maker(samples)
+    training, valid = split_samples(estimator, plan, samples)
+    net = make_net(estimator, training, plan.seed) if reset else continue_net(estimator)
+    check_parts(estimator, net, training, valid, goes_on=not reset)
+    watched = training.some_views(PROBE_ROWS, net.device)
+    check_same_in_processes(estimator, net, training, watched)
+    options = make_options(estimator, plan, net, view_maker, training, watched, feature_names)
+    run = Run(net, options, training, valid, watched)
+    try:
+        result = run.fit()
+    except BaseException as error:
+        # The net is at its last whole epoch. Where it went on or a user stopped it, that is the
+        # fit that there is now; of a first fit that diverged, it is better than nothing.
+        first = isinstance(error, DivergenceError) and not hasattr(estimator, "net_")
+        if run.epochs_done and (first or not reset or isinstance(error, KeyboardInterrupt)):
+            estimator._keep(net, samples.layout, feature_names, options.batch_size)
+        raise
+    estimator._keep(net, samples.layout, feature_names, options.batch_size)
+    # The first process warns for all.
+    if rank() == 0:
+        if plan.checkpoint and not result.interrupted:
+            plan.checkpoint.remove()
+        warn_of_result(estimator, result, training, partial)
 
 
 def make_plan(estimator: BaseSSL, partial: bool) -> Plan:
@@ -128,6 +178,62 @@ def make_options(
         description=description,
         as_fitted=functools.partial(estimator._as_fitted, samples.layout),
     )
+
+
+def read_to_fit(estimator: BaseSSL, X, groups, reset: bool) -> tuple[Samples, np.ndarray | None]:
+    """Read the samples of X, and the names of its columns."""
+    reader = estimator._reader(anew=reset)
+    X, groups = reader.split_groups(X, groups, needed=True)
+    feature_names = _get_feature_names(named(X))
+    if reset:
+        samples = reader.fit(X, groups, estimator.n_views, hints=rank() == 0)
+    else:
+        _check_feature_names(estimator, named(X), reset=False)
+        feature_names = getattr(estimator, "feature_names_in_", None)
+        estimator._check_structure()
+        samples = reader.read(X, groups, estimator.n_views)
+    check_samples(type(estimator).__name__, samples, estimator._needs().views)
+    if samples.groups is not None and rank() == 0:
+        warn_of_groups(samples.groups)
+    return samples, feature_names
+
+
+def split_samples(
+    estimator: BaseSSL, plan: Plan, samples: Samples
+) -> tuple[Samples, Samples | None]:
+    """Split samples into a part to train on and, for early stopping, one to validate on."""
+    if not plan.stops_early:
+        return samples, None
+    needs = estimator._needs()
+    contributing = samples.has_pairs() if needs.pairs else np.ones(len(samples), dtype=bool)
+    fraction = estimator.validation_fraction
+    return split(samples, fraction, plan.seed, needs.scored_samples, contributing)
+
+
+def check_parts(
+    estimator: BaseSSL, net: SSLNet, train: Samples, valid: Samples | None, goes_on: bool
+) -> None:
+    """Raise where batches are too small, and hold values to those that the network can give."""
+    name, needs, size = type(estimator).__name__, estimator._needs(), batch_size(estimator, train)
+    estimator._suit(net.module_, train, goes_on)
+    check_batches(name, train, size, needs.scored_samples)
+    if valid is not None:
+        estimator._suit(net.module_, valid, goes_on=False)
+        check_batches(name, valid, size, needs.scored_samples)
+    check_batch_norm(net.module_, train, size)
+
+
+def make_net(estimator: BaseSSL, samples: Samples, seed: int) -> SSLNet:
+    """Make a new net, its first weights fitted to the data."""
+    unit_interval = estimator._reader(anew=True).unit_interval(samples)
+    net = new_net(estimator, samples.layout, unit_interval, seed)
+    estimator._initialize(net.module_, samples)
+    return net
+
+
+def continue_net(estimator: BaseSSL) -> SSLNet:
+    """Take the net that there is, to the device that may have been set since."""
+    return estimator.net_.move_to(resolve_device(estimator.device))
 
 
 def new_net(
@@ -249,3 +355,18 @@ def _make_callbacks(estimator: BaseSSL, plan: Plan) -> list:
     if estimator.verbose and rank() == 0:
         callbacks.append(("progress", FitProgress()))
     return callbacks
+
+
+def warn_of_result(estimator: BaseSSL, result: FitResult, samples: Samples, partial: bool) -> None:
+    """Warn of a fit that is not what was asked for."""
+    if result.interrupted:
+        warnings.warn(
+            f"Training interrupted by user after {estimator.n_iter_} whole epochs, which are kept. "
+            "What this fit is part of, such as a search, goes on: interrupt again within two "
+            "seconds to stop that, too.",
+            ConvergenceWarning,
+        )
+    if estimator.augmentation is not None:
+        warn_of_range(samples.layout, result.views_range)
+    if not partial:
+        estimator._diagnose(samples)

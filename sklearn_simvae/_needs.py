@@ -20,6 +20,8 @@ class Needs:
         Samples in a batch of a large set, for `batch_size="auto"`.
     lr_multipliers : mapping of str to float, default={}
         Multiples of `lr` at which parameters learn, by a pattern of their names.
+    pairs : bool, default=False
+        Whether samples contribute to the objective through pairs of their modalities alone.
     first_view_is_row : bool, default=False
         Whether the first view that is made of a row is the row itself.
 
@@ -34,4 +36,5 @@ class Needs:
     scored_samples: int = 1
     batch_size: int = 256
     lr_multipliers: Mapping[str, float] = field(default_factory=dict)
+    pairs: bool = False
     first_view_is_row: bool = False

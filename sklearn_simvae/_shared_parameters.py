@@ -362,3 +362,34 @@ class MultimodalParameters(TrainingParameters, total=False):
     preprocessing: list[Any] | tuple[Any, ...]
     input_shapes: dict[str, Any] | None
     augmentations: dict[str, Any] | None
+
+
+class SharedAttributes:
+    """Types of the shared parameters as attributes, for editors and type checkers."""
+
+    n_components: int
+    hidden_layer_sizes: Sizes
+    encoder: str | Callable[..., nn.Module]
+    representation: str
+    n_views: int
+    augmentation: str | Callable[..., Tensor] | None
+    input_shape: tuple[int, ...] | list[int] | None
+    max_epochs: int
+    batch_size: int | Literal["auto"]
+    lr: float
+    weight_decay: float
+    optimizer: str | Callable[..., torch.optim.Optimizer]
+    lr_schedule: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    device: str | torch.device
+    precision: str
+    compile: bool
+    callbacks: Any
+    verbose: int
+    random_state: int | np.random.RandomState | None
+    group_column: str | int | None
+    kind: str
+    channels: str

@@ -2,29 +2,19 @@
 
 import contextlib
 import copy
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from numbers import Real
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_feature_names, _get_feature_names, check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_finite
-from sklearn_simvae._fitting import (
-    batch_size,
-    check_same_in_processes,
-    make_options,
-    make_plan,
-    make_view_maker,
-    new_net,
-)
+from sklearn_simvae._fitting import make_view_maker, new_net, train
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
@@ -37,38 +27,32 @@ from sklearn_simvae._parameters import (
     store_shared,
     structure_of,
 )
-from sklearn_simvae._plain import described, one_or_many
-from sklearn_simvae._shared_parameters import SHARED, Sizes
+from sklearn_simvae._shared_parameters import SHARED, SharedAttributes
+from sklearn_simvae._structure import StructureMixin
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
-    DivergenceError,
-    FitResult,
-    Run,
     SSLNet,
     inference,
     own_modes,
     random_turn,
     reads,
-    resolve_device,
     turns_of,
 )
-from sklearn_simvae.training.checks import check_batch_norm, check_batches, check_samples, split
-from sklearn_simvae.training.distributed import rank, train_together
+from sklearn_simvae.training.distributed import train_together
+from sklearn_simvae.training.history import public_rows
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Layout, Samples, default_augmentation
-from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.reader import ArrayReader
 
 __all__ = ["COUNT", "NOT_NEGATIVE", "POSITIVE", "BaseSSL", "Needs"]
 
-# Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
-PROBE_ROWS = 512
-
 
 class BaseSSL(
+    SharedAttributes,
+    StructureMixin,
     HTMLMixin,
     PersistenceMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -91,34 +75,6 @@ class BaseSSL(
     # Other defaults of shared parameters, of a class that has an `__init__`. They stand here, since
     # none of the parameters that `__init__` names may be among those of its `**shared` (PEP 692).
     _own_defaults: dict[str, Any] = {}
-    # What `__init__` sets, for editors and type checkers.
-    n_components: int
-    hidden_layer_sizes: Sizes
-    encoder: str | Callable[..., nn.Module]
-    representation: str
-    n_views: int
-    augmentation: str | Callable[..., Tensor] | None
-    input_shape: tuple[int, ...] | list[int] | None
-    max_epochs: int
-    batch_size: int | Literal["auto"]
-    lr: float
-    weight_decay: float
-    optimizer: str | Callable[..., torch.optim.Optimizer]
-    lr_schedule: str
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
-    device: str | torch.device
-    precision: str
-    compile: bool
-    callbacks: Any
-    verbose: int
-    random_state: int | np.random.RandomState | None
-    # With the values of estimators that were pickled before there were any.
-    group_column: str | int | None = None
-    kind: str = "auto"
-    channels: str = "auto"
 
     def __init_subclass__(cls, **kwargs):
         share_parameters(cls)
@@ -237,87 +193,8 @@ class BaseSSL(
                     stack.enter_context(turns.changing())
                 stack.enter_context(own_modes())
                 stack.enter_context(train_together())
-                return self._train(X, groups, partial, reset=not goes_on)
-
-    def _train(self, X, groups, partial, reset):
-        """Everything is checked, then trained, and only then kept."""
-        self._validate_params()
-        samples, feature_names = self._read_to_fit(X, groups, reset)
-        plan = make_plan(self, partial)
-        # It looks at all rows, those of the validation part among them.
-        view_maker = self._view_maker(samples)
-        train, valid = samples, None
-        if plan.stops_early:
-            train, valid = self._split(samples, plan.seed)
-        net = self._make_net(train, plan.seed) if reset else self._net_that_goes_on(train)
-        self._check_batches(net, train, valid)
-        watched = train.some_views(PROBE_ROWS, net.device)
-        check_same_in_processes(self, net, train, watched)
-        options = make_options(self, plan, net, view_maker, train, watched, feature_names)
-        run = Run(net, options, train, valid, watched)
-        try:
-            result = run.fit()
-        except BaseException as error:
-            # The net is at its last whole epoch. Where it went on or a user stopped it, that is the
-            # fit that there is now; of a first fit that diverged, it is better than nothing.
-            first = isinstance(error, DivergenceError) and not hasattr(self, "net_")
-            if run.epochs_done and (first or not reset or isinstance(error, KeyboardInterrupt)):
-                self._keep(net, samples.layout, feature_names, options.batch_size)
-            raise
-        self._keep(net, samples.layout, feature_names, options.batch_size)
-        # The first process warns for all.
-        if rank() == 0:
-            if plan.checkpoint and not result.interrupted:
-                plan.checkpoint.remove()
-            self._warn(result, train, partial)
+                train(self, X, groups, partial, reset=not goes_on)
         return self
-
-    def _read_to_fit(self, X, groups, reset: bool) -> tuple[Samples, np.ndarray | None]:
-        """The samples of X, and the names of its columns."""
-        reader = self._reader(anew=reset)
-        X, groups = reader.split_groups(X, groups, needed=True)
-        feature_names = _get_feature_names(named(X))
-        if reset:
-            samples = reader.fit(X, groups, self.n_views, hints=rank() == 0)
-        else:
-            _check_feature_names(self, named(X), reset=False)
-            feature_names = getattr(self, "feature_names_in_", None)
-            self._check_structure()
-            samples = reader.read(X, groups, self.n_views)
-        check_samples(type(self).__name__, samples, self._needs().views)
-        if samples.groups is not None and rank() == 0:
-            warn_of_groups(samples.groups)
-        if reset:
-            # Later ones may come in parts, of which some hold none.
-            self._check_contributing(samples)
-        return samples, feature_names
-
-    def _split(self, samples: Samples, seed: int) -> tuple[Samples, Samples]:
-        """A part to train on, and one to validate on."""
-        fewest, contributing = self._needs().scored_samples, self._contributing(samples)
-        return split(samples, self.validation_fraction, seed, fewest, contributing)
-
-    def _check_batches(self, net: SSLNet, train: Samples, valid: Samples | None) -> None:
-        """Raise where batches are too small, and have the network's bounds kept to."""
-        size = batch_size(self, train)
-        for part in (train,) if valid is None else (train, valid):
-            check_batches(type(self).__name__, part, size, self._needs().scored_samples)
-            self._hold(net.module_, part)
-        check_batch_norm(net.module_, train, size)
-
-    def _warn(self, result: FitResult, samples: Samples, partial: bool) -> None:
-        """Warn of a fit that is not what was asked for."""
-        if result.interrupted:
-            warnings.warn(
-                f"Training interrupted by user after {self.n_iter_} whole epochs, which are kept. "
-                "What this fit is part of, such as a search, goes on: interrupt again within two "
-                "seconds to stop that, too.",
-                ConvergenceWarning,
-            )
-        if self.augmentation is not None:
-            warn_of_range(samples.layout, result.views_range)
-        if not partial:
-            self._diagnose(samples)
 
     def _keep(self, net, layout, feature_names, batch_size):
         """Set all that a fit sets, at once."""
@@ -339,20 +216,6 @@ class BaseSSL(
         estimator.net_, estimator.layout_ = net, layout
         estimator.__dict__.pop("_fitted_width", None)
         return estimator
-
-    def _current_structure(self) -> dict:
-        sizes = {name: one_or_many(name, getattr(self, name)) for name in self._structure}
-        return described(sizes, weights=False)
-
-    def _check_structure(self, what: str = "partial_fit and warm_start go on with") -> None:
-        """Raise where the parameters no longer describe the network that training goes on in."""
-        now = self._current_structure()
-        changed = [name for name, value in self._fitted_structure.items() if value != now[name]]
-        if changed:
-            raise ValueError(
-                f"{what} the network that was fitted, but {', '.join(changed)} changed since. Set "
-                f"{'it' if len(changed) == 1 else 'them'} back, or fit anew with warm_start=False."
-            )
 
     # ---------------------------------------------------------------- representation
 
@@ -435,7 +298,7 @@ class BaseSSL(
     def history_(self) -> list[dict]:
         """A row for each epoch, from the history of the net."""
         with turns_of(self).reading():
-            return [_public_row(row) for row in self._fitted("net_").history]
+            return public_rows(self._fitted("net_").history)
 
     @property
     def encoder_(self) -> nn.Module:
@@ -471,18 +334,8 @@ class BaseSSL(
     def _initialize(self, module: nn.Module, samples: Samples) -> None:
         """Fit the first weights to the data."""
 
-    def _contributing(self, samples: Samples) -> np.ndarray:
-        """Of which samples the objective says something."""
-        return np.ones(len(samples), dtype=bool)
-
-    def _check_contributing(self, samples: Samples) -> None:
-        """Raise where they are too few to learn from."""
-
-    def _hold(self, module: nn.Module, samples: Samples) -> None:
-        """Have rows that the network could not give back refused when they are read."""
-
-    def _check_goes_on(self, samples: Samples) -> None:
-        """Warn where training goes on with data that do not suit the network that there is."""
+    def _suit(self, module: nn.Module, samples: Samples, goes_on: bool) -> None:
+        """Hold samples to the values that a network can give back, which may go on with others."""
 
     def _default_augmentation(self, layout: Layout):
         """What augmentation="auto" stands for where views are to be made."""
@@ -517,21 +370,9 @@ class BaseSSL(
 
     # ---------------------------------------------------------------- net
 
-    def _make_net(self, samples: Samples, seed: int) -> SSLNet:
-        """A new net, its first weights fitted to the data."""
-        unit_interval = self._reader(anew=True).unit_interval(samples)
-        net = self._new_net(samples.layout, unit_interval, seed)
-        self._initialize(net.module_, samples)
-        return net
-
     def _new_net(self, layout: Layout, unit_interval: bool, seed: int) -> SSLNet:
-        """A net for rows of this layout, with first weights that know nothing of the data."""
+        """Make a net for rows of this layout, with first weights that know nothing of the data."""
         return new_net(self, layout, unit_interval, seed)
-
-    def _net_that_goes_on(self, samples: Samples) -> SSLNet:
-        """The net that there is, on the device that may have been set since."""
-        self._check_goes_on(samples)
-        return self.net_.move_to(resolve_device(self.device))
 
     def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
         """From a batch as read to views, on the device."""
@@ -539,14 +380,3 @@ class BaseSSL(
 
 
 share_parameters(BaseSSL)
-
-
-def _public_row(row: dict) -> dict:
-    """A row of skorch's history as the estimator shows it."""
-    return {
-        name.removeprefix("train_"): value
-        for name, value in row.items()
-        if isinstance(value, Real)
-        and not name.endswith(("batch_count", "_best"))
-        and name not in ("train_batch_size", "valid_batch_size")
-    }

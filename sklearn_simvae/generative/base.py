@@ -154,13 +154,13 @@ class BaseGenerative(BaseSSL):
         x = samples.some_views(PROBE_ROWS, next(module.parameters()).device)
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
-    def _hold(self, module, samples):
-        if module.squash and not samples.layout.pixels and looks_unit_interval(samples.X):
-            samples.hold_between(0, 1)
-
-    def _check_goes_on(self, samples):
-        if self.module_.squash and not self._reader().unit_interval(samples):
+    def _suit(self, module, samples, goes_on):
+        if not module.squash:
+            return
+        if goes_on and not self._reader().unit_interval(samples):
             warn_of_bounds(self, some_rows(samples.X))
+        elif not samples.layout.pixels and looks_unit_interval(samples.X):
+            samples.hold_between(0, 1)
 
     def _diagnose(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))

@@ -27,12 +27,12 @@ from sklearn_simvae.multimodal.base import (
     encode_present,
     split_modalities,
 )
+from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.exchange import gather_batch
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Samples
 
 
 class LogitScale(LivingPart):
@@ -233,22 +233,17 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
 
     def _needs(self):
         # A sample without a pair is no negative. Negatives come of the batch.
-        return Needs(views=1, scored_samples=2, batch_size=512)
+        return Needs(views=1, scored_samples=2, batch_size=512, pairs=True)
 
-    def _contributing(self, samples):
-        return samples.X.present()[samples.indices].sum(1) > 1
-
-    def _check_contributing(self, samples):
-        n_pairs = _most_pairs(samples)
-        if n_pairs < 2:
-            raise ValueError(
-                f"{n_pairs or 'No'} row of X has the same two of the modalities "
-                f"{samples.layout.names}: there are no pairs to learn from, of which it takes 2. "
-                "Rows of one sample must have the same place in each modality."
-            )
+    def _reader(self, anew=False):
+        reader = BaseMultimodal._reader(self, anew)
+        if anew:
+            # Later ones may come in parts, of which some hold no pairs.
+            reader.require(_check_pairs)
+        return reader
 
     def _check_scored(self, samples):
-        n_pairs, fewest = _most_pairs(samples), self._needs().scored_samples
+        n_pairs, fewest = _most_pairs(samples.X), self._needs().scored_samples
         if n_pairs < fewest:
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
@@ -386,7 +381,17 @@ def _weights(mask: Tensor) -> Tensor:
     return n_rows.masked_fill(n_rows < 2, 0.0)
 
 
-def _most_pairs(samples: Samples) -> int:
-    """Rows that have both modalities of the pair of modalities that most have."""
-    present = samples.X.present()[samples.indices]
-    return max(int((a & b).sum()) for a, b in combinations(present.T, 2))
+def _check_pairs(blocks: Blocks, layout: ModalLayout) -> None:
+    n_pairs = _most_pairs(blocks)
+    # A single row is refused as by all methods.
+    if n_pairs < 2 <= len(blocks):
+        raise ValueError(
+            f"{n_pairs or 'No'} row of X has the same two of the modalities {layout.names}: there "
+            "are no pairs to learn from, of which it takes 2. Rows of one sample must have the "
+            "same place in each modality."
+        )
+
+
+def _most_pairs(blocks: Blocks) -> int:
+    """Count rows that have both modalities of the pair of modalities that most have."""
+    return max(int((a & b).sum()) for a, b in combinations(blocks.present().T, 2))

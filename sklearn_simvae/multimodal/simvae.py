@@ -277,18 +277,17 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
             if len(present):
                 module.parts[j].prepare(present, *own)
 
-    def _hold(self, module, samples):
-        for j, block in enumerate(samples.X.blocks):
-            own = module.parts[j].squash and not samples.layout.modalities[j].layout.pixels
-            if own and looks_unit_interval(block.values):
+    def _suit(self, module, samples, goes_on):
+        inside = self._reader().unit_interval(samples) if goes_on else []
+        for j, (m, block) in enumerate(
+            zip(samples.layout.modalities, samples.X.blocks, strict=True)
+        ):
+            if not module.parts[j].squash:
+                continue
+            if goes_on and not inside[j]:
+                warn_of_bounds(self, some_rows(block.values), f"The modality {m.name!r}")
+            elif not m.layout.pixels and looks_unit_interval(block.values):
                 block.hold_between(0, 1)
-
-    def _check_goes_on(self, samples):
-        inside = self._reader().unit_interval(samples)
-        for j, name in enumerate(samples.layout.names):
-            if self.module_.parts[j].squash and not inside[j]:
-                values = some_rows(samples.X.blocks[j].values)
-                warn_of_bounds(self, values, f"The modality {name!r}")
 
     def _objective(self, module, batch, generator):
         return super()._objective(module, batch._replace(mask=module.mask(batch.views)), generator)

@@ -18,9 +18,9 @@ from sklearn_simvae.training.exchange import (
     average_buffers,
     own_seed,
     sum_gradients,
-    sum_over_processes,
 )
 from sklearn_simvae.training.hardware import lay_out
+from sklearn_simvae.training.history import EpochMeans
 from sklearn_simvae.training.modes import bf16_autocast, own_modes
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.run import Run
@@ -49,44 +49,6 @@ class TotalLoss(nn.Module):
             To be minimized.
         """
         return terms.loss
-
-
-class EpochMeans:
-    """Means of terms over an epoch, summed on the device and read once."""
-
-    def __init__(self):
-        self._totals = self._weight = 0
-        self._names = ()
-
-    def add(self, terms: Terms, n_samples: int) -> None:
-        """Add the terms of a batch.
-
-        Parameters
-        ----------
-        terms : Terms
-            Value of the objective.
-        n_samples : int
-            Samples of the batch, by which it counts where terms have no weight of their own.
-        """
-        weight = n_samples if terms.weight is None else terms.weight
-        values = torch.stack([value.detach() for value in (terms.loss, *terms.parts.values())])
-        self._totals = self._totals + values * weight
-        self._weight = self._weight + weight
-        self._names = ("loss", *terms.parts)
-
-    def read(self) -> dict[str, float]:
-        """Compute the means over the batches of all processes.
-
-        Returns
-        -------
-        means : dict of str to float
-            By name.
-        """
-        totals = self._totals
-        weight = torch.as_tensor(self._weight, dtype=totals.dtype, device=totals.device)
-        totals = sum_over_processes(torch.cat([totals, weight.reshape(1)]))
-        means = (totals / totals[-1].clamp(min=1)).tolist()
-        return dict(zip(self._names, means, strict=False))
 
 
 class SSLNet(NeuralNet):

@@ -208,6 +208,16 @@ class Samples:
             del rows
             yield part, views, mask
 
+    def has_pairs(self) -> np.ndarray:
+        """Tell which samples have at least two of their modalities.
+
+        Returns
+        -------
+        paired : ndarray of bool of shape (n_samples,)
+            One value for each sample.
+        """
+        return self.X.present()[self.indices].sum(1) > 1
+
     def hold_between(self, low: float, high: float) -> None:
         """Have rows refused, when they are read, whose values lie beyond.
 
