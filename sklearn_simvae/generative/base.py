@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_count, check_finite, seed_of
+from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
-from sklearn_simvae.base import PROBE_ROWS, BaseSSL
+from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
