@@ -5,20 +5,16 @@ numbers, NaN where one is missing, so that everything between X and the networks
 other estimators.
 """
 
-import contextlib
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     _check_feature_names,
     check_is_fitted,
 )
-from torch import Tensor, nn
+from torch import nn
 
 from sklearn_simvae import persistence
 from sklearn_simvae._checks import check_finite
@@ -28,25 +24,19 @@ from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae._shared_parameters import MODALITIES
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.losses.reduction import mean_over_views
-from sklearn_simvae.multimodal.modalities import (
-    Modality,
-    ModalLayout,
-)
+from sklearn_simvae.multimodal.layout import Modality, ModalLayout
 from sklearn_simvae.multimodal.reader import ModalityReader
+from sklearn_simvae.multimodal.view_maker import ModalViewMaker
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.checks import has_batch_norm
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
     Layout,
     Samples,
-    ViewMaker,
     default_augmentation,
-    make_views,
 )
 from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
-from sklearn_simvae.views.samples import not_finite, one_hot_columns
+from sklearn_simvae.views.samples import one_hot_columns
 
 # Parameters of rows of one kind.
 _NOT_SHARED = {
@@ -389,173 +379,3 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
 
 def _type_name(value) -> str | None:
     return None if value is None else type(value).__name__
-
-
-@dataclass(frozen=True)
-class ModalViewMaker:
-    """Make views of rows, with some modalities of those that have them augmented.
-
-    Parameters
-    ----------
-    make : ViewMaker
-        Reads rows.
-    layout : ModalLayout
-        Places of the modalities.
-    augmentations : dict of str to (callable, blocks)
-        Augmentation of a modality, and its blocks of one-hot encoded columns.
-    """
-
-    make: ViewMaker
-    layout: ModalLayout
-    augmentations: dict
-    # What an augmentation gives is looked at here, by modality.
-    augments = False
-
-    def __call__(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Make views.
-
-        Parameters
-        ----------
-        rows : Tensor of shape (batch, n_values)
-            A batch as it is read.
-        generator : torch.Generator, default=None
-            Randomness of the package's own augmentations.
-
-        Returns
-        -------
-        views : Tensor of float32 of shape (batch, 1, n_values)
-            Rows as networks take them.
-        """
-        x = self.make(rows, generator=generator)[:, 0].clone()
-        for name, (augmentation, one_hot) in self.augmentations.items():
-            modality = self.layout.modalities[self.layout.index(name)]
-            there = ~x[:, modality.start].isnan()
-            # Rows of one modality are rows of its own layout, of which one view is made.
-            own = modality.layout
-            part = x[there, modality.start : modality.stop].unflatten(1, own.input_shape)
-            if not len(part):
-                continue
-            made = make_views(part, own, 1, augmentation, generator, one_hot)[:, 0]
-            if not made.isfinite().all():
-                raise ValueError(not_finite(f"augmentations[{name!r}]"))
-            x[there, modality.start : modality.stop] = own.from_network(made).flatten(1)
-        return x.unsqueeze(1)
-
-
-def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:
-    """Take rows apart into their modalities.
-
-    Parameters
-    ----------
-    x : Tensor of shape (N, n_values)
-        Rows as they travel, NaN where a modality is missing.
-    layout : ModalLayout
-        How they are laid out.
-
-    Returns
-    -------
-    mask : Tensor of bool of shape (N, n_modalities)
-        True where a modality is there.
-    parts : list of Tensor of shape (N, *shape)
-        Each in the layout of its networks, zeros where it is missing.
-    """
-    mask, parts = present_modalities(x, layout), []
-    for modality, present in zip(layout.modalities, mask.unbind(1), strict=True):
-        part = x[:, modality.start : modality.stop].masked_fill(~present.unsqueeze(1), 0.0)
-        parts.append(modality.layout.to_network(part))
-    return mask, parts
-
-
-def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
-    """Which modalities rows have.
-
-    Parameters
-    ----------
-    x : Tensor of shape (N, n_values)
-        Rows as they travel, NaN where a modality is missing.
-    layout : ModalLayout
-        How they are laid out.
-
-    Returns
-    -------
-    mask : Tensor of bool of shape (N, n_modalities)
-        True where a modality is there.
-    """
-    # Missing is missing as a whole: the first value tells.
-    return ~torch.stack([x[:, modality.start] for modality in layout.modalities], dim=1).isnan()
-
-
-def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
-    """Encode each modality of the rows that have it.
-
-    Parameters
-    ----------
-    networks : sequence of Module
-        One for each modality, all of the same width.
-    parts : list of Tensor of shape (N, *shape)
-        As :func:`split_modalities` gives them.
-    mask : Tensor of bool of shape (N, n_modalities)
-        True where a modality is there.
-
-    Returns
-    -------
-    z : Tensor of float32 of shape (N, n_modalities, d)
-        Without meaning where a modality is missing.
-    """
-    both = zip(networks, parts, mask.unbind(1), strict=True)
-    return torch.stack([of_present(network, network, some, x) for network, x, some in both], dim=1)
-
-
-def of_present(
-    network: nn.Module, function: Callable[..., Tensor], present: Tensor, *rows: Tensor
-) -> Tensor:
-    """What a network makes of the rows that are there, which alone go into batch statistics.
-
-    Parameters
-    ----------
-    network : Module
-        That of the function.
-    function : callable
-        From some of the rows to a tensor of as many.
-    present : Tensor of bool of shape (N,)
-        Which there are.
-    *rows : Tensor of shape (N, ...)
-        What `function` takes.
-
-    Returns
-    -------
-    made : Tensor of float32 of shape (N, ...)
-        Without meaning where there is no row.
-    """
-    if not _selects(present) and not has_batch_norm(network):
-        return function(*rows).float()
-    statistics = contextlib.nullcontext()
-    if present.sum() < 2:
-        present = present.clone()
-        if _needs_two_rows(network):
-            present[:2] = True
-        else:
-            # Too few for statistics of their own; without any, one row tells the width.
-            statistics = evaluation_mode(network)
-            present[0] |= ~present.any()
-    with statistics:
-        made = function(*(part[present] for part in rows)).float()
-    where = present.reshape(-1, *[1] * (made.ndim - 1))
-    return made.new_zeros(len(present), *made.shape[1:]).masked_scatter(where, made)
-
-
-def _selects(present: Tensor) -> bool:
-    """Whether rows are taken out even where nothing that is learned depends on the others.
-
-    Not on a GPU, which would have to tell how many they are, and wait for it.
-    """
-    return not present.is_cuda
-
-
-def _needs_two_rows(network: nn.Module) -> bool:
-    """Whether it takes statistics of the batch in any case, or together with other processes."""
-    return any(
-        isinstance(m, nn.SyncBatchNorm) or m.running_mean is None
-        for m in network.modules()
-        if isinstance(m, nn.modules.batchnorm._BatchNorm)
-    )

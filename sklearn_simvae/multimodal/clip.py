@@ -22,12 +22,10 @@ from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import clip
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
-from sklearn_simvae.multimodal.base import (
-    BaseMultimodal,
-    encode_present,
-    split_modalities,
-)
-from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
+from sklearn_simvae.multimodal.base import BaseMultimodal
+from sklearn_simvae.multimodal.blocks import Blocks
+from sklearn_simvae.multimodal.layout import ModalLayout
+from sklearn_simvae.multimodal.present import encode_present, split_modalities
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import inference, reads

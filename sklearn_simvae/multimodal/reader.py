@@ -6,14 +6,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import _get_feature_names, check_array
 
-from sklearn_simvae.multimodal.modalities import (
-    Blocks,
-    ModalLayout,
-    declare,
-    fit_modalities,
-    read_modalities,
-    take_columns,
-)
+from sklearn_simvae.multimodal.blocks import Blocks
+from sklearn_simvae.multimodal.declaration import declare
+from sklearn_simvae.multimodal.layout import ModalLayout, take_columns
+from sklearn_simvae.multimodal.modalities import fit_modalities, read_modalities
 from sklearn_simvae.views import LazyArray, Samples, as_lazy_array
 from sklearn_simvae.views.checks import check_like_fitted, in_unit_interval
 from sklearn_simvae.views.hints import warn_of_scales

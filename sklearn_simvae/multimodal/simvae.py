@@ -19,14 +19,15 @@ from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
 from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
 from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
-from sklearn_simvae.multimodal.base import (
-    BaseMultimodal,
+from sklearn_simvae.multimodal.base import BaseMultimodal
+from sklearn_simvae.multimodal.blocks import Blocks
+from sklearn_simvae.multimodal.layout import ModalLayout
+from sklearn_simvae.multimodal.present import (
     encode_present,
     of_present,
     present_modalities,
     split_modalities,
 )
-from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
 from sklearn_simvae.views import Samples

@@ -19,7 +19,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_simvae.multimodal.modalities import declare, fit_modalities, read_modalities
+from sklearn_simvae.multimodal.declaration import declare
+from sklearn_simvae.multimodal.modalities import fit_modalities, read_modalities
 
 RNG = np.random.default_rng(0)
 N = 24

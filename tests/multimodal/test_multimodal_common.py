@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from sklearn_simvae.multimodal import base
+from sklearn_simvae.multimodal import present
 
 HALVES = {"upper": slice(0, 32), "lower": slice(32, 64)}
 
@@ -151,7 +151,7 @@ def test_missing_rows_change_nothing_where_they_are_encoded_as_on_a_gpu(
         make_multimodal, **({"projection_layer_sizes": ()} if headless else {})
     )
     expected = make().fit(holes)
-    monkeypatch.setattr(base, "_selects", lambda present: False)
+    monkeypatch.setattr(present, "_selects", lambda present: False)
     request.getfixturevalue("no_waiting")
     estimator = make().fit(holes)
     assert_allclose(estimator.transform(holes), expected.transform(holes), atol=1e-4)
