@@ -21,10 +21,11 @@ from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
+from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import in_halves
-from sklearn_simvae.views import Layout, Samples, make_views
+from sklearn_simvae.views import Layout, Samples
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, some_rows
 from sklearn_simvae.views.rows import tensor_to_array
@@ -32,41 +33,6 @@ from sklearn_simvae.views.rows import tensor_to_array
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
-# What data may be, by likelihood.
-BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
-
-
-def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
-    """Warn of values that means which pass a sigmoid cannot reach."""
-    warnings.warn(
-        f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
-        f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
-        "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
-        UserWarning,
-    )
-
-
-def _beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
-    if likelihood == "bernoulli":
-        return (
-            f"likelihood='bernoulli' needs values in [0, 1]; got values from {least:.3g} to "
-            f"{greatest:.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
-            "likelihood='gaussian'."
-        )
-    return (
-        f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
-        "likelihood='gaussian'."
-    )
-
-
-def has_density(estimator) -> bool:
-    """Whether the model has a proper prior, to sample from and to score by."""
-    if not estimator._has_density:
-        raise AttributeError(
-            "An improper prior (prior_variance=None) has nothing to sample from or to score by. "
-            "Set prior_variance to a positive number and fit again."
-        )
-    return True
 
 
 class BaseGenerative(BaseSSL):
@@ -189,7 +155,7 @@ class BaseGenerative(BaseSSL):
         if likelihood not in ("auto", "gaussian"):
             reader.take_scales_as_they_are()
         if likelihood in BOUNDS:
-            reader.require(*BOUNDS[likelihood], functools.partial(_beyond_bounds, likelihood))
+            reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
         return reader
 
     # ---------------------------------------------------------------- latents
@@ -407,22 +373,11 @@ class BaseGenerative(BaseSSL):
                 for part, views, _ in samples.batches(self.net_.device):
                     scores[part] = in_halves(bound_of, views).cpu().numpy()
             else:
-                for rows, given, views, mask in self._group_batches(samples):
+                for rows, given, views, mask in samples.group_batches(self.net_.device):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
                     share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
                     scores[rows[given]] = share[given]
         return check_finite(type(self).__name__, scores)
-
-    def _group_batches(self, samples: Samples):
-        """Batches of whole groups: the rows of X, which of them count, the views and their mask."""
-        for which in samples.groups.batches(_MAX_ROWS):
-            rows, mask = samples.groups.draw(which, int(samples.groups.sizes[which].max()))
-            batch = torch.from_numpy(Samples(samples.X, samples.layout, False).take(rows)[0])
-            views = make_views(batch.to(self.net_.device), samples.layout, None)
-            given = np.ones(rows.shape, bool) if mask is None else mask
-            if mask is not None:
-                mask = torch.from_numpy(mask).to(views.device)
-            yield rows, given, views, mask
 
     def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
         """The bound of each sample, under noise that is common to all."""

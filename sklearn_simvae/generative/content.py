@@ -8,7 +8,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._checks import check_count, check_finite, seed_of
-from sklearn_simvae.generative.base import BaseGenerative, has_density
+from sklearn_simvae.generative.base import BaseGenerative
+from sklearn_simvae.generative.bounds import has_density
 from sklearn_simvae.training import reads
 
 Variance = float | np.ndarray

@@ -16,7 +16,7 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.generative.base import BOUNDS, has_density, warn_of_bounds
+from sklearn_simvae.generative.bounds import BOUNDS, has_density, warn_of_bounds
 from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import BaseMultimodal

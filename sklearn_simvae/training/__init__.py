@@ -10,8 +10,9 @@ from sklearn_simvae.training.kept import DivergenceError
 from sklearn_simvae.training.modes import bf16_autocast, inference, own_modes
 from sklearn_simvae.training.net import SSLNet, TotalLoss
 from sklearn_simvae.training.optimizers import optimizer_parameters
+from sklearn_simvae.training.options import FitOptions, FitResult
 from sklearn_simvae.training.random_state import isolated_random_state, random_turn
-from sklearn_simvae.training.run import FitOptions, FitResult, Run
+from sklearn_simvae.training.run import Run
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
 from sklearn_simvae.training.turns import reads, turns_of
 

@@ -1,19 +1,17 @@
 """One fit: its options, its course, and the state that is left where it ends early."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._numerics import smooth_rank
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks.living import living_parts
-from sklearn_simvae.training.checkpoint import Saved, resume
+from sklearn_simvae.training.checkpoint import resume
 from sklearn_simvae.training.distributed import any_process
 from sklearn_simvae.training.exchange import (
     first_weights,
@@ -26,9 +24,9 @@ from sklearn_simvae.training.hardware import one_thread_if_small
 from sklearn_simvae.training.kept import DivergenceError, LastGood, weights_finite
 from sklearn_simvae.training.memory import ran_out_of_memory
 from sklearn_simvae.training.modes import bf16_autocast, inference
+from sklearn_simvae.training.options import FitOptions, FitResult
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.views.samples import Samples, not_finite
-from sklearn_simvae.views.view_maker import ViewMaker
 
 # Seconds within which a second interruption ends not just a fit but also what the fit is part of.
 _MEANT_FOR_ALL = 2.0
@@ -38,80 +36,6 @@ class _Interruptions:
     """When a fit of this process was last interrupted."""
 
     last = -np.inf
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """Settings of one fit, all of them resolved.
-
-    Parameters
-    ----------
-    name : str
-        Name of the estimator, for messages.
-    n_epochs : int
-        Passes over the samples.
-    batch_size : int
-        The most samples in a step, of all processes together.
-    loss : callable
-        `(module, batch, generator) -> Terms`.
-    latent : callable
-        `(module, x) -> z`, representations of views.
-    make_views : ViewMaker
-        From batches as they are read to views, on the device.
-    lr : float, default=1e-3
-        Peak of the learning rate.
-    lr_schedule : str, default="constant"
-        See :func:`~sklearn_simvae.training.lr_factor`.
-    bf16 : bool, default=False
-        Whether a step runs under bf16 autocast.
-    callbacks : list, default=[]
-        Skorch callbacks, or `(name, callback)`.
-    record_batches : bool, default=False
-        Whether callbacks find skorch's record of every batch.
-    parameters : mapping, default={}
-        Parameters of the estimator by name, for the living parts of the module.
-    feature_names : ndarray of str or None, default=None
-        Names of the columns.
-    saved : Saved or None, default=None
-        The checkpoint of this fit, after whose epochs it goes on.
-    description : mapping, default={}
-        What this fit is known by, for its checkpoint.
-    as_fitted : callable, default=None
-        `(net) -> estimator`, the estimator as if the fit had ended now.
-    """
-
-    name: str
-    n_epochs: int
-    batch_size: int
-    loss: Callable[[nn.Module, Batch, torch.Generator], Terms]
-    latent: Callable[[nn.Module, Tensor], Tensor]
-    make_views: ViewMaker
-    lr: float = 1e-3
-    lr_schedule: str = "constant"
-    bf16: bool = False
-    callbacks: list = field(default_factory=list)
-    record_batches: bool = False
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    feature_names: np.ndarray | None = None
-    saved: Saved | None = None
-    description: Mapping[str, Any] = field(default_factory=dict)
-    as_fitted: Callable[[Any], Any] | None = None
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """The end of a fit.
-
-    Parameters
-    ----------
-    interrupted : bool
-        Whether the user stopped it, after at least one whole epoch.
-    views_range : tuple of float or None
-        Least and greatest value of the augmented views of the last epoch.
-    """
-
-    interrupted: bool
-    views_range: tuple[float, float] | None
 
 
 class Run:

@@ -208,6 +208,36 @@ class Samples:
             del rows
             yield part, views, mask
 
+    def group_batches(
+        self, device: torch.device | str
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor, Tensor | None]]:
+        """Read batches of whole groups, as they are.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Device of the views.
+
+        Yields
+        ------
+        rows : ndarray of int of shape (batch, n_views)
+            Rows of X.
+        given : ndarray of bool of shape (batch, n_views)
+            False where a group has fewer rows than others.
+        views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
+            Their views.
+        mask : Tensor of bool of shape (batch, n_views) or None
+            The same as `given`; None where all are there.
+        """
+        for which in self.groups.batches(_MAX_ROWS):
+            rows, mask = self.groups.draw(which, int(self.groups.sizes[which].max()))
+            batch = torch.from_numpy(Samples(self.X, self.layout, False).take(rows)[0])
+            views = make_views(batch.to(device), self.layout, None)
+            given = np.ones(rows.shape, bool) if mask is None else mask
+            if mask is not None:
+                mask = torch.from_numpy(mask).to(views.device)
+            yield rows, given, views, mask
+
     def has_pairs(self) -> np.ndarray:
         """Tell which samples have at least two of their modalities.
 

@@ -1,0 +1,41 @@
+"""The values that a likelihood is of, and what a model without a proper prior cannot do."""
+
+import warnings
+
+import numpy as np
+
+# What data may be, by likelihood.
+BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
+
+
+def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
+    """Warn of values that means which pass a sigmoid cannot reach."""
+    warnings.warn(
+        f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
+        f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
+        "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
+        UserWarning,
+    )
+
+
+def beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
+    if likelihood == "bernoulli":
+        return (
+            f"likelihood='bernoulli' needs values in [0, 1]; got values from {least:.3g} to "
+            f"{greatest:.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
+            "likelihood='gaussian'."
+        )
+    return (
+        f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
+        "likelihood='gaussian'."
+    )
+
+
+def has_density(estimator) -> bool:
+    """Whether the model has a proper prior, to sample from and to score by."""
+    if not estimator._has_density:
+        raise AttributeError(
+            "An improper prior (prior_variance=None) has nothing to sample from or to score by. "
+            "Set prior_variance to a positive number and fit again."
+        )
+    return True
