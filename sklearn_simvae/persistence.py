@@ -16,20 +16,17 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._files import (
+from sklearn_simvae._files import need, pack, unpack, write_whole
+from sklearn_simvae._plain import one_or_many, plain
+from sklearn_simvae._states import (
     module_differences,
     module_tensors,
-    need,
     optimizer_parts,
-    pack,
     plain_history,
     set_history,
     set_module,
     set_optimizer,
-    unpack,
-    write_whole,
 )
-from sklearn_simvae._plain import one_or_many, plain
 from sklearn_simvae._trusted import trusted_names
 from sklearn_simvae.networks.copies import holds_parametrization, picklable
 from sklearn_simvae.training import own_modes, reads, resolve_device, turns_of
