@@ -14,7 +14,7 @@ from sklearn_simvae.datasets import (
     fetch_mnist,
     make_sprites,
 )
-from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.augmented import augmented_rows
 from sklearn_simvae.views import (
     ColorJitter,
     Compose,

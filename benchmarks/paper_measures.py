@@ -15,7 +15,7 @@ from sklearn_simvae.evaluation import (
     reconstruction_error,
     style_probe,
 )
-from sklearn_simvae.evaluation.representations import view_representations
+from sklearn_simvae.evaluation.augmented import view_representations
 
 
 class After:

@@ -47,8 +47,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
 from sklearn_simvae import _files as files
-from sklearn_simvae._files import pack_history, unpack_history
 from sklearn_simvae._plain import fitted_digest
+from sklearn_simvae._states import pack_history, unpack_history
 from sklearn_simvae.persistence import ONNX_OPSET, read_metadata, trusted_types
 from sklearn_simvae.training import KNNScore
 from sklearn_simvae.views import Compose, FeatureCorruption, FeatureMasking

@@ -10,13 +10,13 @@ from sklearn.utils.validation import _num_samples, check_array
 
 from sklearn_simvae._checks import seed_of
 from sklearn_simvae._numerics import smooth_rank
+from sklearn_simvae.evaluation.augmented import view_representations
 from sklearn_simvae.evaluation.representations import (
     as_rows,
     check_arguments,
     first_part,
     has_views,
     representations,
-    view_representations,
     without_groups,
 )
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells

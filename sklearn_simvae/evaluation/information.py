@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._checks import seed_of
+from sklearn_simvae.evaluation.augmented import view_representations
 from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,
     check_arguments,
     has_views,
     standard_scaler,
-    view_representations,
     without_groups,
 )
 from sklearn_simvae.networks.mlp import dense_layers

@@ -351,15 +351,21 @@ def make_splits(
         smallest = min(held or 1, (1 - held) * validation_size, (1 - held) * (1 - validation_size))
         # One row more than the smallest part needs, since rounding may take one.
         needed = math.ceil(1 / smallest) + 1
+        what = f"there are {n_units} {'rows' if groups is None else 'groups'}"
+        advice = f"{needed} are enough. Give more"
         if splitter is StratifiedShuffleSplit:
-            found, counts = np.unique(classes, return_counts=True)
-            what = f"the class {found[counts.argmin()]} has {counts.min()} row(s)"
-            advice = f"{needed} rows of each class are enough. Leave rarer classes out"
-        else:
-            what = f"there are {n_units} {'rows' if groups is None else 'groups'}"
-            advice = f"{needed} are enough. Give more"
+            what, advice = _rarest(classes, needed)
         raise ValueError(
             f"The rows cannot be split into train, validation and test rows, as {what}; {advice}, "
             "or change test_size or validation_size."
         ) from error
     return splits
+
+
+def _rarest(classes: np.ndarray, needed: int) -> tuple[str, str]:
+    """Return what a message tells of the class with too few rows, and its advice."""
+    found, counts = np.unique(classes, return_counts=True)
+    return (
+        f"the class {found[counts.argmin()]} has {counts.min()} row(s)",
+        f"{needed} rows of each class are enough. Leave rarer classes out",
+    )

@@ -7,9 +7,11 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import r2_score
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_simvae.evaluation.augmented import augmented_rows
 from sklearn_simvae.evaluation.factors import check_factors, check_test_factors, is_numeric
-from sklearn_simvae.evaluation.probes import class_scores, features, fit_probe
-from sklearn_simvae.evaluation.representations import augmented_rows, check_arguments
+from sklearn_simvae.evaluation.probe_models import fit_probe
+from sklearn_simvae.evaluation.probes import class_scores, features
+from sklearn_simvae.evaluation.representations import check_arguments
 from sklearn_simvae.evaluation.splits import (
     Split,
     check_parts_differ,
@@ -147,15 +149,10 @@ def style_probe(
     seeds = check_seeds(n_repeats, random_state)
     if factors is None:
         _check_augmentation(augmentation, factors_test)
-        augmenting = {
-            "augmentation": "auto" if augmentation is None else augmentation,
-            "input_shape": input_shape,
-            "kind": kind,
-            "estimator": estimator,
-        }
-        X, factors = augmented_rows(X, random_state=[seeds[0], 0], **augmenting)
+        how = ("auto" if augmentation is None else augmentation, input_shape, kind)
+        X, factors = augmented_rows(X, *how, [seeds[0], 0], estimator)
         if X_test is not None:
-            X_test, factors_test = augmented_rows(X_test, random_state=[seeds[0], 1], **augmenting)
+            X_test, factors_test = augmented_rows(X_test, *how, [seeds[0], 1], estimator)
     else:
         _check_given(augmentation, X_test, factors_test)
     factors = check_factors(factors, X)
@@ -171,9 +168,7 @@ def style_probe(
     )
     if tested is not None:
         factors = {name: np.concatenate([values, tested[name]]) for name, values in factors.items()}
-    for name, values in factors.items():
-        check = check_parts_differ if is_numeric(values) else check_train_classes
-        check(values, splits, f"the factor {name!r}")
+    _check_varied(factors, splits)
     targets = _targets(factors)
     _check_read(targets, named)
     jobs = [
@@ -187,6 +182,11 @@ def style_probe(
     results = Parallel(n_jobs=n_jobs)(
         delayed(_read)(value, Z, names, y, split, seed) for names, y, _, value, seed, split in jobs
     )
+    return _table(jobs, results)
+
+
+def _table(jobs: list[tuple], results: list[tuple]) -> ResultTable:
+    """Return the values of all jobs, one row for each factor and metric."""
     return ResultTable(
         {
             "factor": factor,
@@ -228,6 +228,13 @@ def _targets(factors: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray
     if numeric:
         targets.insert(0, (numeric, np.column_stack([factors[name] for name in numeric])))
     return targets
+
+
+def _check_varied(factors: dict[str, np.ndarray], splits) -> None:
+    """Raise if a factor is the same in all rows of a part of a split where it must differ."""
+    for name, values in factors.items():
+        check = check_parts_differ if is_numeric(values) else check_train_classes
+        check(values, splits, f"the factor {name!r}")
 
 
 def _check_read(targets: list[tuple[list[str], np.ndarray]], probes: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """Content against style: the accuracy of probes for several methods."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -248,42 +248,25 @@ def _metric_name(metric: str) -> str:
 
 def _label_points(ax, labels, points: np.ndarray, bars) -> list:
     """Write a label beside each point, clear of points, bars and other labels if possible."""
-    from matplotlib.transforms import Bbox
-
     figure = ax.figure.canvas.figure
     # The layout sets the size of the axes only when it is drawn.
     figure.draw_without_rendering()
     pixels = figure.dpi / 72
-    to_pixels = ax.transData.transform
-    x_std, y_std = (np.zeros(len(points)) if std is None else np.asarray(std) for std in bars)
     # Boxes that a label may not cover, and those of labels, which lines may not cross.
-    taken, boxes = [], []
-    for (x, y), dx, dy in zip(points, x_std, y_std, strict=True):
-        for low, high in (((x - dx, y), (x + dx, y)), ((x, y - dy), (x, y + dy))):
-            taken.append(Bbox([to_pixels(low), to_pixels(high)]).padded(3 * pixels))
+    taken, boxes = _bar_boxes(ax, points, bars, 3 * pixels), []
     texts = []
     for label, point in zip(labels, points, strict=True):
         measured = ax.text(0, 0, label, fontsize="small")
         size = measured.get_window_extent()
         measured.remove()
+        start = ax.transData.transform(point)
         best = None
-        for distance in _DISTANCES:
-            for direction in _DIRECTIONS:
-                offset = distance * np.array(direction) / np.hypot(*direction)
-                start = to_pixels(point)
-                # The offset is that of the side of the label that faces the point.
-                corner = start + offset * pixels
-                corner = corner - (1 - np.array(direction)) / 2 * (size.width, size.height)
-                box = Bbox.from_bounds(*corner, size.width, size.height)
-                line = [
-                    Bbox.from_bounds(*(start + part * offset * pixels), 1, 1).padded(pixels)
-                    for part in np.linspace(0, 1, 9)
-                ]
-                covered = sum(_overlap(box, other) for other in taken)
-                covered += sum(_overlap(one, other) for one in line for other in boxes)
-                covered += size.width * size.height - _overlap(box, ax.bbox)
-                if best is None or covered < best[0] - 1e-6:
-                    best = covered, offset, direction, box, line
+        for offset, direction, box, line in _places(start, size, pixels):
+            covered = sum(_overlap(box, other) for other in taken)
+            covered += sum(_overlap(one, other) for one in line for other in boxes)
+            covered += size.width * size.height - _overlap(box, ax.bbox)
+            if best is None or covered < best[0] - 1e-6:
+                best = covered, offset, direction, box, line
         _, offset, (right, up), box, line = best
         boxes.append(box.padded(pixels))
         taken += [boxes[-1], *line]
@@ -300,6 +283,37 @@ def _label_points(ax, labels, points: np.ndarray, bars) -> list:
         )
         texts.append(text)
     return texts
+
+
+def _bar_boxes(ax, points: np.ndarray, bars, margin: float) -> list:
+    """Return the boxes around the error bars of each point, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    to_pixels = ax.transData.transform
+    x_std, y_std = (np.zeros(len(points)) if std is None else np.asarray(std) for std in bars)
+    return [
+        Bbox([to_pixels(low), to_pixels(high)]).padded(margin)
+        for (x, y), dx, dy in zip(points, x_std, y_std, strict=True)
+        for low, high in (((x - dx, y), (x + dx, y)), ((x, y - dy), (x, y + dy)))
+    ]
+
+
+def _places(start, size, pixels: float) -> Iterator[tuple]:
+    """Yield offset, direction, box and boxes of the line of each place for a label of a point."""
+    from matplotlib.transforms import Bbox
+
+    for distance in _DISTANCES:
+        for direction in _DIRECTIONS:
+            offset = distance * np.array(direction) / np.hypot(*direction)
+            # The offset is that of the side of the label that faces the point.
+            corner = start + offset * pixels
+            corner = corner - (1 - np.array(direction)) / 2 * (size.width, size.height)
+            box = Bbox.from_bounds(*corner, size.width, size.height)
+            line = [
+                Bbox.from_bounds(*(start + part * offset * pixels), 1, 1).padded(pixels)
+                for part in np.linspace(0, 1, 9)
+            ]
+            yield offset, direction, box, line
 
 
 def _overlap(a, b) -> float:

@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, ParamMapper
 from torch import Tensor
 
-from sklearn_simvae._files import (
+from sklearn_simvae._files import pack, remove_parts, unpack, write_whole
+from sklearn_simvae._states import (
     module_tensors,
     optimizer_parts,
-    pack,
     parts,
     plain_history,
-    remove_parts,
     set_history,
     set_module,
     set_optimizer,
-    unpack,
-    write_whole,
 )
 from sklearn_simvae.training.callbacks import callback_type
 

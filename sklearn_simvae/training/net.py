@@ -8,7 +8,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_simvae._batch import Batch, Terms
-from sklearn_simvae._files import pack_history, unpack_history
+from sklearn_simvae._states import pack_history, unpack_history
 from sklearn_simvae.networks.copies import picklable
 from sklearn_simvae.training.batching import BatchLoader
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, without_data

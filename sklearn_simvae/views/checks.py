@@ -9,13 +9,14 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 from sklearn_simvae._checks import missing
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.lazy import LazyArray, as_lazy_array, held_between, some_rows
+from sklearn_simvae.views.lazy import LazyArray, held_between, some_rows
 from sklearn_simvae.views.rows import (
     cells_are_arrays,
     check_holds_rows,
     stack_cells,
     tensor_to_array,
 )
+from sklearn_simvae.views.sources import as_lazy_array
 
 
 def check_rows(name: str, X) -> np.ndarray | LazyArray:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_simvae.views.lazy import LazyArray, as_lazy_array, as_table, is_dask_array
+from sklearn_simvae.views.lazy import LazyArray, as_table, is_dask_array
+from sklearn_simvae.views.sources import as_lazy_array
 
 # Rows of a source that are read at a time to collect the groups.
 _CHUNK = 4096

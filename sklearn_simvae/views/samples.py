@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from torch import Tensor
 
 from sklearn_simvae.views.augmentation import Augmentation
-from sklearn_simvae.views.augmentation.base import DATA, Data, as_batch_like
+from sklearn_simvae.views.augmentation.data import DATA, Data, as_batch_like
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import held_between, some_rows

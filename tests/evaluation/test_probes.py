@@ -24,13 +24,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_simvae.evaluation import probes
+from sklearn_simvae.evaluation import probe_models
+from sklearn_simvae.evaluation.probe_models import fit_probe
 from sklearn_simvae.evaluation.probes import (
     PROBES,
     check_seeds,
     class_scores,
     clustering_accuracy,
-    fit_probe,
     make_splits,
     probe,
 )
@@ -88,7 +88,7 @@ def rng():
 @pytest.fixture
 def short(monkeypatch):
     """Networks that are cut short, for what does not depend on how well they do."""
-    monkeypatch.setattr(probes, "_MLP_STEPS", 20)
+    monkeypatch.setattr(probe_models, "_MLP_STEPS", 20)
 
 
 def global_states():
@@ -468,7 +468,7 @@ def test_only_the_network_is_cut_short_in_silence(short, monkeypatch):
         warnings.simplefilter("error", ConvergenceWarning)
         probe(None, NOISE, CONTENT, probes=["linear", "mlp"], **kwargs)
     monkeypatch.setattr(
-        probes, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=1)
+        probe_models, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=1)
     )
     with pytest.warns(ConvergenceWarning):
         probe(None, NOISE, CONTENT, probes=["linear"], **kwargs)

@@ -23,11 +23,8 @@ from sklearn_simvae.evaluation import (
     reconstruction_error,
     style_probe,
 )
-from sklearn_simvae.evaluation.representations import (
-    augmented_rows,
-    representations,
-    view_representations,
-)
+from sklearn_simvae.evaluation.augmented import augmented_rows, view_representations
+from sklearn_simvae.evaluation.representations import representations
 from sklearn_simvae.views import Compose, FeatureMasking, RandomResizedCrop, RandomSeriesCrop
 
 

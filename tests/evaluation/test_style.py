@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_simvae.evaluation import probes, style
+from sklearn_simvae.evaluation import probe_models, style
 from sklearn_simvae.evaluation.probes import check_seeds, make_splits, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop
@@ -55,7 +55,7 @@ def rng():
 @pytest.fixture
 def short(monkeypatch):
     """Networks that are cut short, for what does not depend on how well they do."""
-    monkeypatch.setattr(probes, "_MLP_STEPS", 20)
+    monkeypatch.setattr(probe_models, "_MLP_STEPS", 20)
 
 
 def global_states():

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_simvae.evaluation.representations import augmented_rows
+from sklearn_simvae.evaluation.augmented import augmented_rows
 from sklearn_simvae.plotting import ViewsDisplay
 from sklearn_simvae.views import (
     Compose,

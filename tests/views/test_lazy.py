@@ -17,7 +17,8 @@ from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from sklearn_simvae import CLIP, MultimodalSimVAE
 from sklearn_simvae.views import LazyArray, as_lazy_array
-from sklearn_simvae.views.lazy import _arrow_dataset, by_chunk, is_dask_array, named, some_rows
+from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named, some_rows
+from sklearn_simvae.views.sources import _arrow_dataset
 
 pytestmark = pytest.mark.filterwarnings("error:.*not writable")
 

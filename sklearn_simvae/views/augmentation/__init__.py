@@ -3,7 +3,8 @@
 Images are (N, C, H, W) floats in [0, 1], vectors (N, d) and series (N, channels, length).
 """
 
-from .base import Augmentation, Compose
+from .abstract import Augmentation
+from .base import Compose
 from .color import ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
 from .geometric import (
     RandomHorizontalFlip,

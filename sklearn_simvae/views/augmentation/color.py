@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Augmentation, FoldableAugmentation, rand, randn
+from .abstract import Augmentation, FoldableAugmentation
+from .draws import rand, randn
 
 __all__ = ["ColorAugmentation", "ColorJitter", "GaussianBlur", "GaussianNoise", "RandomGrayscale"]
 

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import FoldableAugmentation, as_pair, rand
+from .abstract import FoldableAugmentation, as_pair
+from .draws import rand
 
 __all__ = [
     "GeometricAugmentation",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .base import Augmentation, rand, randn
+from .abstract import Augmentation
+from .draws import rand, randn
 
 __all__ = ["RandomJitter", "RandomScaling", "RandomSeriesCrop"]
 

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base import DATA, Augmentation, rand
+from .abstract import Augmentation
+from .data import DATA
+from .draws import rand
 
 __all__ = ["FeatureCorruption", "FeatureMasking"]
 
