@@ -56,7 +56,7 @@ from sklearn_simvae.training import (
 )
 from sklearn_simvae.training.checks import check_batch_norm, check_batches, check_samples, split
 from sklearn_simvae.training.distributed import rank, train_together
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
@@ -249,7 +249,7 @@ class BaseSSL(
         train, valid = samples, None
         if plan.stops_early:
             train, valid = self._split(samples, plan.seed)
-        net = self._make_net(train, plan.seed) if reset else self._net_that_goes_on(train)
+        net = self._make_net(train, plan.seed) if reset else self._continue_net(train)
         self._check_batches(net, train, valid)
         watched = train.some_views(PROBE_ROWS, net.device)
         check_same_in_processes(self, net, train, watched)
@@ -385,7 +385,7 @@ class BaseSSL(
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                z = in_halves(self._represent, views.flatten(0, 1)).float()
+                z = split_on_oom(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
         return check_finite(type(self).__name__, Z)
 
@@ -528,7 +528,7 @@ class BaseSSL(
         """A net for rows of this layout, with first weights that know nothing of the data."""
         return new_net(self, layout, unit_interval, seed)
 
-    def _net_that_goes_on(self, samples: Samples) -> SSLNet:
+    def _continue_net(self, samples: Samples) -> SSLNet:
         """The net that there is, on the device that may have been set since."""
         self._check_goes_on(samples)
         return self.net_.move_to(resolve_device(self.device))

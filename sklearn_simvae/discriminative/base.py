@@ -30,7 +30,7 @@ from sklearn_simvae.training import (
 from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.samples import not_finite
 
@@ -208,7 +208,7 @@ class BaseDiscriminative(BaseSSL):
         samples = self._read(X)
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
-            parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
+            parts = [split_on_oom(self.module_, views).mean(1) for _, views, _ in batches]
         return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     def _check_scored(self, samples: Samples) -> None:

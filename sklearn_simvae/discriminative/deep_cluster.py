@@ -100,7 +100,7 @@ class DeepCluster(BaseDiscriminative):
     each cluster. `fit` then minimises :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
     cluster the same weight.
 
-    Samples that were not fitted belong to the cluster whose centre is nearest to the mean of their
+    Samples that were not fitted belong to the cluster whose center is nearest to the mean of their
     views: by that `score`, and the objective on the validation part, tell views of new samples.
     `partial_fit` clusters the samples that it is given.
 
@@ -184,7 +184,7 @@ class DeepCluster(BaseDiscriminative):
 
 
 def reseed_empty_clusters(
-    features: np.ndarray, centres: np.ndarray, labels: np.ndarray
+    features: np.ndarray, centers: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split the largest cluster for each that is empty.
 
@@ -192,32 +192,32 @@ def reseed_empty_clusters(
     ----------
     features : ndarray of shape (n, d)
         What was clustered.
-    centres : ndarray of shape (n_clusters, d)
-        The centres of the clusters.
+    centers : ndarray of shape (n_clusters, d)
+        The centers of the clusters.
     labels : ndarray of int of shape (n,)
         The cluster of each row.
 
     Returns
     -------
-    centres, labels : ndarray
-        Of each cluster that was empty the centre is now the row of the largest that was farthest
-        from its centre, and the rows of that cluster that are nearer to it are its own. None is
+    centers, labels : ndarray
+        Of each cluster that was empty the center is now the row of the largest that was farthest
+        from its center, and the rows of that cluster that are nearer to it are its own. None is
         empty, if there are as many rows as clusters.
     """
-    centres, labels = centres.copy(), labels.copy()
-    sizes = np.bincount(labels, minlength=len(centres))
+    centers, labels = centers.copy(), labels.copy()
+    sizes = np.bincount(labels, minlength=len(centers))
     for empty in np.flatnonzero(sizes == 0):
         largest = sizes.argmax()
         members = np.flatnonzero(labels == largest)
-        distances = np.linalg.norm(features[members] - centres[largest], axis=1)
+        distances = np.linalg.norm(features[members] - centers[largest], axis=1)
         farthest = distances.argmax()
-        centres[empty] = features[members[farthest]]
-        moved = np.linalg.norm(features[members] - centres[empty], axis=1) < distances
+        centers[empty] = features[members[farthest]]
+        moved = np.linalg.norm(features[members] - centers[empty], axis=1) < distances
         moved[farthest] = True
         if moved.all():
-            # Of rows that are the same, or where no centre was, one stays all the same.
+            # Of rows that are the same, or where no center was, one stays all the same.
             nearest_row = distances.argmin()
             moved[nearest_row if nearest_row != farthest else farthest - 1] = False
         labels[members[moved]] = empty
-        sizes = np.bincount(labels, minlength=len(centres))
-    return centres, labels
+        sizes = np.bincount(labels, minlength=len(centers))
+    return centers, labels

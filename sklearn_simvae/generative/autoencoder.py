@@ -290,7 +290,7 @@ def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
     return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
 
 
-def reparameterise(
+def reparameterize(
     mean: Tensor,
     log_variance: Tensor,
     generator: torch.Generator | None,

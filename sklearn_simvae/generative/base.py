@@ -19,10 +19,10 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
 from sklearn_simvae.base import PROBE_ROWS, BaseSSL
-from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
+from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples, make_views
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, some_rows
@@ -176,7 +176,7 @@ class BaseGenerative(BaseSSL):
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
-        z = reparameterise(mean, log_variance, generator, len(batch.indices))
+        z = reparameterize(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
@@ -232,7 +232,7 @@ class BaseGenerative(BaseSSL):
         rows = Samples(samples.X, samples.layout, samples.has_views)
         with inference(self.module_):
             for part, views, _ in rows.batches(self.net_.device):
-                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         for made in (mean, variance):
@@ -278,7 +278,7 @@ class BaseGenerative(BaseSSL):
         with inference(self.module_):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
-                x = in_halves(decoder.mean, z[part].to(self.net_.device))
+                x = split_on_oom(decoder.mean, z[part].to(self.net_.device))
                 # Nothing but a sigmoid keeps means where pixels are.
                 x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
@@ -404,7 +404,7 @@ class BaseGenerative(BaseSSL):
                     return self._bound(views, None, n_importance_samples)
 
                 for part, views, _ in samples.batches(self.net_.device):
-                    scores[part] = in_halves(bound_of, views).cpu().numpy()
+                    scores[part] = split_on_oom(bound_of, views).cpu().numpy()
             else:
                 for rows, given, views, mask in self._group_batches(samples):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()

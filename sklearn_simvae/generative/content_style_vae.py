@@ -12,7 +12,7 @@ from sklearn_simvae._batch import Terms
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.base import PROBE_ROWS
-from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterise
+from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterize
 from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import (
     content_contrast,
@@ -200,7 +200,7 @@ class ContentStyleVAE(BaseContent):
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
-        z = reparameterise(mean, log_variance, generator, len(batch.indices))
+        z = reparameterize(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         content = self._content(module, mean).flatten(0, 1)
         projections = module.head(content).float().unflatten(0, mean.shape[:2])

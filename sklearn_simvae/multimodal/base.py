@@ -35,7 +35,7 @@ from sklearn_simvae.multimodal.modalities import (
 from sklearn_simvae.multimodal.reader import ModalityReader
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.checks import has_batch_norm
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.training.modes import evaluation_mode
 from sklearn_simvae.views import (
     Layout,
@@ -208,7 +208,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
+                z = split_on_oom(functools.partial(self._latent, self.module_), views[:, 0])
                 Z[part] = z.cpu().numpy()
         return check_finite(type(self).__name__, Z)
 

@@ -31,7 +31,7 @@ from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.exchange import gather_batch
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 
 
@@ -303,7 +303,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
 
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
-            parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
+            parts = [split_on_oom(directions, views[:, 0]) for _, views, _ in batches]
         return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     @reads

@@ -28,7 +28,7 @@ from sklearn_simvae.multimodal.base import (
 )
 from sklearn_simvae.multimodal.modalities import Blocks, ModalLayout
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import some_rows
@@ -326,7 +326,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         missing = ~samples.X.present()

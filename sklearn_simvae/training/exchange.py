@@ -254,7 +254,7 @@ def own_seed(seed: int) -> int:
     return seed if rank() == 0 else int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0])
 
 
-def synchronise_batch_norm(module: nn.Module, device: torch.device) -> None:
+def synchronize_batch_norm(module: nn.Module, device: torch.device) -> None:
     """Let batch normalisation take its statistics over all processes, which torch can on CUDA.
 
     Parameters

@@ -61,7 +61,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def split_on_oom(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """Apply a function of rows, to half as many at a time where memory does not hold all.
 
     Parameters
@@ -80,8 +80,8 @@ def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor)
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.training.memory import in_halves
-    >>> in_halves(torch.exp, torch.zeros(3))
+    >>> from sklearn_simvae.training.memory import split_on_oom
+    >>> split_on_oom(torch.exp, torch.zeros(3))
     tensor([1., 1., 1.])
     """
     try:
@@ -90,4 +90,4 @@ def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor)
         if len(x) < 2 or not ran_out_of_memory(error):
             raise
     # Out here the error, and with it what it held of the attempt, is gone.
-    return torch.cat([in_halves(function, half) for half in x.tensor_split(2)])
+    return torch.cat([split_on_oom(function, half) for half in x.tensor_split(2)])

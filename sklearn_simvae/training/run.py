@@ -20,7 +20,7 @@ from sklearn_simvae.training.exchange import (
     from_first,
     gather_rows,
     own_part,
-    synchronise_batch_norm,
+    synchronize_batch_norm,
 )
 from sklearn_simvae.training.hardware import one_thread_if_small
 from sklearn_simvae.training.kept import DivergenceError, LastGood, weights_finite
@@ -267,7 +267,7 @@ class Run:
     def begin(self) -> None:
         """Hand the settings to the net, keep what there is, and tell the living parts."""
         self.net.begin_run(self)
-        synchronise_batch_norm(self.module, self.device)
+        synchronize_batch_norm(self.module, self.device)
         first_weights(self.module)
         self._good.keep()
         self._good.keep_moments()
