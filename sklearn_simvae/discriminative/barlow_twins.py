@@ -11,7 +11,7 @@ from sklearn_simvae.losses import barlow_twins
 class BarlowTwins(BaseDiscriminative):
     """Representations whose dimensions agree between views and are not redundant.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
+    `fit` minimizes :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
 
     Parameters
     ----------

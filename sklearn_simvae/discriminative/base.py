@@ -95,7 +95,7 @@ class Projector(LivingPart):
 
     @torch.no_grad()
     def directions(self, latents: Tensor) -> Tensor:
-        """Project representations, and normalise: what similarities are taken of.
+        """Project representations, and normalize: what similarities are taken of.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class Projector(LivingPart):
 
 
 class BaseDiscriminative(BaseSSL):
-    """Base of the methods that compare views without modelling them. A method adds `_loss`."""
+    """Base of the methods that compare views without modeling them. A method adds `_loss`."""
 
     _tables = {"discriminative_parameters": DISCRIMINATIVE}
     _parameter_constraints = {

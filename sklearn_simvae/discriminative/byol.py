@@ -34,7 +34,7 @@ class MomentumTeacher(Teacher):
 class BYOL(SimSiam):
     """Representations from which one view predicts a teacher's projection of another.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.byol`. The teacher is an exponential moving
+    `fit` minimizes :func:`~sklearn_simvae.losses.byol`. The teacher is an exponential moving
     average of the network. What is said of `score` and collapse in :class:`SimSiam` holds here too.
 
     Parameters

@@ -94,10 +94,10 @@ class Clusters(LivingPart):
 class DeepCluster(BaseDiscriminative):
     """Representations from which each view tells the cluster that k-means puts its sample in.
 
-    At the start of each epoch, the representations of all samples, whitened and normalised, are
+    At the start of each epoch, the representations of all samples, whitened and normalized, are
     clustered by :class:`sklearn.cluster.MiniBatchKMeans`, clusters that are left empty are reseeded
     by splitting the largest, and the classifier is reset: it begins with the mean projection of
-    each cluster. `fit` then minimises :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
+    each cluster. `fit` then minimizes :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
     cluster the same weight.
 
     Samples that were not fitted belong to the cluster whose center is nearest to the mean of their

@@ -52,7 +52,7 @@ class Prototypes(LivingPart):
 class InstanceDiscrimination(BaseDiscriminative):
     """Representations from which each view tells the sample that it comes of.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.instance_discrimination`. On small sets each
+    `fit` minimizes :func:`~sklearn_simvae.losses.instance_discrimination`. On small sets each
     sample has a prototype that is learned, and the softmax is over all of them. On large ones the
     prototypes are a memory of earlier projections, and the softmax is over a sample of them: the
     memory takes `n * projection_layer_sizes[-1]` numbers, and the time of a step does not depend
@@ -86,7 +86,7 @@ class InstanceDiscrimination(BaseDiscriminative):
     See Also
     --------
     SimCLR : Compares with the other samples of a batch.
-    DeepCluster : Gives neighbours a class in common.
+    DeepCluster : Gives neighbors a class in common.
 
     References
     ----------

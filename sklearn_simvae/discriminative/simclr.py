@@ -12,7 +12,7 @@ from sklearn_simvae.losses import nt_xent
 class SimCLR(BaseDiscriminative):
     """Contrastive representations: views of one sample alike, those of different samples not.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
+    `fit` minimizes :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
     since all other samples of a batch are negatives; see `chunk_size` for those that memory does
     not hold.
 

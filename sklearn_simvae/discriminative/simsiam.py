@@ -17,9 +17,9 @@ from sklearn_simvae.networks import projection_head
 class SimSiam(BaseDiscriminative):
     """Representations from which the projection of one view predicts that of another.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
+    `fit` minimizes :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
     no gradient passes on the other, keep it from collapse, so look at "effective_rank" in
-    `history_`. Projections are normalised over the batch. A collapsed fit has the best `score` of
+    `history_`. Projections are normalized over the batch. A collapsed fit has the best `score` of
     all: do not choose settings by it.
 
     Parameters

@@ -60,7 +60,7 @@ class Queue(LivingPart):
 class SwAV(BaseDiscriminative):
     """Representations from which each view predicts the balanced cluster of another view.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
+    `fit` minimizes :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
     projections and prototypes that are learnt along.
 
     With `n_views` above `n_global_views`, the further views are small crops, which only predict

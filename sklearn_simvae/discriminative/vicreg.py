@@ -11,7 +11,7 @@ from sklearn_simvae.losses import vicreg
 class VICReg(BaseDiscriminative):
     """Representations by variance, invariance and covariance of the projections.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.vicreg`.
+    `fit` minimizes :func:`~sklearn_simvae.losses.vicreg`.
 
     Parameters
     ----------

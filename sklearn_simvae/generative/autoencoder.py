@@ -195,7 +195,7 @@ class AutoEncoder(nn.Module):
     def spread_latents(self, x: Tensor) -> None:
         """Start where the latents tell samples apart: means of unit variance, little noise.
 
-        At torch's own initialisation all means are nearly equal under noise of unit variance. The
+        At torch's own initialization all means are nearly equal under noise of unit variance. The
         decoder then learns to ignore its input and to give the mean picture, from which a fit takes
         hundreds of steps to escape.
 

@@ -19,7 +19,7 @@ class SimVAE(BaseContent):
         \psi \sim N(0, \gamma^2 I), \quad z_j | \psi \sim N(\psi, \sigma^2 I), \quad
         x_j | z_j \sim p(x | z_j)
 
-    `fit` maximises the evidence lower bound of the views, in which psi is integrated out in closed
+    `fit` maximizes the evidence lower bound of the views, in which psi is integrated out in closed
     form, see :func:`~sklearn_simvae.losses.simvae_elbo`.
 
     Parameters

@@ -22,7 +22,7 @@ class VAE(BaseGenerative):
     n_components : int, default=10
         Number of latent dimensions.
     beta : float, default=1.0
-        Weight of the divergence from the prior in what `fit` maximises. Scores do not use it: they
+        Weight of the divergence from the prior in what `fit` maximizes. Scores do not use it: they
         are bounds on the log-likelihood whatever `beta` the fit had.
     {generative_parameters}
     {shared_parameters}

@@ -141,7 +141,7 @@ class ClipNetwork(nn.Module):
 class CLIP(BaseMultimodal, BaseDiscriminative):
     """One representation of several modalities: those of a sample alike, of different ones not.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
+    `fit` minimizes :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
     of modalities, with a learned scale of the similarities. Samples that lack a modality count in
     the pairs that they have, and a pair of modalities counts by the samples of a batch that have
     both, where these are at least two.

@@ -1,4 +1,4 @@
-"""Nearest neighbours across modalities, a block of similarities at a time."""
+"""Nearest neighbors across modalities, a block of similarities at a time."""
 
 from numbers import Integral
 

@@ -92,10 +92,10 @@ class FitProgress(Callback):
 
 
 class KNNScore(Callback):
-    r"""Watch, while a net is trained, how well neighbours in the representation share a label.
+    r"""Watch, while a net is trained, how well neighbors in the representation share a label.
 
     A self-supervised loss alone says little about what a representation is good for. The score is
-    the accuracy of nearest neighbours on the representations :math:`z_i` that `transform` would
+    the accuracy of nearest neighbors on the representations :math:`z_i` that `transform` would
     give at this moment, each row left out in turn: with :math:`N_k(i)` the k rows nearest to i
     other than i, [1]_
 
@@ -110,12 +110,12 @@ class KNNScore(Callback):
     Parameters
     ----------
     X : array-like of shape (n, ...)
-        Labelled rows like those of `fit`: some hundreds to a few thousand, which are represented
+        Labeled rows like those of `fit`: some hundreds to a few thousand, which are represented
         anew for each score. A dict of arrays where `fit` gets one.
     y : array-like of shape (n,)
         Their labels: classes.
     n_neighbors : int, default=20
-        Neighbours that vote; fewer than n.
+        Neighbors that vote; fewer than n.
     every_n_epochs : int, default=1
         How often to score. The last epoch is scored in any case.
     name : str, default="knn_accuracy"

@@ -56,12 +56,12 @@ def check_batches(name: str, samples: Samples, batch_size: int, least: int) -> N
 
 
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
-    """Raise where batch normalisation would have to learn from a single row."""
+    """Raise where batch normalization would have to learn from a single row."""
     smallest = smallest_batch(len(samples), batch_size)
     if has_batch_norm(module) and smallest * _n_views(samples).min() < 2:
         raise ValueError(
             f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "
-            "from which the batch normalisation in the network cannot learn. Raise batch_size."
+            "from which the batch normalization in the network cannot learn. Raise batch_size."
         )
 
 

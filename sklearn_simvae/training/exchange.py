@@ -255,7 +255,7 @@ def own_seed(seed: int) -> int:
 
 
 def synchronize_batch_norm(module: nn.Module, device: torch.device) -> None:
-    """Let batch normalisation take its statistics over all processes, which torch can on CUDA.
+    """Let batch normalization take its statistics over all processes, which torch can on CUDA.
 
     Parameters
     ----------

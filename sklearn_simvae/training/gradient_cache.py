@@ -16,8 +16,8 @@ def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
     """Encode a batch, keeping the activations of a chunk of it at most.
 
     Of a batch of several chunks, only the outputs are kept; in the backward pass each chunk is
-    encoded once more. The gradient is that of the batch as a whole, save that batch normalisation
-    inside the encoder normalises over a chunk.
+    encoded once more. The gradient is that of the batch as a whole, save that batch normalization
+    inside the encoder normalizes over a chunk.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
     """
     if len(x) <= chunk_size:
         return encoder(x)
-    # Even chunks: batch normalisation has nothing to say of a last chunk of one row.
+    # Even chunks: batch normalization has nothing to say of a last chunk of one row.
     chunks = x.tensor_split(-(-len(x) // chunk_size))
     if not torch.is_grad_enabled():
         return torch.cat([encoder(chunk) for chunk in chunks])

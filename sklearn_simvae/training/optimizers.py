@@ -18,14 +18,14 @@ _OPTIMIZERS = {
 def optimizer_parameters(
     optimizer, weight_decay: float, lr_multiples: Mapping[str, float]
 ) -> dict[str, Any]:
-    """What a skorch net is to be told of its optimiser.
+    """What a skorch net is to be told of its optimizer.
 
     Parameters
     ----------
     optimizer : {"adam", "adamw", "sgd"} or callable
         A name or a class of :mod:`torch.optim`.
     weight_decay : float
-        Passed on where it is not 0, or where the optimiser has a default of its own.
+        Passed on where it is not 0, or where the optimizer has a default of its own.
     lr_multiples : mapping of str to float
         Parts of the module that learn at another rate: a multiple by pattern of names.
 
@@ -37,7 +37,7 @@ def optimizer_parameters(
     Raises
     ------
     ValueError
-        If the optimiser asks for the loss several times a step, as LBFGS does.
+        If the optimizer asks for the loss several times a step, as LBFGS does.
 
     Examples
     --------

@@ -51,7 +51,7 @@ def random_turn() -> Iterator[None]:
 def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the random states of torch, numpy and Python inside, and put them back after.
 
-    Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
+    Initialization, dropout and augmentations from elsewhere draw from the global states: inside,
     they too are fixed by `seed`. What else the caller has set in torch is set aside, as by
     :func:`own_modes`. Threads take turns.
 
