@@ -187,11 +187,11 @@ class BaseSSL(
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
@@ -201,7 +201,7 @@ class BaseSSL(
         Raises
         ------
         ValueError
-            As :meth:`fit`.
+            Same as in :meth:`fit`.
         """
         return self._fit(X, groups, partial=True)
 
@@ -211,16 +211,16 @@ class BaseSSL(
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
         Z : ndarray of float32 of shape (n, n_components)
-            As :meth:`transform` gives.
+            Representations, as :meth:`transform` returns them.
         """
         with turns_of(self).training:
             return self.fit(X, groups=groups).transform(X)

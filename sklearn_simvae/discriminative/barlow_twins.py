@@ -1,4 +1,4 @@
-"""Barlow Twins: each dimension alike in two views, and unlike all other dimensions."""
+"""Barlow Twins: each dimension agrees between views, and differs from all other dimensions."""
 
 from typing import Unpack
 
@@ -28,7 +28,7 @@ class BarlowTwins(BaseDiscriminative):
 
     See Also
     --------
-    VICReg : Holds variances and covariances of each view by itself.
+    VICReg : Regularizes the variances and covariances of each view by itself.
 
     References
     ----------

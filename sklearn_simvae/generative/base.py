@@ -1,4 +1,4 @@
-"""What the generative estimators share: decode, score and sample."""
+"""Base of the generative estimators: decode, score and sample."""
 
 import functools
 import warnings
@@ -31,12 +31,12 @@ from sklearn_simvae.views.rows import tensor_to_array
 _ELBO_DRAWS = 8
 _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
-# What data may be, by likelihood.
+# Bounds of the data, by likelihood.
 BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
 
 
 def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
-    """Warn of values that means which pass a sigmoid cannot reach."""
+    """Warn of values outside [0, 1], which means that pass a sigmoid cannot reach."""
     warnings.warn(
         f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
         f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
@@ -59,7 +59,7 @@ def _beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
 
 
 def has_density(estimator) -> bool:
-    """Whether the model has a proper prior, to sample from and to score by."""
+    """Raise if the model has no proper prior, to sample from and to score by."""
     if not estimator._has_density:
         raise AttributeError(
             "An improper prior (prior_variance=None) has nothing to sample from or to score by. "
@@ -94,7 +94,7 @@ class BaseGenerative(BaseSSL):
     def _elbo(
         self, log_likelihood: Tensor, mean: Tensor, log_variance: Tensor, **kwargs
     ) -> dict[str, Tensor]:
-        """The "elbo", its terms and, where weights make it another, the "objective".
+        """Compute the "elbo", its terms and, if it is weighted, the "objective" to maximize.
 
         `mask` and `reduction` are passed by keyword.
         """
@@ -103,16 +103,16 @@ class BaseGenerative(BaseSSL):
     def _log_weights(
         self, log_likelihood: Tensor, z: Tensor, mean: Tensor, log_variance: Tensor, mask=None
     ) -> Tensor:
-        """log p(x, z) - log q(z | x), one for each sample."""
+        """Compute log p(x, z) - log q(z | x) of each sample."""
 
     @abstractmethod
     def _sample_prior(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Latents of shape (n, n_views, n_components) from the prior."""
+        """Draw latents of shape (n, n_views, n_components) from the prior."""
 
     # ---------------------------------------------------------------- training
 
     def _needs(self):
-        # A single number, of which all of the data tell, can follow them faster than the networks.
+        # A single number, estimated from all data, can be learned faster than the networks.
         learned = self.noise_variance == "learned"
         return Needs(lr_multipliers={"log_noise_variance": 10.0} if learned else {})
 
@@ -124,7 +124,7 @@ class BaseGenerative(BaseSSL):
     def _autoencoder(
         self, layout: Layout, unit_interval: bool, encoder, likelihood, noise_variance
     ) -> AutoEncoder:
-        """The module of one kind of data."""
+        """Build the module for one kind of data."""
         shape, hidden = layout.network_shape, self.hidden_layer_sizes
         encoder_module = make_encoder(
             encoder,
@@ -210,22 +210,22 @@ class BaseGenerative(BaseSSL):
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior q(z | x) of each row, or of each view.
+        """Compute the posterior q(z | x) of each row, or of each view.
 
         Parameters
         ----------
         X : array-like of shape (n, ...) or (n, n_views, ...)
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         mean, variance : ndarray of float32 of shape (n, n_components)
-            Of shape (n, n_views, n_components) where X has a views axis.
+            Parameters of the posteriors, of shape (n, n_views, n_components) if X has a views axis.
         """
         return self._encode(self._read(X))
 
     def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior of each row, whether or not rows are grouped, or of each view."""
+        """Compute the posterior of each row, whether rows have groups or not, or of each view."""
         n_views = samples.X.shape[1] if samples.has_views else 1
         shape = (len(samples.X), n_views, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -241,7 +241,7 @@ class BaseGenerative(BaseSSL):
 
     @reads
     def inverse_transform(self, Z) -> np.ndarray:
-        """Decode representations: E[x | z].
+        """Decode representations to E[x | z].
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ class BaseGenerative(BaseSSL):
         Returns
         -------
         X : ndarray of float32 of shape (n, ...)
-            In the layout that `fit` saw; pixels in [0, 1].
+            Rows in the layout of the data of `fit`; pixels in [0, 1].
 
         Raises
         ------
@@ -269,17 +269,17 @@ class BaseGenerative(BaseSSL):
         return self._decode(torch.from_numpy(np.array(Z)))
 
     def _decode(self, z: Tensor) -> np.ndarray:
-        """Latents of shape (n, n_components) to rows."""
+        """Decode latents of shape (n, n_components) to rows."""
         return self._decode_by(self.module_, self.layout_, z)
 
     def _decode_by(self, decoder: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
-        """Latents to the rows of one kind of data, a batch at a time."""
+        """Decode latents to rows of one kind of data, one batch at a time."""
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
         with inference(self.module_):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
                 x = split_on_oom(decoder.mean, z[part].to(self.net_.device))
-                # Nothing but a sigmoid keeps means where pixels are.
+                # Means without a sigmoid may lie outside the range of pixels.
                 x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
         return check_finite(type(self).__name__, X, "Z")
@@ -287,21 +287,22 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
-        """Draw new data: latents from the prior, decoded to the mean of p(x | z).
+        """Draw latents from the prior, and decode them to the mean of p(x | z).
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples to draw.
         n_views : int, default=None
-            Views of each, that share their content. None is one view and no views axis.
+            Number of views of each sample, which share its content. None means one view and no
+            views axis.
         random_state : int, RandomState or None, default=None
-            None takes that of the estimator.
+            Source of randomness. None takes the `random_state` of the estimator.
 
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, ...) or (n_samples, n_views, ...)
-            In the layout that `fit` saw; pixels in [0, 1].
+            Rows in the layout of the data of `fit`; pixels in [0, 1].
 
         Raises
         ------
@@ -317,7 +318,7 @@ class BaseGenerative(BaseSSL):
         return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
 
     def _draw_latents(self, n_samples: int, n_views: int, random_state) -> Tensor:
-        """Latents from the prior; a `random_state` of None is that of the estimator."""
+        """Draw latents from the prior; a `random_state` of None is that of the estimator."""
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         return self._sample_prior((n_samples, n_views, self.n_components_), generator)
@@ -327,28 +328,28 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def score(self, X, y=None, groups=None) -> float:
-        """Mean evidence lower bound of a sample, in nats; higher is better.
+        """Compute the mean evidence lower bound of a sample, in nats; higher is better.
 
-        It is deterministic: the noise is fixed, and common to all rows. It may be compared between
-        settings of everything but the data's own scale and likelihood: a density does not compare
-        with a probability, nor do densities of differently scaled data.
+        The score is deterministic: the noise is fixed, and common to all rows. Scores may be
+        compared between all settings except the scale and the likelihood of the data: densities
+        cannot be compared with probabilities, nor with densities of data on another scale.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`. Rows are taken as they are, without augmentation.
+            Same as in :meth:`fit`. Rows are taken as they are, without augmentation.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
         score : float
-            The mean of :meth:`score_samples` over samples.
+            Mean of :meth:`score_samples` over samples.
         """
         X, groups = self._reader().split_groups(X, groups, needed=True)
-        # Of a Dask array, whose length need not be known.
+        # A Dask array need not know its length, so it is computed first.
         scores = np.asarray(self._score_samples(X, groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
@@ -356,26 +357,26 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
-        """Evidence lower bound of each row, in nats: low for what the model finds strange.
+        """Compute the evidence lower bound of each row, in nats: low for unusual rows.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`. Rows are taken as they are, without augmentation; a row by itself
-            is a sample of one view. A Dask array without groups is scored by chunk, when the result
-            is asked for.
+            Same as in :meth:`fit`. Rows are taken as they are, without augmentation; a row without
+            a group is a sample of one view. A Dask array without groups is scored by chunk, when
+            the result is computed.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`, but all rows of a group count. The bound of a group is shared out
+            Same as in :meth:`fit`, but all rows of a group count. The bound of a group is divided
             evenly among its rows.
         n_importance_samples : int, default=1
-            Above 1, the tighter importance-weighted bound with that many draws.
+            Number of draws. Above 1, the importance-weighted bound is computed, which is tighter.
 
         Returns
         -------
         scores : ndarray or dask.array.Array of float32 of shape (n,)
-            One for each row of X.
+            Score of each row of X.
 
         References
         ----------
@@ -387,7 +388,7 @@ class BaseGenerative(BaseSSL):
         return self._score_samples(X, groups, n_importance_samples)
 
     def _score_samples(self, X, groups, n_importance_samples=1):
-        """As `score_samples`, of rows and groups that were taken apart."""
+        """Compute `score_samples` of rows and groups that were already separated."""
         check_is_fitted(self, "net_")
         if is_dask_array(X) and groups is None:
             self._reader().check_shape(X)
@@ -413,7 +414,7 @@ class BaseGenerative(BaseSSL):
         return check_finite(type(self).__name__, scores)
 
     def _group_batches(self, samples: Samples):
-        """Batches of whole groups: the rows of X, which of them count, the views and their mask."""
+        """Yield batches of whole groups: rows of X, which of them count, views and their mask."""
         for which in samples.groups.batches(_MAX_ROWS):
             rows, mask = samples.groups.draw(which, int(samples.groups.sizes[which].max()))
             batch = torch.from_numpy(Samples(samples.X, samples.layout, False).take(rows)[0])
@@ -424,10 +425,10 @@ class BaseGenerative(BaseSSL):
             yield rows, given, views, mask
 
     def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
-        """The bound of each sample, under noise that is common to all."""
+        """Compute the bound of each sample, under noise that is common to all."""
         module = self.module_
         mean, log_variance = module.encode(views)
-        # By numpy, whose last digit does not depend on a row's place in the batch.
+        # By numpy, whose rounding does not depend on a row's position in the batch.
         std = torch.from_numpy(np.exp(0.5 * log_variance.cpu().double().numpy())).to(mean)
         weighted = n_importance_samples > 1
         n_draws = n_importance_samples if weighted else _ELBO_DRAWS
@@ -443,7 +444,7 @@ class BaseGenerative(BaseSSL):
         values = torch.stack(values)
         if weighted:
             return torch.logsumexp(values, 0) - np.log(n_draws)
-        # Sums of many digits, lest a row's score depend on the rows around it.
+        # In float64, so that the rows around a row do not change its score.
         values, mean, log_variance = (v.cpu().double() for v in (values, mean, log_variance))
         mask = None if mask is None else mask.cpu()
         values = values.mean(0)

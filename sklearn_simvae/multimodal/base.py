@@ -182,12 +182,12 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As in :meth:`fit`; missing modalities are NaN or None, or no entry of a dict. Where
-            `modality` is given, its values alone will do: the entry of a dict, or its columns of
-            a table, as few as they are. A Dask array is transformed by chunk, when the result is
+            Same as in :meth:`fit`; missing modalities are NaN or None, or left out of a dict. If
+            `modality` is given, its values alone are enough: the entry of a dict, or its columns of
+            a table. A Dask array is transformed by chunk, when the result is
             asked for.
         modality : str, default=None
-            The one to represent. None is the mean over those that a row has.
+            Modality to represent. None is the mean over those that a row has.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""SimVAE of modalities: one content behind a picture, its caption and what else there is."""
+"""SimVAE of modalities: one content behind e.g. an image and its caption."""
 
 from collections.abc import Callable
 from typing import Any, Literal, Unpack
@@ -37,14 +37,14 @@ LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
 
 
 class JointAutoEncoder(nn.Module):
-    """An autoencoder for each modality, which meet in the prior of their latents alone.
+    """An autoencoder for each modality; only the prior of their latents connects them.
 
     Parameters
     ----------
     layout : ModalLayout
-        How rows are taken apart.
+        Layout of the rows.
     parts : list of AutoEncoder
-        One for each modality.
+        Autoencoders of the modalities.
     """
 
     def __init__(self, layout, parts: list[AutoEncoder]):
@@ -55,71 +55,71 @@ class JointAutoEncoder(nn.Module):
 
     @property
     def encoders(self) -> list[nn.Module]:
-        """The encoder of each modality."""
+        """Encoders of the modalities."""
         return [part.encoder for part in self.parts]
 
     def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of q(z | x) of each modality.
+        """Compute the parameters of q(z | x) of each modality.
 
         Parameters
         ----------
         views : Tensor of shape (batch, 1, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         mean, log_variance : Tensor of float32 of shape (batch, n_modalities, n_components)
-            Without meaning where a modality is missing.
+            Parameters of the posteriors, arbitrary where a modality is missing.
         """
         mask, rows = split_modalities(views[:, 0], self.layout)
         return posterior(encode_present(self.encoders, rows, mask))
 
     def mask(self, views: Tensor) -> Tensor:
-        """Which modalities are there.
+        """Find the modalities that each row has.
 
         Parameters
         ----------
         views : Tensor of shape (batch, 1, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         mask : Tensor of bool of shape (batch, n_modalities)
-            False where one is missing.
+            False where a modality is missing.
         """
         return present_modalities(views[:, 0], self.layout)
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means of the latents of rows.
+        """Compute the means of the latents of rows.
 
         Parameters
         ----------
         x : Tensor of shape (N, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is there.
+            True where a modality is present.
         z : Tensor of float32 of shape (N, n_modalities, n_components)
-            The means.
+            Means of the posteriors.
         """
         return self.mask(x.unsqueeze(1)), self.encode(x.unsqueeze(1))[0]
 
     def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
-        """log p(x | z) of each modality, in nats.
+        """Compute log p(x | z) of each modality, in nats.
 
         Parameters
         ----------
         views : Tensor of shape (batch, 1, n_values)
-            What is to be explained.
+            Rows to explain.
         z : Tensor of shape (batch, n_modalities, n_components)
             Latents.
 
         Returns
         -------
         log_likelihood : Tensor of float32 of shape (batch, n_modalities)
-            Without meaning where a modality is missing.
+            Log-likelihoods, arbitrary where a modality is missing.
         """
         mask, rows = split_modalities(views[:, 0], self.layout)
         values = [
@@ -131,17 +131,17 @@ class JointAutoEncoder(nn.Module):
         return torch.cat(values, dim=1)
 
     def explained_variance(self, x: Tensor) -> float:
-        """Fraction of the variance that reconstructions explain, of the modality that has most.
+        """Compute the fraction of variance explained, for the modality where it is largest.
 
         Parameters
         ----------
         x : Tensor of shape (N, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         r2 : float
-            At most 1; 0 for the mean of the data.
+            At most 1; 0 for reconstructions by the mean.
         """
         mask, rows = split_modalities(x, self.layout)
         parts = zip(self.parts, rows, mask.T, strict=True)
@@ -149,10 +149,10 @@ class JointAutoEncoder(nn.Module):
 
 
 class MultimodalSimVAE(BaseMultimodal, SimVAE):
-    r"""A generative model of several modalities, with the content that they share.
+    r"""Representations from a generative model of several modalities with one content.
 
-    The modalities of a sample are its views: each has a latent scattered around the content by
-    what is its own, and is generated from that latent by a decoder of its own.
+    The modalities of a sample are its views: each has a latent that is scattered around the content
+    by style, and is generated from that latent by a decoder of its own.
 
     .. math::
         \psi \sim N(0, \gamma^2 I), \quad z_m | \psi \sim N(\psi, \sigma^2 I), \quad
@@ -166,18 +166,19 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         Number of latent dimensions.
     {modalities}
     style_variance : float, default=0.15
-        :math:`\sigma^2`, how far the latents of one sample's modalities scatter around its content.
+        Variance :math:`\sigma^2` of the latents of a sample's modalities around its content.
     prior_variance : float or None, default=1.0
-        :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: there is then
-        nothing to sample from or to score by.
+        Variance :math:`\gamma^2` of the content. None means the uniform prior of the paper:
+        `sample` and `score` are then not available.
     decoder : str, callable or torch.nn.Module, default="auto"
-        Of every modality. "auto" mirrors its encoder.
+        Decoder of every modality. "auto" mirrors its encoder.
     noise_variance : float, "learned", or dict of str to either, default="learned"
-        Of the Gaussian likelihoods, for all modalities or for each by name. What is learned weighs
-        modalities of different sizes and scales against each other by itself.
+        Variance of the Gaussian likelihoods, for all modalities or for each by name. Learned
+        variances balance modalities of different sizes and scales.
     likelihood : str, or dict of str to str, default="auto"
-        "gaussian", "bernoulli", "multinomial" (of counts, e.g. of words) or "auto": Gaussian, with
-        means that pass a sigmoid where a modality lies in [0, 1]. For all or for each by name.
+        Likelihood of all modalities, or of each by name: "gaussian", "bernoulli", "multinomial"
+        (for counts, e.g. of words) or "auto", which is Gaussian, with means that pass a sigmoid if
+        a modality lies in [0, 1].
     {shared_parameters}
 
     Attributes
@@ -187,7 +188,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
     See Also
     --------
     CLIP : Tells the modalities of different samples apart.
-    SimVAE : Where the views are augmentations.
+    SimVAE : Models views that are augmentations.
 
     References
     ----------
@@ -250,7 +251,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return reader
 
     def _check_modalities(self, blocks: Blocks, layout: ModalLayout) -> None:
-        """Raise where parameters by modality, or the values, are not fit for the modalities."""
+        """Raise if parameters by modality, or the values, do not suit the modalities."""
         likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
         _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
         _check_likelihoods(likelihoods.values(), blocks)
@@ -268,7 +269,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return JointAutoEncoder(layout, parts)
 
     def _initialize(self, module, samples):
-        # More rows than are looked at, since some lack a modality.
+        # More rows than needed, since some lack a modality.
         x = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
         mask, rows = split_modalities(x, module.layout)
         for j, modality in enumerate(module.layout.modalities):
@@ -307,17 +308,17 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior q(z | x) of each modality.
+        """Compute the posterior q(z | x) of each modality.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         mean, variance : ndarray of float32 of shape (n, n_modalities, n_components)
-            NaN where a modality is missing.
+            Parameters of the posteriors, NaN where a modality is missing.
         """
         return self._posterior(self._read(X))
 
@@ -338,62 +339,62 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def content(self, X, modality=None, return_std=False):
-        r"""Expected content of each row, given the modalities that it has.
+        r"""Compute the expected content of each row, given the modalities that it has.
 
         .. math:: E[\psi | x] = \frac{J \gamma^2 \bar\mu}{J \gamma^2 + \sigma^2}
 
-        with :math:`\bar\mu` the mean of the J latents' means.
+        with :math:`\bar\mu` the mean of the latents of the J modalities.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         modality : str, default=None
-            The one that counts. None is all that a row has.
+            Modality to use. None means all that a row has.
         return_std : bool, default=False
-            Whether to give the standard deviation of the posterior too.
+            Whether to return the standard deviation of the posterior as well.
 
         Returns
         -------
         content : ndarray of float32 of shape (n, n_components)
             One row for each row of X.
         std : ndarray of float32 of shape (n, n_components)
-            Only if `return_std`.
+            Standard deviation of the posterior, only if `return_std`.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, std, _ = self._content_of_modalities(self._samples_of(X, modality))
         return (content, std) if return_std else content
 
     @reads
     def style(self, X):
-        r"""What sets each modality apart from the expected content of its row.
+        r"""Compute the difference between each modality and the expected content of its row.
 
         .. math:: \mu_m - E[\psi | x]
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         style : ndarray of float32 of shape (n, n_modalities, n_components)
-            NaN where a modality is missing.
+            Differences, NaN where a modality is missing.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, _, means = self._content_of_modalities(self._read(X))
         return means - content[:, None]
 
     def _content_of_modalities(self, samples: Samples):
-        """Content of each row, its deviation, and the latents of its modalities."""
+        """Compute the content of each row, its deviation, and the latents of its modalities."""
         means, variances = self._posterior(samples)
         n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True)
         sums = (np.nansum(values, 1, dtype=np.float64) for values in (means, variances))
@@ -404,26 +405,27 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def generate(self, X, source=None, target=None):
-        """What one modality is expected to be, given others: decoded from the mean of the content.
+        """Generate one modality from others, decoded from the expected content.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         source : str, default=None
-            The modality to go by. None is all that a row has.
+            Modality to generate from. None means all that a row has.
         target : str, default=None
-            The modality to make. None is all of them.
+            Modality to generate. None means all of them.
 
         Returns
         -------
         made : ndarray of float32 of shape (n, ...), or dict of such by name
-            As the networks see it: pixels in [0, 1], what a preprocessor gave, shares of counts.
+            Values in the form that the networks use: pixels in [0, 1], outputs of a preprocessor,
+            shares of counts.
 
         Raises
         ------
         ValueError
-            If there is no such modality, or as for :meth:`transform`.
+            If there is no such modality, or same as in :meth:`transform`.
         """
         check_is_fitted(self, "net_")
         if target is not None:
@@ -434,13 +436,13 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return {name: self._decode_one(name, z) for name in self.layout_.names}
 
     def _decode_one(self, name: str, z: Tensor) -> np.ndarray:
-        """Latents (n, n_components) to rows of a modality."""
+        """Decode latents (n, n_components) to rows of a modality."""
         j = self.layout_.index(name)
         return self._decode_by(self.module_.parts[j], self.layout_.modalities[j].layout, z)
 
     @reads
     def inverse_transform(self, Z):
-        """Decode representations: what each modality is expected to be.
+        """Decode representations to the expected value of each modality.
 
         Parameters
         ----------
@@ -450,8 +452,8 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         Returns
         -------
         X : ndarray of float32 of shape (n, n_features), or dict of arrays by name
-            As `fit` saw it; a dict also where a modality has a preprocessor, or is not of numbers
-            in columns of their own.
+            Rows in the form of the data of `fit`, or a dict if a modality has a preprocessor, or
+            does not consist of one number in each of its columns.
 
         Raises
         ------
@@ -464,7 +466,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return self._as_table({name: self._decode_one(name, z) for name in self.layout_.names})
 
     def _as_table(self, made: dict[str, np.ndarray]):
-        """Rows of the modalities in the columns that they had, where those were of numbers."""
+        """Put the modalities back into their columns, if the columns held numbers."""
         layout = self.layout_
         kept = (
             m.preprocessor is None and len(m.columns or ()) == m.layout.n_features
@@ -473,7 +475,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         if layout.from_dict or not all(kept):
             return made
         n = len(next(iter(made.values())))
-        # Columns of no modality are not known.
+        # The values of columns that belong to no modality are unknown.
         X = np.full((n, layout.n_columns), np.nan, dtype=np.float32)
         for modality in layout.modalities:
             X[:, list(modality.columns)] = made[modality.name]
@@ -482,24 +484,24 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
     @available_if(has_density)
     @reads
     def sample(self, n_samples=1, random_state=None):
-        """Draw new data: latents of all modalities from the prior, decoded to their means.
+        """Draw latents of all modalities from the prior, and decode them to their means.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples to draw.
         random_state : int, RandomState or None, default=None
-            None takes that of the estimator.
+            Source of randomness. None takes the `random_state` of the estimator.
 
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, n_features), or dict of arrays by name
-            As :meth:`inverse_transform` gives it.
+            Rows, as :meth:`inverse_transform` returns them.
 
         Raises
         ------
         ValueError
-            If the number is not positive.
+            If `n_samples` is not positive.
         """
         check_is_fitted(self, "net_")
         check_count(n_samples, "n_samples")
@@ -509,7 +511,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
 
 def _by_name(value, names: list[str], parameter: str, default) -> dict:
-    """A parameter for each modality, from one for all or from a dict."""
+    """Return a parameter by modality, from one for all or from a dict."""
     if not isinstance(value, dict):
         return dict.fromkeys(names, value)
     unknown = [name for name in value if name not in names]
@@ -526,7 +528,7 @@ def _by_name(value, names: list[str], parameter: str, default) -> dict:
 
 
 def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
-    """Raise where values are not what the likelihood of their modality is of."""
+    """Raise if values are out of the range of the likelihood of their modality."""
     for likelihood, modality, block in zip(
         likelihoods, blocks.modalities, blocks.blocks, strict=True
     ):
