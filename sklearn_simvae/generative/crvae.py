@@ -10,7 +10,7 @@ from sklearn_simvae.losses import crvae_elbo
 
 
 class CRVAE(VAE):
-    r"""VAE in which the posteriors of augmented views are pulled to the posterior of the row itself.
+    r"""VAE in which the posteriors of augmented views are pulled to that of the original row.
 
     The first view is the row as it is, or the first of the views given (any row of a group). The
     objective penalizes the divergence of the posterior of each other view from that of the first,

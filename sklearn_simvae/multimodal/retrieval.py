@@ -61,7 +61,7 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         block = queries[part] @ targets.T
         # Ten times as fast as a partition by numpy.
         values, best = (top.numpy() for top in torch.topk(torch.from_numpy(block), k))
-        # The choice among equal cosines at the end of the k is arbitrary in torch.
+        # torch chooses arbitrarily among equal cosines at rank k.
         crowded = (block >= values.min(1, keepdims=True)).sum(1) > k
         if crowded.any():
             best[crowded] = np.argsort(-block[crowded], axis=1, kind="stable")[:, :k]
