@@ -205,7 +205,7 @@ def find_checkpoint(callbacks: list) -> ResumeCheckpoint | None:
         if issubclass(kind, _NOT_RESUMED):
             raise ValueError(
                 f"A fit with a {kind.__name__} cannot be resumed as it was: its state from the "
-                "epochs before is lost. Leave out it (see lr_schedule) or the ResumeCheckpoint."
+                "epochs before is lost. Leave it out (see lr_schedule), or the ResumeCheckpoint."
             )
     return found[0]
 

@@ -12,8 +12,8 @@ from sklearn_simvae.training.distributed import local_cuda_device, n_processes
 
 # Below this many weights, casting them to bf16 at each step costs more than it saves.
 _BF16_MIN_WEIGHTS = 200_000
-# Weights times views of a step, up to which a second thread was measured to gain 7 % at most, and to
-# cost up to 25 %.
+# Weights times views of a step, up to which a second thread was measured to gain 7 % at most, and
+# to cost up to 25 %.
 _SHARED_PRODUCTS = 60e6
 
 

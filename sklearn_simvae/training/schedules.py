@@ -14,8 +14,8 @@ def lr_factor(schedule: str, progress: float) -> float:
     Parameters
     ----------
     schedule : {"one_cycle", "cosine", "constant"}
-        Schedule. "one_cycle" rises from 1/25 to 1 over the first 30 % and falls to 0, both along half a
-        cosine; "cosine" falls from 1 to 0.
+        Schedule. "one_cycle" rises from 1/25 to 1 over the first 30 % and falls to 0, both along
+        half a cosine; "cosine" falls from 1 to 0.
     progress : float
         Fraction of the steps that are done, in [0, 1).
 
