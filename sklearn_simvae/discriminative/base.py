@@ -217,8 +217,8 @@ class BaseDiscriminative(BaseSSL):
         if len(samples) < fewest:
             raise ValueError(
                 f"The objective of {type(self).__name__} compares samples, and needs at least "
-                f"{fewest}; got {len(samples)}. Give more, in cross-validation by larger "
-                "folds."
+                f"{fewest}; got {len(samples)}. Give more samples, or use larger folds in "
+                "cross-validation."
             )
 
     def score(self, X, y=None, groups=None) -> float:
@@ -276,6 +276,6 @@ class BaseDiscriminative(BaseSSL):
         if not weights:
             raise ValueError(
                 f"No batch of {self._fitted_batch_size} samples of X has two that the objective of "
-                f"{type(self).__name__} could compare. Leave out rows that have no pair."
+                f"{type(self).__name__} can compare. Leave out rows that have no pair."
             )
         return total / weights

@@ -80,8 +80,8 @@ class SwAV(BaseDiscriminative):
     n_sinkhorn_iterations : int, default=3
         Number of iterations of the Sinkhorn algorithm, which balances the assignments.
     queue_size : int or "auto", default="auto"
-        Number of earlier projections to assign along with those of the batch. "auto" adds as many
-        as are missing to four samples per prototype.
+        Number of earlier projections to assign along with those of the batch. "auto" adds
+        enough for four samples per prototype.
     n_global_views : int, default=2
         Number of views of a sample that are assigned to clusters; a sample needs at least as many.
     {discriminative_parameters}

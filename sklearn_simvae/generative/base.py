@@ -40,7 +40,7 @@ def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
     warnings.warn(
         f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
         f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
-        "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
+        "stay there. Scale the values to [0, 1], or fit again with likelihood='gaussian'.",
         UserWarning,
     )
 
@@ -263,8 +263,8 @@ class BaseGenerative(BaseSSL):
         if Z.shape[1] != self.n_components_:
             raise ValueError(
                 f"Z has {Z.shape[1]} columns, but {type(self).__name__} has n_components = "
-                f"{self.n_components_}. Give latents, as transform gives them with "
-                "representation='latent'."
+                f"{self.n_components_}. Give latents, as transform returns them "
+                "with representation='latent'."
             )
         return self._decode(torch.from_numpy(np.array(Z)))
 

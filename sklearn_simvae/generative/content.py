@@ -109,8 +109,8 @@ class BaseContent(BaseGenerative):
         check_count(n_samples, "n_samples")
         if n_views is not None:
             raise ValueError(
-                f"n_views={n_views} was given with content_of, of which n_samples are drawn that "
-                "share their content. Leave n_views out."
+                f"n_views={n_views} was given with content_of, for which n_samples is the number "
+                "of views to draw of each sample. Leave n_views out."
             )
         content, std = self.content(content_of, return_std=True)
         seed = seed_of(self.random_state if random_state is None else random_state)

@@ -174,13 +174,13 @@ class ContentStyleVAE(BaseContent):
         if n_content != "auto" and n_content > self.n_components:
             raise ValueError(
                 f"n_content_components={n_content} is more than n_components="
-                f"{self.n_components}. Content dimensions are among the n_components: give at most "
-                "as many, or more n_components."
+                f"{self.n_components}. Content dimensions are part of n_components: lower "
+                "n_content_components, or raise n_components."
             )
         if self.representation == "style" and self._n_content() == self.n_components:
             raise ValueError(
                 f"representation='style' has no dimension: all n_components={self.n_components} "
-                "are content. Lower n_content_components, or give more n_components."
+                "are content. Lower n_content_components, or raise n_components."
             )
 
     def _n_content(self) -> int:
@@ -301,7 +301,7 @@ class ContentStyleVAE(BaseContent):
         if len(content) != len(style):
             raise ValueError(
                 f"X_content and X_style are recombined row by row, but have {len(content)} and "
-                f"{len(style)} rows. Repeat rows, e.g. by numpy.repeat, until there are as many."
+                f"{len(style)} rows. Repeat rows, e.g. by numpy.repeat, to make these equal."
             )
         n_content = self.n_content_components_
         return self._decode(torch.cat([content[:, :n_content], style[:, n_content:]], dim=1))

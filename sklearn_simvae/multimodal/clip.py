@@ -243,7 +243,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         if n_pairs < 2:
             raise ValueError(
                 f"{n_pairs or 'No'} row of X has the same two of the modalities "
-                f"{samples.layout.names}: there are no pairs to learn from, of which it takes 2. "
+                f"{samples.layout.names}: there are no pairs to learn from; 2 are needed. "
                 "Rows of one sample must have the same place in each modality."
             )
 
@@ -253,7 +253,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
                 f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
-                "more, in cross-validation by larger folds."
+                "more rows, or use larger folds in cross-validation."
             )
 
     def _objective(self, module, batch, generator):

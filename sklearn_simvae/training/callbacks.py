@@ -234,7 +234,7 @@ class KNNScore(Callback):
         estimator, X = _as_fitted(net, self.X)
         Z = estimator.transform(X)
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(tensor_to_array(self.y)))
-        # With None, scikit-learn leaves each row out of its own neighbors.
+        # With None, no row counts as its own neighbor.
         net.history.record(self.name, float(knn.score(None, np.ravel(tensor_to_array(self.y)))))
 
 

@@ -107,7 +107,7 @@ class ResumeCheckpoint(Callback):
             # Without the file, training is still worth finishing.
             warnings.warn(
                 f"The checkpoint could not be written after {len(net.history)} epochs: {error}. "
-                "Training goes on, and what was written before is kept.",
+                "Training continues, and the previous checkpoint is kept.",
                 UserWarning,
             )
 
@@ -154,7 +154,7 @@ class ResumeCheckpoint(Callback):
             raise ValueError(f"every_n_epochs must be a positive int, got {self.every_n_epochs!r}.")
         if not path.parent.is_dir():
             raise ValueError(
-                f"There is no folder {str(path.parent)!r} for the checkpoint {path.name!r}. Make "
+                f"There is no folder {str(path.parent)!r} for the checkpoint {path.name!r}. Create "
                 "it, or choose another path."
             )
         if path.is_dir():
@@ -235,7 +235,7 @@ def check_same_fit(saved: Saved, description: dict[str, Any]) -> None:
     if different:
         raise ValueError(
             f"{saved.where} is the checkpoint of another fit: {', '.join(different)}. Delete the "
-            "file to fit anew, give the checkpoint another path, or set back what differs."
+            "file to fit from the start, give the checkpoint another path, or undo the differences."
         )
 
 

@@ -49,9 +49,9 @@ def check_batches(name: str, samples: Samples, batch_size: int, least: int) -> N
     smallest = smallest_batch(len(samples), batch_size)
     if smallest < least:
         raise ValueError(
-            f"{name} compares the samples of a batch; {len(samples)} samples "
-            f"in batches of at most {batch_size} make some of {smallest}, and it needs {least}. "
-            "Raise batch_size."
+            f"{name} compares the samples of a batch, and needs at least {least}; {len(samples)} "
+            f"samples in batches of at most {batch_size} make batches of {smallest}. Raise "
+            "batch_size."
         )
 
 
@@ -137,7 +137,7 @@ def _needs_validation(callback: Callback | type[Callback]) -> str | None:
         try:
             callback = callback()
         except TypeError:
-            # It needs arguments; skorch will raise.
+            # The class needs arguments; skorch will raise.
             return None
     if isinstance(callback, ScoringBase | PassthroughScoring):
         return None if callback.on_train else "the validation part (on_train=False)"

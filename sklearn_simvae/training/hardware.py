@@ -57,7 +57,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ValueError(
             f"device={device!r} is not available here ({reason}). Use device='auto' for the best "
-            "that is, or device='cpu'."
+            "available device, or device='cpu'."
         ) from error
     return resolved
 

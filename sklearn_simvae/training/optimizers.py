@@ -49,8 +49,8 @@ def optimizer_parameters(
     made, options = _OPTIMIZERS.get(optimizer, (optimizer, {}))
     if _needs_closure(made):
         raise ValueError(
-            f"optimizer={optimizer!r} asks for the loss several times a step, which is not "
-            "supported. Give one that takes one gradient a step, such as 'adam'."
+            f"optimizer={optimizer!r} evaluates the loss several times per step, which is not "
+            "supported. Use one that takes one gradient per step, such as 'adam'."
         )
     # Without it, torch uses its own default, which is 0.01 for AdamW.
     if weight_decay or (inspect.isclass(made) and _has_weight_decay(made)):
