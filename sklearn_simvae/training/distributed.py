@@ -41,7 +41,7 @@ class ProcessLostError(RuntimeError):
     """Error raised if another process of the same training failed or is gone."""
 
 
-# ---------------------------------------------------------------- who trains
+# ---------------------------------------------------------------- processes of a fit
 
 
 @contextlib.contextmanager
@@ -151,7 +151,7 @@ def local_cuda_device() -> torch.device:  # pragma: no cover
     return torch.device("cuda", index % torch.cuda.device_count())
 
 
-# ---------------------------------------------------------------- how a training ends
+# ---------------------------------------------------------------- end of a fit
 
 
 @contextlib.contextmanager

@@ -121,7 +121,7 @@ def gather_batch(z, batch):
     return z, batch if batch.mask is None else batch._replace(mask=gather_rows(batch.mask, n))
 
 
-# ---------------------------------------------------------------- what is made the same
+# ---------------------------------------------------------------- sums and broadcasts
 
 
 def sum_over_processes(values: Tensor) -> Tensor:

@@ -229,7 +229,7 @@ class Run:
         """
         self.net.replace_parameter(part, name, values)
 
-    # ---------------------------------------------------------------- its course
+    # ---------------------------------------------------------------- course of the fit
 
     def fit(self) -> FitResult:
         """Train; a failure or an interruption leaves the weights of the last whole epoch.
@@ -341,7 +341,7 @@ class Run:
         self._good.keep()
         self.step = self.epochs_done * self.n_steps // self.options.n_epochs
 
-    # ---------------------------------------------------------------- where it ends early
+    # ---------------------------------------------------------------- early end
 
     def stop(self, by_user: bool) -> None:
         """Record that a callback or the user stops the training between two epochs.
