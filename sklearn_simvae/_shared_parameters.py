@@ -66,32 +66,32 @@ SHARED = {
         "latent",
         [StrOptions({"latent", "hidden"})],
         """{"latent", "hidden"}
-        What `transform` gives: the `n_components` outputs of the encoder, of generative methods
-        the means, or the last hidden layer before them, which is wider.""",
+        Representation that `transform` returns: the `n_components` outputs of the encoder (for
+        generative methods the means), or the last hidden layer before them, which is wider.""",
     ),
     "n_views": Parameter(
         2,
         [COUNT],
         """int
-        Views to make of each row, or the most to draw of a group. Without meaning where X has a
-        views axis.""",
+        Number of views to make from each row, or largest number to draw from a group. Not used if
+        X has a views axis.""",
     ),
     "augmentation": Parameter(
         "auto",
         [StrOptions({"auto"}), callable, None],
         """"auto", callable or None
-        What makes a view, from a batch tensor `(N, d)`, `(N, C, H, W)` or `(N, channels, length)`
-        to another of the same shape, see :mod:`sklearn_simvae.views`. What it returns as uint8 is
-        scaled as uint8 images are, and refused of other data. "auto" is none where views are given;
-        for images a random resized crop (with color jitter if there are three or four channels),
-        for vectors feature corruption, for series jitter, scaling and cropping. None takes rows as
-        they are.""",
+        Function that makes views from a batch tensor `(N, d)`, `(N, C, H, W)` or
+        `(N, channels, length)`, of the same shape, see :mod:`sklearn_simvae.views`. If it returns
+        uint8, the values are scaled like those of uint8 images, and refused for other data. "auto"
+        means no augmentation if views are given; a random resized crop for images (with color
+        jitter if there are three or four channels), feature corruption for vectors, and jitter,
+        scaling and cropping for series. None takes rows as they are.""",
     ),
     "input_shape": Parameter(
         None,
         [tuple, list, None],
         """tuple of int
-        The shape of one row, where X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
+        Shape of one row, if X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
         `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.""",
         structure=True,
     ),
@@ -106,7 +106,7 @@ SHARED = {
         [StrOptions({"auto"}), COUNT],
         """int or "auto"
         Samples (not views) in a step. "auto" is 256 (512 for SimCLR and CLIP, whose negatives come
-        of the batch), less on small sets so that an epoch has about 20 steps. Where processes train
+        from the batch), less on small sets so that an epoch has about 20 steps. If processes train
         together, it is that of one process.""",
     ),
     "lr": Parameter(
@@ -120,14 +120,15 @@ SHARED = {
         0.0,
         [NOT_NEGATIVE],
         """float
-        Of the optimizer: an L2 penalty for "adam" and "sgd", decoupled for "adamw".""",
+        Weight decay of the optimizer: an L2 penalty for "adam" and "sgd", decoupled for
+        "adamw".""",
         structure=True,
     ),
     "optimizer": Parameter(
         "adam",
         [StrOptions({"adam", "adamw", "sgd"}), callable],
         """{"adam", "adamw", "sgd"} or callable
-        A name or a class of :mod:`torch.optim`.""",
+        Name, or class of :mod:`torch.optim`.""",
         structure=True,
     ),
     "lr_schedule": Parameter(
@@ -159,23 +160,23 @@ SHARED = {
         False,
         ["boolean"],
         """bool
-        Whether `fit` goes on from the weights of the fit before.""",
+        Whether `fit` continues from the weights of the previous fit.""",
         described=False,
     ),
     "device": Parameter(
         "auto",
         [str, torch.device],
         """str or torch.device
-        "auto" is CUDA, else MPS, else the CPU. Where processes train together, "auto" and "cuda"
-        are a GPU for each.""",
+        Device to train on; "auto" is CUDA, else MPS, else the CPU. If processes train together,
+        "auto" and "cuda" give each of them its own GPU.""",
         described=False,
     ),
     "precision": Parameter(
         "auto",
         [StrOptions({"auto", "float32", "bf16"})],
         """{"auto", "float32", "bf16"}
-        Of training: "auto" runs the networks under bf16 autocast where the hardware is fast at it
-        and they are large enough to gain. `transform` and scores always use float32.""",
+        Precision of training: "auto" runs the networks under bf16 autocast if the hardware is fast
+        at it and they are large enough to gain. `transform` and scores always use float32.""",
     ),
     "compile": Parameter(
         False,
@@ -189,8 +190,8 @@ SHARED = {
         [list, tuple, HasMethods("on_train_begin"), None],
         """list of skorch.callbacks.Callback
         Any of skorch's callbacks, as they are or as `(name, callback)`;
-        :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Schedulers of the
-        learning rate need `lr_schedule="constant"`, and what looks at a validation part
+        :class:`~sklearn_simvae.training.KNNScore` watches what is learned. Learning rate
+        schedulers need `lr_schedule="constant"`, and callbacks that look at a validation part need
         `early_stopping=True`.""",
         described=False,
     ),
@@ -198,15 +199,15 @@ SHARED = {
         0,
         ["verbose"],
         """int
-        1 shows a progress bar with the time left and the terms of the objective.""",
+        Verbosity; 1 shows a progress bar with the time left and the terms of the objective.""",
         described=False,
     ),
     "random_state": Parameter(
         None,
         ["random_state"],
         """int, RandomState or None
-        Fixes initialization, order, augmentation and draws, bit for bit on one machine. The global
-        random states are left alone.""",
+        Seed that fixes initialization, order, augmentation and draws, bit for bit on one machine.
+        The global random states are left alone.""",
         described=False,
     ),
 }
@@ -216,7 +217,7 @@ GENERATIVE = {
         "auto",
         [str, callable],
         """str, callable or torch.nn.Module
-        "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
+        Decoder. "auto" mirrors the encoder; or "mlp", "conv", "conv1d", a factory
         `(n_components, output_shape) -> Module`, or a module, of which `fit` trains a copy, in
         float32.""",
         structure=True,
@@ -225,16 +226,17 @@ GENERATIVE = {
         0.01,
         [POSITIVE, StrOptions({"learned"})],
         """float or "learned"
-        Of the Gaussian likelihood p(x | z), in squared units of X. Smaller favors reconstruction.
-        "learned" is that of maximum likelihood: what reconstructions leave of the data.""",
+        Variance of the Gaussian likelihood p(x | z), in squared units of X. Smaller favors
+        reconstruction. "learned" finds it by maximum likelihood: it becomes the mean squared error
+        of the reconstructions.""",
         structure=True,
     ),
     "likelihood": Parameter(
         "auto",
         [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
         """{"auto", "gaussian", "bernoulli", "multinomial"}
-        "auto" is Gaussian, with means that pass a sigmoid where the data lie in [0, 1].
-        "multinomial" is of counts, e.g. of words.""",
+        Likelihood of the data. "auto" is Gaussian, with means that pass a sigmoid if the data lie
+        in [0, 1]. "multinomial" is for counts, e.g. of words.""",
         structure=True,
     ),
 }
@@ -244,17 +246,17 @@ DISCRIMINATIVE = {
         (64, 64),
         ["array-like", COUNT],
         """int or array-like of int
-        Widths of the projection head, which `transform` leaves out and `project` goes through; `()`
-        is none. Its hidden layers are normalized over the batch.""",
+        Widths of the projection head, which `transform` leaves out and `project` applies; `()`
+        means no head. Its hidden layers are normalized over the batch.""",
         structure=True,
     ),
     "chunk_size": Parameter(
         "auto",
         [StrOptions({"auto"}), COUNT],
         """int or "auto"
-        Views to encode at a time. A step of more is encoded in chunks, and again chunk by chunk for
-        the gradient, so that `batch_size` is not bound by memory. "auto" is what a quarter of the
-        memory holds.""",
+        Number of views to encode at a time. Steps with more views are encoded in chunks, and again
+        chunk by chunk for the gradient, so that memory does not limit `batch_size`. "auto" fills a
+        quarter of the memory.""",
     ),
 }
 
@@ -263,29 +265,29 @@ MODALITIES = {
         None,
         [list, tuple, None],
         """list of (str, encoder, columns)
-        The kinds of data in a row, at least two: a name, an encoder ("auto", "mlp", "conv",
+        Kinds of data in a row, at least two: a name, an encoder ("auto", "mlp", "conv",
         "resnet18", "conv1d", a factory or a module) and columns of X as in
         :class:`~sklearn.compose.ColumnTransformer`, by name, place, slice, mask or selector; a
-        single name gives its preprocessor a one-dimensional column. Where X is a dict of arrays,
-        its keys are the names, and `(name, encoder)` will do. None is each entry of a dict, or
-        either half of the columns. Searches and cross-validation take rows by index, which a dict
-        does not have: give them a DataFrame, whose columns may hold an array in each cell.""",
+        single name gives its preprocessor a one-dimensional column. If X is a dict of arrays,
+        its keys are the names, and `(name, encoder)` is enough. None means each entry of a dict,
+        or the two halves of the columns. Searches and cross-validation take rows by index, which a
+        dict does not have: give them a DataFrame, whose columns may hold an array in each cell.""",
         structure=True,
     ),
     "preprocessing": Parameter(
         (),
         [list, tuple],
         """list of (str, transformer)
-        What makes numbers of a modality, e.g. `("text", TfidfVectorizer())`: a transformer of
-        scikit-learn, of which `fit` trains a copy on the rows that have the modality. What it gives
-        may be sparse, and stays so until a batch is read.""",
+        Transformers of scikit-learn that make numbers of a modality, e.g.
+        `("text", TfidfVectorizer())`. `fit` trains a copy on the rows that have the modality. Their
+        output may be sparse, and stays sparse until a batch is read.""",
         structure=True,
     ),
     "input_shapes": Parameter(
         None,
         [dict, None],
         """dict of str to tuple of int
-        The shape of one row of a modality, as the `input_shape` of the other estimators, where its
+        Shape of one row of a modality, like the `input_shape` of the other estimators, if its
         values alone do not tell.""",
         structure=True,
     ),
@@ -293,12 +295,12 @@ MODALITIES = {
         None,
         [dict, None],
         """dict of str to "auto" or callable
-        What changes a modality anew each time it is learned from, as the `augmentation` of the
-        other estimators; modalities that are not named are taken as they are.""",
+        Augmentation of each modality, like the `augmentation` of the other estimators; modalities
+        that are not named are taken as they are.""",
     ),
 }
 
-# Parameters that a fit which goes on from its checkpoint may have changed.
+# Parameters that may differ when a fit is resumed from its checkpoint.
 NOT_DESCRIBED = tuple(name for name, parameter in SHARED.items() if not parameter.described)
 
 Sizes = int | Sequence[int] | np.ndarray
@@ -327,7 +329,7 @@ class TrainingParameters(TypedDict, total=False):
 
 
 class SharedParameters(TrainingParameters, total=False):
-    """Those of the estimators whose rows are of one kind."""
+    """Types of the parameters of the estimators whose rows are of one kind."""
 
     kind: Literal["auto", "vector", "image", "series"]
     channels: Literal["auto", "first", "last"]
@@ -341,7 +343,7 @@ class SharedParameters(TrainingParameters, total=False):
 
 
 class GenerativeParameters(SharedParameters, total=False):
-    """Those of the methods that model p(x | z)."""
+    """Types of the parameters of the methods that model p(x | z)."""
 
     decoder: str | Callable[..., nn.Module]
     noise_variance: float | Literal["learned"]
@@ -349,14 +351,14 @@ class GenerativeParameters(SharedParameters, total=False):
 
 
 class DiscriminativeParameters(SharedParameters, total=False):
-    """Those of the methods that compare views."""
+    """Types of the parameters of the methods that compare views."""
 
     projection_layer_sizes: Sizes
     chunk_size: int | Literal["auto"]
 
 
 class MultimodalParameters(TrainingParameters, total=False):
-    """Those of the methods whose views are modalities."""
+    """Types of the parameters of the methods whose views are modalities."""
 
     modalities: list[Any] | tuple[Any, ...] | None
     preprocessing: list[Any] | tuple[Any, ...]

@@ -42,7 +42,7 @@ from sklearn_simvae.training import (
 )
 from sklearn_simvae.training.distributed import train_together
 from sklearn_simvae.training.history import public_rows
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.reader import ArrayReader
@@ -143,11 +143,11 @@ class BaseSSL(
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class BaseSSL(
         Raises
         ------
         ValueError
-            As :meth:`fit`.
+            Same as in :meth:`fit`.
         """
         return self._fit(X, groups, partial=True)
 
@@ -167,16 +167,16 @@ class BaseSSL(
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
         Z : ndarray of float32 of shape (n, n_components)
-            As :meth:`transform` gives.
+            Representations, as :meth:`transform` returns them.
         """
         with turns_of(self).training:
             return self.fit(X, groups=groups).transform(X)
@@ -248,7 +248,7 @@ class BaseSSL(
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                z = in_halves(self._represent, views.flatten(0, 1)).float()
+                z = split_on_oom(self._represent, views.flatten(0, 1)).float()
                 Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
         return check_finite(type(self).__name__, Z)
 

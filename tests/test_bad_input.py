@@ -425,7 +425,7 @@ def test_pixels_that_are_read_later_must_be_pixels(make_one_of_each_kind, tmp_pa
 def test_batches_too_small_to_be_compared(make):
     estimator = make(batch_size=1)
     if estimator._needs().scored_samples > 1:
-        refused(estimator, X, "make some of 1, and it needs 2. Raise batch_size")
+        refused(estimator, X, "make batches of 1. Raise batch_size")
 
 
 @pytest.mark.parametrize("augmentation", [RandomHorizontalFlip, nn.Dropout])

@@ -32,8 +32,6 @@ NOT_ASKED_OF = {
 }
 # Words that open a sentence about nothing that was named.
 NO_OPENING = {"What", "As", "Of", "Those", "That", "Where", "Who"}
-# Modules whose docstrings do not pass yet: take a module out once they do.
-NOT_YET = {"sklearn_simvae", "sklearn_simvae.multimodal", "sklearn_simvae.training"}
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +120,7 @@ def openings(thing):
             yield place, text[0].rstrip(",:;.")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True)] if name in NOT_YET else [])
-        for name in MODULES
-    ],
-)
+@pytest.mark.parametrize("name", MODULES)
 def test_docstrings_open_with_a_verb_or_with_the_name_of_a_thing(name):
     validate = pytest.importorskip("numpydoc.validate").validate
     faults = []

@@ -1037,7 +1037,7 @@ def test_an_optimizer_made_by_a_function_keeps_its_own_weight_decay(digits):
 
 
 def test_an_optimizer_that_calls_for_the_loss_is_refused(digits):
-    with pytest.raises(ValueError, match=r"LBFGS.*asks for the loss several times a step"):
+    with pytest.raises(ValueError, match=r"LBFGS.*evaluates the loss several times per step"):
         tiny("VAE", optimizer=torch.optim.LBFGS).fit(digits[0][:40])
 
 

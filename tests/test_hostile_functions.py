@@ -166,7 +166,7 @@ def arguments(function, values, shape, masked, dtype):
     return made
 
 
-@pytest.mark.parametrize("name", losses.__all__)
+@pytest.mark.parametrize("name", [name for name in losses.__all__ if name != "Terms"])
 def test_losses(name):
     function = getattr(losses, name)
 

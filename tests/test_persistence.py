@@ -649,7 +649,7 @@ def test_digests_by_another_rule_say_nothing(X, path):
 @pytest.mark.parametrize("name", ["SimCLR", "VICReg"])
 def test_a_fit_that_failed_leaves_the_score_of_the_weights_that_are_saved(name, X, path):
     estimator = tiny(name).fit(X)
-    with pytest.raises(ValueError, match="make some of 1"):
+    with pytest.raises(ValueError, match="make batches of 1"):
         estimator.set_params(batch_size=1).partial_fit(X)
     estimator.save_weights(path)
     assert tiny(name).load_weights(path).score(X) == estimator.score(X)

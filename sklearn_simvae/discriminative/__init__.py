@@ -1,4 +1,4 @@
-"""Methods that keep the latent structure of views and put another guard in place of decoding."""
+"""Methods that compare the representations of views, and prevent collapse without decoding."""
 
 from sklearn_simvae.discriminative.barlow_twins import BarlowTwins
 from sklearn_simvae.discriminative.byol import BYOL

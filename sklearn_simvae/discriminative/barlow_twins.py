@@ -1,4 +1,4 @@
-"""Barlow Twins: each dimension alike in two views, and unlike all other dimensions."""
+"""Barlow Twins: each dimension agrees between views, and differs from all other dimensions."""
 
 from typing import Unpack
 
@@ -11,7 +11,7 @@ from sklearn_simvae.losses import barlow_twins
 class BarlowTwins(BaseDiscriminative):
     """Representations whose dimensions agree between views and are not redundant.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
+    `fit` minimizes :func:`~sklearn_simvae.losses.barlow_twins` of the projections.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class BarlowTwins(BaseDiscriminative):
 
     See Also
     --------
-    VICReg : Holds variances and covariances of each view by itself.
+    VICReg : Regularizes the variances and covariances of each view by itself.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What the discriminative estimators share: a projection head, a score and a look for collapse."""
+"""Base of the discriminative estimators: projection head, score and check for collapse."""
 
 import warnings
 from abc import abstractmethod
@@ -31,25 +31,25 @@ from sklearn_simvae.training import (
 from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.samples import not_finite
 
-# Below this ratio of spread to size, rows are told apart by rounding rather than by content.
+# Below this ratio of spread to size, representations differ by rounding rather than by content.
 _COLLAPSED_SPREAD = 1e-2
-# All but one direction are gone.
+# Effective rank below which only one direction is left.
 _COLLAPSED_RANK = 1.1
 
 
 class Projector(LivingPart):
-    """An encoder, and the projection head on which the objective looks.
+    """An encoder and the projection head whose outputs the objective compares.
 
     Parameters
     ----------
     encoder : Module
-        `(N, *shape) -> (N, n_components)`.
+        Network `(N, *shape) -> (N, n_components)`.
     head : Module
-        `(N, n_components) -> (N, d)`.
+        Network `(N, n_components) -> (N, d)`.
     """
 
     def __init__(self, encoder: nn.Module, head: nn.Module):
@@ -64,7 +64,7 @@ class Projector(LivingPart):
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that begins.
         """
         x = run.train.some_views(2, run.device)
         self.eval()
@@ -72,7 +72,7 @@ class Projector(LivingPart):
         if chunk_size == "auto":
             chunk_size = auto_chunk_size(self.encoder, x)
         if n_processes() > 1:
-            # Even chunks, as many in each process: batch norm over all of them waits for each.
+            # The same number of even chunks in each process: batch norm waits for all of them.
             n_rows = -(-run.options.batch_size // n_processes()) * run.n_views
             chunk_size = from_first(-(-n_rows // -(-n_rows // chunk_size)))
         self.chunk_size = chunk_size
@@ -83,12 +83,12 @@ class Projector(LivingPart):
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
-            Views.
+            Batch of views.
 
         Returns
         -------
         z : Tensor of float32 of shape (batch, n_views, d)
-            Their projections.
+            Projections of the views.
         """
         x = views.flatten(0, 1)
         z = encode_in_chunks(self.encoder, x, self.chunk_size or len(x))
@@ -96,7 +96,7 @@ class Projector(LivingPart):
 
     @torch.no_grad()
     def directions(self, latents: Tensor) -> Tensor:
-        """Project representations, and normalise: what similarities are taken of.
+        """Project and normalize representations, for cosine similarities.
 
         Parameters
         ----------
@@ -106,13 +106,13 @@ class Projector(LivingPart):
         Returns
         -------
         directions : Tensor of float32 of shape (n, d)
-            Of length 1, without gradient.
+            Projections of length 1, without gradient.
         """
         return F.normalize(self.head(latents).float(), dim=1)
 
 
 class BaseDiscriminative(BaseSSL):
-    """Base of the methods that compare views without modelling them. A method adds `_loss`."""
+    """Base of the methods that compare views without modeling them. A method adds `_loss`."""
 
     _tables = {"discriminative_parameters": DISCRIMINATIVE}
     _parameter_constraints = {
@@ -131,17 +131,17 @@ class BaseDiscriminative(BaseSSL):
 
     @abstractmethod
     def _loss(self, z: Tensor, batch: Batch, module: Projector) -> Terms:
-        """The loss of projections (batch, n_views, d) and its parts, as means over samples."""
+        """Compute the loss of projections (batch, n_views, d) and its parts, as sample means."""
 
     def _needs(self):
-        # A single sample is told from none, and has no covariance.
+        # A single sample has nothing to be compared with, and no covariance.
         return Needs(views=2, scored_samples=2)
 
     def _add_parts(self, module: Projector, n_features: int) -> None:
-        """Add to the module what the objective needs beside encoder and head."""
+        """Add the parts that the objective needs besides encoder and head."""
 
     def _project(self, module: Projector, batch: Batch):
-        """What `_loss` is given as z."""
+        """Compute the argument z of `_loss`."""
         return module(batch.views)
 
     # ---------------------------------------------------------------- training
@@ -165,7 +165,7 @@ class BaseDiscriminative(BaseSSL):
 
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)
-        # Similarities and covariances need more digits than autocast would leave them.
+        # Similarities and covariances need more digits than autocast keeps.
         with torch.autocast(batch.views.device.type, enabled=False):
             return self._loss(*gather_batch(z, batch), module)
 
@@ -185,8 +185,8 @@ class BaseDiscriminative(BaseSSL):
         else:
             return
         warnings.warn(
-            f"{type(self).__name__} has collapsed: {seen}. Try a smaller lr, more samples a batch, "
-            "a larger weight of what stands against collapse, or a stronger augmentation.",
+            f"{type(self).__name__} has collapsed: {seen}. Try a smaller lr, a larger batch_size, "
+            "a larger weight of the terms that prevent collapse, or a stronger augmentation.",
             ConvergenceWarning,
         )
 
@@ -194,54 +194,55 @@ class BaseDiscriminative(BaseSSL):
 
     @reads
     def project(self, X) -> np.ndarray:
-        """What the objective sees: representations after the projection head.
+        """Compute the projections that the objective compares, after the projection head.
 
         Parameters
         ----------
         X : array-like of shape (n, ...)
-            As for :meth:`transform`, which gives what goes into the head.
+            Same as in :meth:`transform`, whose output is the input of the head.
 
         Returns
         -------
         P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
-            Averaged over the views where X has a views axis.
+            Projections, averaged over the views if X has a views axis.
         """
         samples = self._read(X)
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
-            parts = [in_halves(self.module_, views).mean(1) for _, views, _ in batches]
+            parts = [split_on_oom(self.module_, views).mean(1) for _, views, _ in batches]
         return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     def _check_scored(self, samples: Samples) -> None:
-        """Raise where there is too little to compare."""
+        """Raise if there are too few samples to compare."""
         fewest = self._needs().scored_samples
         if len(samples) < fewest:
             raise ValueError(
                 f"The objective of {type(self).__name__} compares samples, and needs at least "
-                f"{fewest}; got {len(samples)}. Give more, in cross-validation by larger "
-                "folds."
+                f"{fewest}; got {len(samples)}. Give more samples, or use larger folds in "
+                "cross-validation."
             )
 
     def score(self, X, y=None, groups=None) -> float:
-        """Mean objective of a sample, the negative loss; higher is better.
+        """Compute the mean objective of a sample, the negative loss; higher is better.
 
-        It is deterministic: views are made with fixed draws, in batches of the size of `fit` and in
-        the order of X. It may be compared between settings of the network and its training, not
-        between batch sizes, temperatures, weights, augmentations or projection heads.
+        The score is deterministic: views are made with fixed random draws, in batches of the size
+        used in `fit` and in the order of X. Scores may be compared between settings of the network
+        and its training, but not between batch sizes, temperatures, weights, augmentations or
+        projection heads.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
         score : float
-            The objective.
+            Mean of the objective.
         """
         with random_turn():
             return self._score(X, groups)
@@ -276,6 +277,6 @@ class BaseDiscriminative(BaseSSL):
         if not weights:
             raise ValueError(
                 f"No batch of {self._fitted_batch_size} samples of X has two that the objective of "
-                f"{type(self).__name__} could compare. Leave out rows that have no pair."
+                f"{type(self).__name__} can compare. Leave out rows that have no pair."
             )
         return total / weights

@@ -1,4 +1,4 @@
-"""BYOL: each view predicts how a slow teacher sees the others."""
+"""BYOL: each view predicts a slow teacher's projections of the other views."""
 
 import math
 from numbers import Real
@@ -15,7 +15,7 @@ from sklearn_simvae.networks import Teacher
 
 
 class MomentumTeacher(Teacher):
-    """A teacher that follows the network after each step, ever more slowly over the fit."""
+    """A teacher that follows the network after each step, more and more slowly over the fit."""
 
     def on_step_end(self, run) -> None:
         """Follow the network.
@@ -23,7 +23,7 @@ class MomentumTeacher(Teacher):
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that is running.
         """
         decay = run.parameters["target_momentum"]
         if run.options.lr_schedule != "constant":
@@ -32,22 +32,22 @@ class MomentumTeacher(Teacher):
 
 
 class BYOL(SimSiam):
-    """Representations from which one view predicts a teacher's projection of another.
+    """Representations of a view that predict a teacher's projection of another view.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.byol`. The teacher is an exponential moving
-    average of the network. What is said of `score` and collapse in :class:`SimSiam` holds here too.
+    `fit` minimizes :func:`~sklearn_simvae.losses.byol`. The teacher is an exponential moving
+    average of the network. The notes on `score` and collapse in :class:`SimSiam` apply here too.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of features.
     target_momentum : float, default=0.99
-        How much of itself the teacher keeps at the first step. It rises to 1 over the fit, along
-        half a cosine, unless `lr_schedule` is "constant".
+        Share of its weights that the teacher keeps at the first step. It rises to 1 over the fit,
+        along half a cosine, unless `lr_schedule` is "constant".
     predictor_layer_sizes : int or array-like of int, default=(256,)
         Widths of the hidden layers of the predictor.
     predictor_lr_multiplier : float, default=10.0
-        As in :class:`SimSiam`.
+        Same as in :class:`SimSiam`.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -57,7 +57,7 @@ class BYOL(SimSiam):
 
     See Also
     --------
-    SimSiam : Does without a teacher.
+    SimSiam : Needs no teacher.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""DeepCluster: k-means makes classes of the samples, and their views are to be told as them."""
+"""DeepCluster: k-means clusters the samples, and each view predicts the cluster of its sample."""
 
 from dataclasses import replace
 from typing import Unpack
@@ -19,7 +19,7 @@ from sklearn_simvae.networks import LivingPart
 
 
 class Clusters(LivingPart):
-    """Clusters of the samples, found anew at the begin of each epoch, and their classifier.
+    """Clusters of the samples, found again at the start of each epoch, and their classifier.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Clusters(LivingPart):
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that is running.
         """
         latents = run.latents()
         self._whiten(latents)
@@ -54,7 +54,7 @@ class Clusters(LivingPart):
         self.centers = latents.new_tensor(centers)
         self.labels = torch.from_numpy(labels).to(latents.device)
         self.sizes = torch.bincount(self.labels, minlength=n_clusters)
-        # On the CPU, where sums are taken in the same order each time.
+        # On the CPU, which adds in the same order each time.
         directions = run.module.directions(latents).cpu()
         sums = directions.new_zeros(n_clusters, directions.shape[1])
         sums.index_add_(0, self.labels.cpu(), directions)
@@ -71,48 +71,48 @@ class Clusters(LivingPart):
         Returns
         -------
         labels : Tensor of int of shape (n,)
-            Numbers of the clusters.
+            Indices of the clusters.
         """
         return torch.cdist(self._directions(latents), self.centers).argmin(1)
 
     def _whiten(self, latents: Tensor) -> None:
-        with np.errstate(invalid="ignore"):  # fractions of no variance, which are not used
+        with np.errstate(invalid="ignore"):  # explained variance ratios of constant data, not used
             pca = PCA().fit(latents.cpu().double().numpy())
-        # Directions in which nothing differs would be blown up to noise.
+        # Directions without variance would be blown up to noise.
         variance = np.maximum(pca.explained_variance_, 1e-12)
         kept = variance > 1e-6 * variance[0]
-        # Left out as zeros, so that buffers have one shape in all epochs.
+        # Zeros instead of fewer columns, so that buffers have one shape in all epochs.
         factors = kept / np.sqrt(variance)
         self.mean = latents.new_tensor(pca.mean_)
         self.whitening = latents.new_tensor((pca.components_ * factors[:, None]).T)
 
     def _directions(self, latents: Tensor) -> Tensor:
-        """Representations, whitened and normalized."""
+        """Whiten and normalize representations."""
         return F.normalize((latents - self.mean) @ self.whitening, dim=1)
 
 
 class DeepCluster(BaseDiscriminative):
-    """Representations from which each view tells the cluster that k-means puts its sample in.
+    """Representations of a view that predict the k-means cluster of its sample.
 
-    At the start of each epoch, the representations of all samples, whitened and normalised, are
-    clustered by :class:`sklearn.cluster.MiniBatchKMeans`, clusters that are left empty are reseeded
-    by splitting the largest, and the classifier is reset: it begins with the mean projection of
-    each cluster. `fit` then minimises :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
+    At the start of each epoch, the representations of all samples, whitened and normalized, are
+    clustered by :class:`sklearn.cluster.MiniBatchKMeans`. Empty clusters are filled by splitting
+    the largest one. The classifier is reset: it starts with the mean projection of each
+    cluster. `fit` then minimizes :func:`~sklearn_simvae.losses.deep_cluster`, which gives each
     cluster the same weight.
 
-    Samples that were not fitted belong to the cluster whose centre is nearest to the mean of their
-    views: by that `score`, and the objective on the validation part, tell views of new samples.
-    `partial_fit` clusters the samples that it is given.
+    New samples belong to the cluster whose center is nearest to the mean of their views. `score`
+    and the objective on the validation part use these assignments. `partial_fit` clusters only the
+    samples that it is given.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of features.
     n_clusters : int, default=100
-        Number of clusters, several times the number of classes that one looks for; at most half
-        the number of samples are used.
+        Number of clusters, best several times the number of expected classes. It is limited to half
+        the number of samples.
     temperature : float, default=0.1
-        Scale of the cosine similarities to the clusters; smaller makes the classes sharper.
+        Divisor of the cosine similarities to the clusters; a smaller one makes predictions sharper.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -122,8 +122,8 @@ class DeepCluster(BaseDiscriminative):
 
     See Also
     --------
-    SwAV : Assigns clusters within a batch, as it goes.
-    InstanceDiscrimination : Makes each sample a class.
+    SwAV : Assigns clusters within each batch.
+    InstanceDiscrimination : Treats each sample as a class.
 
     References
     ----------
@@ -155,7 +155,7 @@ class DeepCluster(BaseDiscriminative):
         self.temperature = temperature
 
     def _needs(self):
-        # Compared with clusters, which others have made.
+        # A sample is compared with clusters, which exist already.
         return replace(super()._needs(), scored_samples=1)
 
     def _add_parts(self, module, n_features):
@@ -184,40 +184,40 @@ class DeepCluster(BaseDiscriminative):
 
 
 def reseed_empty_clusters(
-    features: np.ndarray, centres: np.ndarray, labels: np.ndarray
+    features: np.ndarray, centers: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the largest cluster for each that is empty.
+    """Fill each empty cluster by splitting the largest one.
 
     Parameters
     ----------
     features : ndarray of shape (n, d)
-        What was clustered.
-    centres : ndarray of shape (n_clusters, d)
-        The centres of the clusters.
+        Rows that were clustered.
+    centers : ndarray of shape (n_clusters, d)
+        Centers of the clusters.
     labels : ndarray of int of shape (n,)
-        The cluster of each row.
+        Cluster of each row.
 
     Returns
     -------
-    centres, labels : ndarray
-        Of each cluster that was empty the centre is now the row of the largest that was farthest
-        from its centre, and the rows of that cluster that are nearer to it are its own. None is
-        empty, if there are as many rows as clusters.
+    centers, labels : ndarray
+        New centers and labels. The center of a cluster that was empty is now the row of the largest
+        cluster that was farthest from its center, and the rows nearer to the new center move to it.
+        No cluster is empty if there are at least as many rows as clusters.
     """
-    centres, labels = centres.copy(), labels.copy()
-    sizes = np.bincount(labels, minlength=len(centres))
+    centers, labels = centers.copy(), labels.copy()
+    sizes = np.bincount(labels, minlength=len(centers))
     for empty in np.flatnonzero(sizes == 0):
         largest = sizes.argmax()
         members = np.flatnonzero(labels == largest)
-        distances = np.linalg.norm(features[members] - centres[largest], axis=1)
+        distances = np.linalg.norm(features[members] - centers[largest], axis=1)
         farthest = distances.argmax()
-        centres[empty] = features[members[farthest]]
-        moved = np.linalg.norm(features[members] - centres[empty], axis=1) < distances
+        centers[empty] = features[members[farthest]]
+        moved = np.linalg.norm(features[members] - centers[empty], axis=1) < distances
         moved[farthest] = True
         if moved.all():
-            # Of rows that are the same, or where no centre was, one stays all the same.
+            # If rows are equal, or the center was not their mean, one has to stay nevertheless.
             nearest_row = distances.argmin()
             moved[nearest_row if nearest_row != farthest else farthest - 1] = False
         labels[members[moved]] = empty
-        sizes = np.bincount(labels, minlength=len(centres))
-    return centres, labels
+        sizes = np.bincount(labels, minlength=len(centers))
+    return centers, labels

@@ -1,4 +1,4 @@
-"""Instance discrimination: each sample is a class, and its views are to be told as it."""
+"""Instance discrimination: each sample is a class, which its views predict."""
 
 from numbers import Real
 from typing import Literal, Unpack
@@ -21,7 +21,7 @@ _LARGEST_SOFTMAX = 10_000
 
 
 class Prototypes(LivingPart):
-    """A prototype for each sample: weights that are learned, or a memory of earlier projections.
+    """A prototype for each sample: learned weights, or a memory of earlier projections.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ class Prototypes(LivingPart):
 
     def __init__(self, n_features: int):
         super().__init__()
-        # As many as there are samples, when they are known.
+        # Resized once the number of samples is known.
         self.values = nn.Parameter(torch.empty(0, n_features))
 
     def on_fit_begin(self, run) -> None:
-        """Begin with the projections that the network makes of the samples.
+        """Initialize the prototypes with the projections of the samples.
 
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that begins.
         """
         run.replace_parameter(self, "values", run.module.directions(run.latents()))
         remember = run.parameters["memory_bank"]
@@ -50,32 +50,31 @@ class Prototypes(LivingPart):
 
 
 class InstanceDiscrimination(BaseDiscriminative):
-    """Representations from which each view tells the sample that it comes of.
+    """Representations of a view that identify the sample it was made from.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.instance_discrimination`. On small sets each
-    sample has a prototype that is learned, and the softmax is over all of them. On large ones the
-    prototypes are a memory of earlier projections, and the softmax is over a sample of them: the
-    memory takes `n * projection_layer_sizes[-1]` numbers, and the time of a step does not depend
-    on n.
+    `fit` minimizes :func:`~sklearn_simvae.losses.instance_discrimination`. On small
+    datasets each sample has a learned prototype, and the softmax is over all of them. On large ones
+    the prototypes are a memory of earlier projections, and the softmax is over a random subset of
+    them: the memory holds `n * projection_layer_sizes[-1]` numbers, and the time of a step does not
+    depend on n.
 
-    Samples are known by their place in X. So `partial_fit` and `warm_start` take the samples that
-    they are given as new ones: their prototypes begin as the projections that the network makes of
-    them. `score`, and the objective on the validation part, have no prototypes of the samples that
-    they see: a view is to be told among the samples of its batch, of which each is represented by
-    the mean of its other views.
+    Samples are identified by their position in X, so `partial_fit` and `warm_start` treat all
+    samples as new: their prototypes start as the projections of the current network. `score` and
+    the objective on the validation part have no prototypes of their samples. They compare each view
+    with the samples of its batch, each represented by the mean of its other views.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of features.
     temperature : float, default=0.5
-        Scale of the cosine similarities; smaller weighs near samples more.
+        Divisor of the cosine similarities; a smaller one gives similar samples more weight.
     memory_bank : bool or "auto", default="auto"
-        Whether prototypes are a memory rather than weights. "auto" is above 10,000 samples.
+        Whether prototypes are a memory rather than weights. "auto" means True above 10,000 samples.
     n_negatives : int, default=4096
-        With a memory, how many samples to draw for the softmax of a step.
+        Number of samples to draw for the softmax of a step, if there is a memory.
     memory_momentum : float, default=0.5
-        With a memory, how much of it stays when a sample is seen again.
+        Share of a prototype in memory that is kept when its sample is seen again.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -85,8 +84,8 @@ class InstanceDiscrimination(BaseDiscriminative):
 
     See Also
     --------
-    SimCLR : Compares with the other samples of a batch.
-    DeepCluster : Gives neighbours a class in common.
+    SimCLR : Compares with the other samples of the batch.
+    DeepCluster : Treats each cluster of samples as a class.
 
     References
     ----------
@@ -152,7 +151,7 @@ class InstanceDiscrimination(BaseDiscriminative):
         return terms
 
     def _loss_of_strangers(self, z, mask):
-        """Tell each view among the means of the other views of the samples of the batch."""
+        """Compute the loss of samples without prototypes, from the means of their other views."""
         indices, of_views = torch.arange(len(z), device=z.device), []
         for view in range(z.shape[1]):
             others = [other for other in range(z.shape[1]) if other != view]
@@ -169,6 +168,6 @@ class InstanceDiscrimination(BaseDiscriminative):
                     return_terms=True,
                 )
             )
-        # Each view counts once, however few samples have so many.
+        # Each present view counts once, even if few samples have that many views.
         share = z.new_ones(z.shape[1]) if mask is None else mask.to(z.dtype).sum(0)
         return mean_terms(of_views, share / share.sum())

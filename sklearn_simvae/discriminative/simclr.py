@@ -1,4 +1,4 @@
-"""SimCLR: views of one sample against all others of the batch."""
+"""SimCLR: views of one sample against all other views of the batch."""
 
 from dataclasses import replace
 from typing import Unpack
@@ -10,18 +10,18 @@ from sklearn_simvae.losses import nt_xent
 
 
 class SimCLR(BaseDiscriminative):
-    """Contrastive representations: views of one sample alike, those of different samples not.
+    """Contrastive representations: similar for views of one sample, different between samples.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
-    since all other samples of a batch are negatives; see `chunk_size` for those that memory does
-    not hold.
+    `fit` minimizes :func:`~sklearn_simvae.losses.nt_xent` of the projections. Large batches help,
+    since all other samples of a batch are negatives; see `chunk_size` for batches that do not
+    fit in memory.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of features.
     temperature : float, default=0.1
-        Scale of the cosine similarities; smaller weighs near negatives more.
+        Divisor of the cosine similarities; a smaller one gives similar negatives more weight.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -62,7 +62,7 @@ class SimCLR(BaseDiscriminative):
         self.temperature = temperature
 
     def _needs(self):
-        # Negatives come of the batch.
+        # The other samples of the batch are the negatives.
         return replace(super()._needs(), batch_size=512)
 
     def _loss(self, z, batch, module):

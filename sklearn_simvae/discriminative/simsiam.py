@@ -1,4 +1,4 @@
-"""SimSiam: each view predicts the others, with neither negatives nor a teacher."""
+"""SimSiam: each view predicts the others, without negatives or a teacher."""
 
 from dataclasses import replace
 from typing import Unpack
@@ -15,12 +15,12 @@ from sklearn_simvae.networks import projection_head
 
 
 class SimSiam(BaseDiscriminative):
-    """Representations from which the projection of one view predicts that of another.
+    """Representations in which the projection of one view predicts that of another.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.simsiam`. Only a predictor on one side, and that
-    no gradient passes on the other, keep it from collapse, so look at "effective_rank" in
-    `history_`. Projections are normalised over the batch. A collapsed fit has the best `score` of
-    all: do not choose settings by it.
+    `fit` minimizes :func:`~sklearn_simvae.losses.simsiam`. Collapse is prevented only by a
+    predictor on one side and a stopped gradient on the other, so check "effective_rank" in
+    `history_`. Projections are normalized over the batch. A collapsed fit has the best possible
+    `score`: do not choose settings by it.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class SimSiam(BaseDiscriminative):
     predictor_layer_sizes : int or array-like of int, default=(32,)
         Widths of the hidden layers of the predictor.
     predictor_lr_multiplier : float, default=10.0
-        Learning rate of the predictor, as a multiple of `lr`: a predictor that keeps up with the
-        network keeps the representation from losing dimensions.
+        Learning rate of the predictor, as a multiple of `lr`. A predictor that keeps up with the
+        network prevents the representation from losing dimensions.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -82,7 +82,7 @@ class SimSiam(BaseDiscriminative):
         return replace(super()._needs(), scored_samples=1, lr_multipliers=multipliers)
 
     def _add_parts(self, module, n_features):
-        # As its authors do: with their scale free, projections lose dimensions.
+        # Same as in the paper: without normalization, projections lose dimensions.
         norm = nn.BatchNorm1d(n_features, affine=False)
         module.head = nn.Sequential(*module.head.children(), norm)
         sizes = (*check_sizes(self.predictor_layer_sizes, "predictor_layer_sizes"), n_features)

@@ -1,4 +1,4 @@
-"""SwAV: views predict the clusters of other views, which are shared out evenly in each batch."""
+"""SwAV: views predict the clusters of other views, which are balanced in each batch."""
 
 from dataclasses import replace
 from numbers import Integral
@@ -16,7 +16,7 @@ from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.views import MultiView, default_augmentation
 
-# With fewer samples to share out than these per prototype, an even share is mostly noise.
+# With fewer samples per prototype than this, balanced assignments are mostly noise.
 _SAMPLES_PER_PROTOTYPE = 4
 _SMALL_CROPS = (0.1, 0.4)
 
@@ -37,12 +37,12 @@ class Queue(LivingPart):
         self.register_buffer("projections", torch.empty(0, 0, n_features))
 
     def on_fit_begin(self, run) -> None:
-        """Begin with the projections of some samples, unless there are as many as are wanted.
+        """Fill the queue with projections of some samples, unless it has the right size already.
 
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that begins.
         """
         size, n_views = run.parameters["queue_size"], run.parameters["n_global_views"]
         if size == "auto":
@@ -58,32 +58,32 @@ class Queue(LivingPart):
 
 
 class SwAV(BaseDiscriminative):
-    """Representations from which each view predicts the balanced cluster of another view.
+    """Representations of a view that predict the balanced cluster of another view.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
-    projections and prototypes that are learnt along.
+    `fit` minimizes :func:`~sklearn_simvae.losses.swav` of the cosine similarities between the
+    projections and learned prototypes.
 
-    With `n_views` above `n_global_views`, the further views are small crops, which only predict
-    ("multi-crop"): for images `augmentation="auto"` then stands for a
-    :class:`~sklearn_simvae.views.MultiView` of whole and small crops.
+    With `n_views` above `n_global_views`, the additional views only predict the clusters of others
+    ("multi-crop"). For images, `augmentation="auto"` then makes them small crops, by
+    :class:`~sklearn_simvae.views.MultiView`.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of features.
     n_prototypes : int, default=30
-        Number of prototypes, several times the number of classes that one looks for.
+        Number of prototypes, best several times the number of expected classes.
     temperature : float, default=0.1
-        Of the predictions.
+        Temperature of the predictions.
     epsilon : float, default=0.05
-        Of the assignments; smaller makes them harder.
+        Entropy regularization of the assignments; a smaller one makes them harder.
     n_sinkhorn_iterations : int, default=3
-        Rounds of sharing out.
+        Number of iterations of the Sinkhorn algorithm, which balances the assignments.
     queue_size : int or "auto", default="auto"
-        Earlier projections to share out along with those of the batch. "auto" is none where a batch
-        has at least four samples per prototype, else as many as are missing.
+        Number of earlier projections to assign along with those of the batch. "auto" adds
+        enough for four samples per prototype.
     n_global_views : int, default=2
-        Views of a sample that are assigned to clusters, and that it must have.
+        Number of views of a sample that are assigned to clusters; a sample needs at least as many.
     {discriminative_parameters}
     {shared_parameters}
 
@@ -93,7 +93,7 @@ class SwAV(BaseDiscriminative):
 
     See Also
     --------
-    DeepCluster : Clusters the whole set, once an epoch.
+    DeepCluster : Clusters the whole dataset once per epoch.
 
     References
     ----------

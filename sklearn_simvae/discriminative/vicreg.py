@@ -1,4 +1,4 @@
-"""VICReg: views alike, features spread and uncorrelated."""
+"""VICReg: similar views, with features that are spread and uncorrelated."""
 
 from typing import Unpack
 
@@ -9,9 +9,9 @@ from sklearn_simvae.losses import vicreg
 
 
 class VICReg(BaseDiscriminative):
-    """Representations by variance, invariance and covariance of the projections.
+    """Representations regularized by variance, invariance and covariance of the projections.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.vicreg`.
+    `fit` minimizes :func:`~sklearn_simvae.losses.vicreg`.
 
     Parameters
     ----------

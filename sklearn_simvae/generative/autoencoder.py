@@ -1,4 +1,4 @@
-"""The module of the generative methods: q(z | x), p(x | z) and nothing else."""
+"""The module of the generative methods, with q(z | x) and p(x | z)."""
 
 import math
 
@@ -12,32 +12,32 @@ from sklearn_simvae.losses import (
 )
 from sklearn_simvae.training.exchange import own_part
 
-# Wide enough never to bind in a sound fit; exp stays finite, and so do its gradients.
+# Never reached in a sound fit; keeps exp and its gradients finite.
 _LOG_VARIANCE_BOUND = 20.0
 _FIRST_LOG_VARIANCE, _SMALL, _SMALLEST_MEAN = -4.0, 0.1, 0.02
-# Of the variance of the data, and at the least, where it is learned.
+# First value of a learned noise variance, as a share of the data's, and its lower bound.
 _FIRST_NOISE, _SMALLEST_NOISE = 0.1, 1e-6
-# Of the latents of some data at first, where the encoder tells them apart by less.
+# Smallest standard deviation by which the first latents are divided.
 _SMALLEST_SPREAD = 1e-3
 
 
 class AutoEncoder(nn.Module):
-    """An encoder to Gaussians and a decoder to the means (or log-odds) of views.
+    """An encoder to Gaussian posteriors and a decoder to the means (or log-odds) of views.
 
     Parameters
     ----------
     encoder : Module
-        `(N, *shape) -> (N, 2 * n_components)`: means, then log-variances.
+        Network `(N, *shape) -> (N, 2 * n_components)`: means, then log-variances.
     decoder : Module
-        `(N, n_components) -> (N, *shape)`.
+        Network `(N, n_components) -> (N, *shape)`.
     n_components : int
         Number of latent dimensions.
     likelihood : {"gaussian", "bernoulli", "multinomial"}
-        What the decoder's output parametrises.
+        Likelihood of the views, whose parameters the decoder returns.
     noise_variance : float or "learned"
-        Of the Gaussian likelihood; learned, it is one more weight.
+        Variance of the Gaussian likelihood; if "learned", it is a parameter of the module.
     squash : bool
-        Whether Gaussian means pass a sigmoid.
+        Whether the means of the Gaussian likelihood pass a sigmoid.
     """
 
     def __init__(
@@ -61,39 +61,39 @@ class AutoEncoder(nn.Module):
 
     @property
     def noise_variance(self) -> float | Tensor:
-        """Of the Gaussian likelihood: a number, or a tensor that gradients pass through."""
+        """Variance of the Gaussian likelihood: a number, or a tensor with gradient if learned."""
         learned = self.fixed_noise_variance == "learned"
         return self.log_noise_variance.exp() if learned else self.fixed_noise_variance
 
     def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of q(z | x).
+        """Compute the parameters of q(z | x).
 
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
-            Views.
+            Batch of views.
 
         Returns
         -------
         mean, log_variance : Tensor of float32 of shape (batch, n_views, n_components)
-            Of each view.
+            Parameters of the posterior of each view.
         """
         return posterior(self.encoder(views.flatten(0, 1)).float().unflatten(0, views.shape[:2]))
 
     def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
-        """log p(x | z), in nats.
+        """Compute log p(x | z), in nats.
 
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
-            What is to be explained.
+            Views to explain.
         z : Tensor of shape (batch, n_views, n_components)
             Latents.
 
         Returns
         -------
         log_likelihood : Tensor of float32 of shape (batch, n_views)
-            Summed over the values of a view.
+            Log-likelihood, summed over the values of each view.
         """
         output = self.decoder(z.flatten(0, 1)).flatten(1).float()
         x = views.flatten(0, 1).flatten(1)
@@ -108,21 +108,21 @@ class AutoEncoder(nn.Module):
 
     @torch.no_grad()
     def best_log_likelihood(self, views: Tensor) -> Tensor:
-        """log p(x | z) of a perfect reconstruction, in nats.
+        """Compute log p(x | z) of a perfect reconstruction, in nats.
 
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
-            The views to be explained.
+            Views to explain.
 
         Returns
         -------
         log_likelihood : Tensor of float32 of shape (batch, n_views)
-            The value that no latents exceed.
+            Upper bound over all latents.
         """
         x = views.flatten(2)
         if self.likelihood == "gaussian":
-            # It depends on the number of values alone.
+            # It depends only on the number of values.
             nothing = x.new_zeros(1)
             of_each = gaussian_log_likelihood(nothing, nothing, self.noise_variance)
             return (x.shape[-1] * of_each).expand(x.shape[:2])
@@ -130,7 +130,7 @@ class AutoEncoder(nn.Module):
 
     @torch.no_grad()
     def information(self, x: Tensor) -> Tensor:
-        """How much there is to explain: what a perfect reconstruction is above the mean picture.
+        """Compute the gain in log-likelihood of a perfect reconstruction over the mean of the data.
 
         Parameters
         ----------
@@ -140,14 +140,14 @@ class AutoEncoder(nn.Module):
         Returns
         -------
         information : scalar Tensor
-            The mean over rows of a difference of log-likelihoods, in nats.
+            Mean over rows of the difference of the log-likelihoods, in nats.
         """
         x = x.flatten(1)
         mean = x.mean(0).expand_as(x)
         return (self._log_likelihood_at(x, x) - self._log_likelihood_at(x, mean)).mean()
 
     def _log_likelihood_at(self, x: Tensor, mean: Tensor) -> Tensor:
-        """Log-likelihood of flat rows where the mean is given, rather than what is before it."""
+        """Compute the log-likelihood of flat rows, given means instead of decoder outputs."""
         if self.likelihood == "bernoulli":
             return (torch.xlogy(x, mean) + torch.xlogy(1 - x, 1 - mean)).sum(-1)
         if self.likelihood == "multinomial":
@@ -157,7 +157,7 @@ class AutoEncoder(nn.Module):
         return gaussian_log_likelihood(x, mean, self.noise_variance)
 
     def mean(self, z: Tensor) -> Tensor:
-        """E[x | z]; of counts, their shares.
+        """Compute E[x | z]; for counts, their shares.
 
         Parameters
         ----------
@@ -167,7 +167,7 @@ class AutoEncoder(nn.Module):
         Returns
         -------
         mean : Tensor of float32 of shape (N, *shape)
-            What the decoder expects.
+            Expected views.
         """
         output = self.decoder(z).float()
         if self.likelihood == "multinomial":
@@ -175,14 +175,15 @@ class AutoEncoder(nn.Module):
         return output.sigmoid() if self.squash else output
 
     def prepare(self, x: Tensor, encoder: bool, decoder: bool) -> None:
-        """Fit the first weights to the data.
+        """Initialize weights from the data.
 
         Parameters
         ----------
         x : Tensor of shape (N, *shape)
             Some of the data, in network layout.
         encoder, decoder : bool
-            Whether theirs may be changed: those that a user gives are the user's.
+            Whether the weights of the encoder, or the decoder, may be changed. Weights of a network
+            that the user provided are left as they are.
         """
         if encoder:
             self.spread_latents(x)
@@ -193,11 +194,11 @@ class AutoEncoder(nn.Module):
 
     @torch.no_grad()
     def spread_latents(self, x: Tensor) -> None:
-        """Start where the latents tell samples apart: means of unit variance, little noise.
+        """Initialize the encoder so that latents differ: means of unit variance, little noise.
 
-        At torch's own initialisation all means are nearly equal under noise of unit variance. The
-        decoder then learns to ignore its input and to give the mean picture, from which a fit takes
-        hundreds of steps to escape.
+        After torch's default initialization, all means are nearly equal, with noise of unit
+        variance. The decoder then learns to ignore its input and to return the mean of the data,
+        and it takes hundreds of steps to escape from there.
 
         Parameters
         ----------
@@ -208,7 +209,7 @@ class AutoEncoder(nn.Module):
         mean = self.encoder(x)[:, :d]
         scale = mean.std(0)
         scale = torch.where(scale > 1e-6 * mean.abs().amax(0), scale, torch.ones_like(scale))
-        # A head of larger weights would throw the latents about at each step below it.
+        # With larger weights in the head, small updates below it would change the latents a lot.
         scale = scale.clamp(min=_SMALLEST_SPREAD)
         head.bias[:d].sub_(mean.mean(0)).div_(scale)
         head.weight[:d].div_(scale[:, None])
@@ -217,7 +218,7 @@ class AutoEncoder(nn.Module):
 
     @torch.no_grad()
     def start_from_mean(self, x: Tensor) -> None:
-        """Let the decoder give the mean of the data at first, so that no step is spent on it.
+        """Initialize the decoder to return the mean of the data, to save steps.
 
         Parameters
         ----------
@@ -236,9 +237,10 @@ class AutoEncoder(nn.Module):
 
     @torch.no_grad()
     def start_noise(self, x: Tensor) -> None:
-        """Start a learned noise variance below what the mean picture leaves.
+        """Initialize a learned noise variance below the variance of the data.
 
-        At all that the mean leaves, the latents would not be worth their price at first.
+        At the variance of the data itself, the latents would cost more nats than they save at
+        first.
 
         Parameters
         ----------
@@ -246,14 +248,14 @@ class AutoEncoder(nn.Module):
             Some of the data, in network layout.
         """
         variance = (x - x.mean(0)).square().mean()
-        # Constant data leave nothing but what their mean is rounded by.
+        # For constant data, the variance is only the rounding error of the mean.
         nothing = variance <= torch.finfo(x.dtype).eps ** 2 * x.square().mean()
         noise = torch.where(nothing, _SMALLEST_NOISE, _FIRST_NOISE * variance)
         self.log_noise_variance.copy_(noise.clamp(min=torch.finfo(x.dtype).tiny).log())
 
     @torch.no_grad()
     def explained_variance(self, x: Tensor) -> float:
-        """Fraction of the variance of `x` that reconstructions explain: R2, 0 for the mean picture.
+        """Compute the fraction R2 of the variance of `x` that reconstructions explain.
 
         Parameters
         ----------
@@ -263,7 +265,7 @@ class AutoEncoder(nn.Module):
         Returns
         -------
         r2 : float
-            At most 1; NaN for constant data.
+            At most 1; 0 for reconstructions by the mean, NaN for constant data.
         """
         z = self.encoder(x)[:, : self.n_components]
         if self.likelihood == "multinomial":
@@ -274,7 +276,7 @@ class AutoEncoder(nn.Module):
 
 
 def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
-    """Read what an encoder gives as the parameters of q(z | x).
+    """Split the output of an encoder into the parameters of q(z | x).
 
     Parameters
     ----------
@@ -284,34 +286,34 @@ def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
     Returns
     -------
     mean, log_variance : Tensor of shape (..., n_components)
-        The latter within bounds.
+        Means, and log-variances clipped to bounds.
     """
     mean, log_variance = output.chunk(2, dim=-1)
     return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
 
 
-def reparameterise(
+def reparameterize(
     mean: Tensor,
     log_variance: Tensor,
     generator: torch.Generator | None,
     n_whole: int | None = None,
 ) -> Tensor:
-    """A draw from N(mean, exp(log_variance)) that gradients pass through.
+    """Draw from N(mean, exp(log_variance)), with gradients for both parameters.
 
     Parameters
     ----------
     mean, log_variance : Tensor
-        Of one shape.
+        Parameters of the Gaussian, of the same shape.
     generator : torch.Generator or None
-        Of the draw.
+        Source of randomness.
     n_whole : int, default=None
-        Rows of all processes, where these are the part of one: the noise is then drawn for all of
-        them, so that it does not depend on how many processes there are.
+        Number of rows in all processes, if these are only those of one. The noise is then drawn for
+        all of them, so that it does not depend on the number of processes.
 
     Returns
     -------
     z : Tensor
-        The draw.
+        Latents.
     """
     n = len(mean) if n_whole is None else n_whole
     noise = mean.new_empty(n, *mean.shape[1:]).normal_(generator=generator)
@@ -321,24 +323,24 @@ def reparameterise(
 
 
 def fixed_noise(n_draws: int, n_views: int, n_components: int, antithetic: bool) -> Tensor:
-    """Noise that is the same for all rows and in all calls, so that scores can be compared.
+    """Draw noise that is the same for all rows and in all calls, so that scores are comparable.
 
     Parameters
     ----------
     n_draws, n_views, n_components : int
-        Its shape.
+        Shape of the noise.
     antithetic : bool
-        Whether the second half of the draws is the negative of the first: an average over them is
+        Whether the second half of the draws is the negative of the first. An average over them is
         then exact up to second order.
 
     Returns
     -------
     noise : Tensor of shape (n_draws, n_views, n_components)
-        Standard normal.
+        Draws from the standard normal distribution.
     """
     generator = torch.Generator().manual_seed(0)
     half = math.ceil(n_draws / 2) if antithetic else n_draws
-    # View by view, so that a view has the same noise however many others there are.
+    # View by view, so that the noise of a view does not depend on the number of views.
     shape, kind = (half, n_components), {"generator": generator, "dtype": torch.float32}
     views = [torch.randn(shape, **kind) for _ in range(n_views)]
     noise = torch.stack(views, dim=1)

@@ -1,4 +1,4 @@
-"""What the generative estimators share: decode, score and sample."""
+"""Base of the generative estimators: decode, score and sample."""
 
 import functools
 import warnings
@@ -20,11 +20,11 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
 from sklearn_simvae.base import BaseSSL
-from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterise
+from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
 from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
-from sklearn_simvae.networks import make_decoder, make_encoder
+from sklearn_simvae.generative.building import make_autoencoder
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, some_rows
@@ -61,7 +61,7 @@ class BaseGenerative(BaseSSL):
     def _elbo(
         self, log_likelihood: Tensor, mean: Tensor, log_variance: Tensor, **kwargs
     ) -> dict[str, Tensor]:
-        """The "elbo", its terms and, where weights make it another, the "objective".
+        """Compute the "elbo", its terms and, if it is weighted, the "objective" to maximize.
 
         `mask` and `reduction` are passed by keyword.
         """
@@ -70,51 +70,22 @@ class BaseGenerative(BaseSSL):
     def _log_weights(
         self, log_likelihood: Tensor, z: Tensor, mean: Tensor, log_variance: Tensor, mask=None
     ) -> Tensor:
-        """log p(x, z) - log q(z | x), one for each sample."""
+        """Compute log p(x, z) - log q(z | x) of each sample."""
 
     @abstractmethod
     def _sample_prior(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Latents of shape (n, n_views, n_components) from the prior."""
+        """Draw latents of shape (n, n_views, n_components) from the prior."""
 
     # ---------------------------------------------------------------- training
 
     def _needs(self):
-        # A single number, of which all of the data tell, can follow them faster than the networks.
+        # A single number, estimated from all data, can be learned faster than the networks.
         learned = self.noise_variance == "learned"
         return Needs(lr_multipliers={"log_noise_variance": 10.0} if learned else {})
 
     def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
-        return self._autoencoder(
-            layout, unit_interval, self.encoder, self.likelihood, self.noise_variance
-        )
-
-    def _autoencoder(
-        self, layout: Layout, unit_interval: bool, encoder, likelihood, noise_variance
-    ) -> AutoEncoder:
-        """The module of one kind of data."""
-        shape, hidden = layout.network_shape, self.hidden_layer_sizes
-        encoder_module = make_encoder(
-            encoder,
-            kind=layout.kind,
-            input_shape=shape,
-            n_outputs=2 * self.n_components,
-            hidden_layer_sizes=hidden,
-        )
-        decoder_module = make_decoder(
-            self.decoder,
-            encoder=encoder,
-            kind=layout.kind,
-            n_components=self.n_components,
-            output_shape=shape,
-            hidden_layer_sizes=hidden,
-        )
-        return AutoEncoder(
-            encoder_module,
-            decoder_module,
-            self.n_components,
-            "gaussian" if likelihood == "auto" else likelihood,
-            noise_variance,
-            squash=likelihood == "auto" and unit_interval,
+        return make_autoencoder(
+            self, layout, unit_interval, self.encoder, self.likelihood, self.noise_variance
         )
 
     def _initialize(self, module, samples):
@@ -143,7 +114,7 @@ class BaseGenerative(BaseSSL):
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
-        z = reparameterise(mean, log_variance, generator, len(batch.indices))
+        z = reparameterize(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
@@ -177,29 +148,29 @@ class BaseGenerative(BaseSSL):
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior q(z | x) of each row, or of each view.
+        """Compute the posterior q(z | x) of each row, or of each view.
 
         Parameters
         ----------
         X : array-like of shape (n, ...) or (n, n_views, ...)
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         mean, variance : ndarray of float32 of shape (n, n_components)
-            Of shape (n, n_views, n_components) where X has a views axis.
+            Parameters of the posteriors, of shape (n, n_views, n_components) if X has a views axis.
         """
         return self._encode(self._read(X))
 
     def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior of each row, whether or not rows are grouped, or of each view."""
+        """Compute the posterior of each row, whether rows have groups or not, or of each view."""
         n_views = samples.X.shape[1] if samples.has_views else 1
         shape = (len(samples.X), n_views, self.n_components_)
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         rows = Samples(samples.X, samples.layout, samples.has_views)
         with inference(self.module_):
             for part, views, _ in rows.batches(self.net_.device):
-                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         for made in (mean, variance):
@@ -208,7 +179,7 @@ class BaseGenerative(BaseSSL):
 
     @reads
     def inverse_transform(self, Z) -> np.ndarray:
-        """Decode representations: E[x | z].
+        """Decode representations to E[x | z].
 
         Parameters
         ----------
@@ -218,7 +189,7 @@ class BaseGenerative(BaseSSL):
         Returns
         -------
         X : ndarray of float32 of shape (n, ...)
-            In the layout that `fit` saw; pixels in [0, 1].
+            Rows in the layout of the data of `fit`; pixels in [0, 1].
 
         Raises
         ------
@@ -230,23 +201,23 @@ class BaseGenerative(BaseSSL):
         if Z.shape[1] != self.n_components_:
             raise ValueError(
                 f"Z has {Z.shape[1]} columns, but {type(self).__name__} has n_components = "
-                f"{self.n_components_}. Give latents, as transform gives them with "
-                "representation='latent'."
+                f"{self.n_components_}. Give latents, as transform returns them "
+                "with representation='latent'."
             )
         return self._decode(torch.from_numpy(np.array(Z)))
 
     def _decode(self, z: Tensor) -> np.ndarray:
-        """Latents of shape (n, n_components) to rows."""
+        """Decode latents of shape (n, n_components) to rows."""
         return self._decode_by(self.module_, self.layout_, z)
 
     def _decode_by(self, decoder: AutoEncoder, layout: Layout, z: Tensor) -> np.ndarray:
-        """Latents to the rows of one kind of data, a batch at a time."""
+        """Decode latents to rows of one kind of data, one batch at a time."""
         X = np.empty((len(z), *layout.row_shape), dtype=np.float32)
         with inference(self.module_):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
-                x = in_halves(decoder.mean, z[part].to(self.net_.device))
-                # Nothing but a sigmoid keeps means where pixels are.
+                x = split_on_oom(decoder.mean, z[part].to(self.net_.device))
+                # Means without a sigmoid may lie outside the range of pixels.
                 x = x.clamp(0, 1) if layout.pixels else x
                 X[part] = layout.from_network(x).cpu().numpy()
         return check_finite(type(self).__name__, X, "Z")
@@ -254,21 +225,22 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def sample(self, n_samples=1, n_views=None, random_state=None) -> np.ndarray:
-        """Draw new data: latents from the prior, decoded to the mean of p(x | z).
+        """Draw latents from the prior, and decode them to the mean of p(x | z).
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples to draw.
         n_views : int, default=None
-            Views of each, that share their content. None is one view and no views axis.
+            Number of views of each sample, which share its content. None means one view and no
+            views axis.
         random_state : int, RandomState or None, default=None
-            None takes that of the estimator.
+            Source of randomness. None takes the `random_state` of the estimator.
 
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, ...) or (n_samples, n_views, ...)
-            In the layout that `fit` saw; pixels in [0, 1].
+            Rows in the layout of the data of `fit`; pixels in [0, 1].
 
         Raises
         ------
@@ -284,7 +256,7 @@ class BaseGenerative(BaseSSL):
         return X if n_views is None else X.reshape(n_samples, n_views, *X.shape[1:])
 
     def _draw_latents(self, n_samples: int, n_views: int, random_state) -> Tensor:
-        """Latents from the prior; a `random_state` of None is that of the estimator."""
+        """Draw latents from the prior; a `random_state` of None is that of the estimator."""
         seed = seed_of(self.random_state if random_state is None else random_state)
         generator = torch.Generator().manual_seed(seed)
         return self._sample_prior((n_samples, n_views, self.n_components_), generator)
@@ -294,28 +266,28 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def score(self, X, y=None, groups=None) -> float:
-        """Mean evidence lower bound of a sample, in nats; higher is better.
+        """Compute the mean evidence lower bound of a sample, in nats; higher is better.
 
-        It is deterministic: the noise is fixed, and common to all rows. It may be compared between
-        settings of everything but the data's own scale and likelihood: a density does not compare
-        with a probability, nor do densities of differently scaled data.
+        The score is deterministic: the noise is fixed, and common to all rows. Scores may be
+        compared between all settings except the scale and the likelihood of the data: densities
+        cannot be compared with probabilities, nor with densities of data on another scale.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`. Rows are taken as they are, without augmentation.
+            Same as in :meth:`fit`. Rows are taken as they are, without augmentation.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`.
+            Same as in :meth:`fit`.
 
         Returns
         -------
         score : float
-            The mean of :meth:`score_samples` over samples.
+            Mean of :meth:`score_samples` over samples.
         """
         X, groups = self._reader().split_groups(X, groups, needed=True)
-        # Of a Dask array, whose length need not be known.
+        # A Dask array need not know its length, so it is computed first.
         scores = np.asarray(self._score_samples(X, groups))
         n_samples = len(scores) if groups is None else len(np.unique(np.asarray(groups)))
         return float(scores.sum(dtype=np.float64) / n_samples)
@@ -323,26 +295,26 @@ class BaseGenerative(BaseSSL):
     @available_if(has_density)
     @reads
     def score_samples(self, X, y=None, groups=None, n_importance_samples=1) -> np.ndarray:
-        """Evidence lower bound of each row, in nats: low for what the model finds strange.
+        """Compute the evidence lower bound of each row, in nats: low for unusual rows.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`. Rows are taken as they are, without augmentation; a row by itself
-            is a sample of one view. A Dask array without groups is scored by chunk, when the result
-            is asked for.
+            Same as in :meth:`fit`. Rows are taken as they are, without augmentation; a row without
+            a group is a sample of one view. A Dask array without groups is scored by chunk, when
+            the result is computed.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
-            As for :meth:`fit`, but all rows of a group count. The bound of a group is shared out
+            Same as in :meth:`fit`, but all rows of a group count. The bound of a group is divided
             evenly among its rows.
         n_importance_samples : int, default=1
-            Above 1, the tighter importance-weighted bound with that many draws.
+            Number of draws. Above 1, the importance-weighted bound is computed, which is tighter.
 
         Returns
         -------
         scores : ndarray or dask.array.Array of float32 of shape (n,)
-            One for each row of X.
+            Score of each row of X.
 
         References
         ----------
@@ -354,7 +326,7 @@ class BaseGenerative(BaseSSL):
         return self._score_samples(X, groups, n_importance_samples)
 
     def _score_samples(self, X, groups, n_importance_samples=1):
-        """As `score_samples`, of rows and groups that were taken apart."""
+        """Compute `score_samples` of rows and groups that were already separated."""
         check_is_fitted(self, "net_")
         if is_dask_array(X) and groups is None:
             self._reader().check_shape(X)
@@ -371,7 +343,7 @@ class BaseGenerative(BaseSSL):
                     return self._bound(views, None, n_importance_samples)
 
                 for part, views, _ in samples.batches(self.net_.device):
-                    scores[part] = in_halves(bound_of, views).cpu().numpy()
+                    scores[part] = split_on_oom(bound_of, views).cpu().numpy()
             else:
                 for rows, given, views, mask in samples.group_batches(self.net_.device):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
@@ -380,10 +352,10 @@ class BaseGenerative(BaseSSL):
         return check_finite(type(self).__name__, scores)
 
     def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
-        """The bound of each sample, under noise that is common to all."""
+        """Compute the bound of each sample, under noise that is common to all."""
         module = self.module_
         mean, log_variance = module.encode(views)
-        # By numpy, whose last digit does not depend on a row's place in the batch.
+        # By numpy, whose rounding does not depend on a row's position in the batch.
         std = torch.from_numpy(np.exp(0.5 * log_variance.cpu().double().numpy())).to(mean)
         weighted = n_importance_samples > 1
         n_draws = n_importance_samples if weighted else _ELBO_DRAWS
@@ -399,7 +371,7 @@ class BaseGenerative(BaseSSL):
         values = torch.stack(values)
         if weighted:
             return torch.logsumexp(values, 0) - np.log(n_draws)
-        # Sums of many digits, lest a row's score depend on the rows around it.
+        # In float64, so that the rows around a row do not change its score.
         values, mean, log_variance = (v.cpu().double() for v in (values, mean, log_variance))
         mask = None if mask is None else mask.cpu()
         values = values.mean(0)

@@ -4,16 +4,16 @@ import warnings
 
 import numpy as np
 
-# What data may be, by likelihood.
+# Bounds of the data, by likelihood.
 BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
 
 
 def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
-    """Warn of values that means which pass a sigmoid cannot reach."""
+    """Warn of values outside [0, 1], which means that pass a sigmoid cannot reach."""
     warnings.warn(
         f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "
         f"{type(estimator).__name__} was first fitted on values in [0, 1], and its reconstructions "
-        "stay there. Scale them likewise, or fit anew with likelihood='gaussian'.",
+        "stay there. Scale the values to [0, 1], or fit again with likelihood='gaussian'.",
         UserWarning,
     )
 
@@ -32,7 +32,7 @@ def beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
 
 
 def has_density(estimator) -> bool:
-    """Whether the model has a proper prior, to sample from and to score by."""
+    """Raise if the model has no proper prior, to sample from and to score by."""
     if not estimator._has_density:
         raise AttributeError(
             "An improper prior (prior_variance=None) has nothing to sample from or to score by. "

@@ -1,4 +1,4 @@
-"""What models of one content behind all views of a sample share: its posterior, and style."""
+"""Base of the models with one content behind all views of a sample: its posterior, and style."""
 
 from abc import abstractmethod
 
@@ -22,7 +22,7 @@ def content_posterior(
     style_variance: Variance,
     prior_variance: Variance | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Mean and variance of the content of each sample, in closed form.
+    r"""Compute the mean and variance of the content of each sample, in closed form.
 
     .. math::
         E[\psi] = \frac{\gamma^2 \sum_j \mu_j}{J \gamma^2 + \sigma^2}, \quad
@@ -34,16 +34,16 @@ def content_posterior(
     mean, variance : ndarray of shape (n, d)
         Sums over the views of a sample of the means :math:`\mu_j` and the variances :math:`v_j`.
     n_views : ndarray of shape (n, 1)
-        :math:`J`.
+        Number of views :math:`J` of each sample.
     style_variance : float or ndarray of shape (d,)
-        :math:`\sigma^2`.
+        Variance :math:`\sigma^2` of the latents around the content.
     prior_variance : float, ndarray of shape (d,) or None
-        :math:`\gamma^2`; None is that of a uniform prior, which is infinite.
+        Variance :math:`\gamma^2` of the prior of the content; None means a uniform prior.
 
     Returns
     -------
     mean, variance : ndarray of shape (n, d)
-        Those of :math:`\psi`.
+        Mean and variance of the posterior of :math:`\psi`.
     """
     if prior_variance is None:
         gain = 1 / n_views
@@ -57,13 +57,13 @@ def content_posterior(
 class BaseContent(BaseGenerative):
     """Base of the methods with one content psi behind the views of a sample.
 
-    A method adds `_variances`, beside what :class:`BaseGenerative` asks for.
+    A method adds `_variances`, and what :class:`BaseGenerative` asks for.
     """
 
     @property
     @abstractmethod
     def _variances(self) -> tuple[Variance, Variance | None]:
-        """Style variance and prior variance, of all dimensions or of each."""
+        """Style variance and prior variance, one for all dimensions or one for each."""
 
     def _sample_prior(self, shape, generator):
         n_samples, _, n_components = shape
@@ -78,31 +78,31 @@ class BaseContent(BaseGenerative):
     @available_if(has_density)
     @reads
     def sample(self, n_samples=1, n_views=None, random_state=None, content_of=None) -> np.ndarray:
-        """Draw new data, or new views of what there is, decoded to the mean of p(x | z).
+        """Draw new data, or new views of given samples, decoded to the mean of p(x | z).
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many; with `content_of`, of each of its samples.
+            Number of samples to draw; with `content_of`, number of views of each of its samples.
         n_views : int, default=None
-            Views of each, that share their content. None is one view and no views axis. Not with
-            `content_of`, whose samples are views of one content already.
+            Number of views of each sample, which share its content. None means one view and no
+            views axis. Not allowed with `content_of`, where `n_samples` is the number of views.
         random_state : int, RandomState or None, default=None
-            None takes that of the estimator.
+            Source of randomness. None takes the `random_state` of the estimator.
         content_of : array-like of shape (n, ...) or (n, n_views, ...), default=None
-            Rows, or samples of views, whose content is kept: latents are drawn around its
-            posterior, see :meth:`content`, with style from the prior.
+            Rows, or samples of views, whose content is kept: content is drawn from its posterior,
+            see :meth:`content`, and style from the prior.
 
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, ...) or (n_samples, n_views, ...)
-            In the layout that `fit` saw; pixels in [0, 1]. With `content_of` of shape
-            (n, n_samples, ...).
+            Rows in the layout of the data of `fit`; pixels in [0, 1]. With `content_of`, the shape
+            is (n, n_samples, ...).
 
         Raises
         ------
         ValueError
-            If a number is not positive, or as for :meth:`transform`.
+            If a number is not positive, or same as in :meth:`transform`.
         """
         if content_of is None:
             return super().sample(n_samples, n_views, random_state)
@@ -110,8 +110,8 @@ class BaseContent(BaseGenerative):
         check_count(n_samples, "n_samples")
         if n_views is not None:
             raise ValueError(
-                f"n_views={n_views} was given with content_of, of which n_samples are drawn that "
-                "share their content. Leave n_views out."
+                f"n_views={n_views} was given with content_of, for which n_samples is the number "
+                "of views to draw of each sample. Leave n_views out."
             )
         content, std = self.content(content_of, return_std=True)
         seed = seed_of(self.random_state if random_state is None else random_state)
@@ -125,61 +125,61 @@ class BaseContent(BaseGenerative):
 
     @reads
     def content(self, X, groups=None, return_std=False):
-        r"""Expected content of each sample, given all of its views.
+        r"""Compute the expected content of each sample, given all of its views.
 
         .. math:: E[\psi | x_1, \ldots, x_J] = \frac{J \gamma^2 \bar\mu}{J \gamma^2 + \sigma^2}
 
-        with :math:`\bar\mu` the mean of the views' latents: the fewer the views of a sample, the
-        nearer its content is to that of the prior.
+        with :math:`\bar\mu` the mean of the latents of the views. The fewer views a sample has, the
+        nearer its content is to the mean of the prior.
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`fit`. Rows are taken as they are, without augmentation; a row by itself is
-            a sample of one view.
+            Same as in :meth:`fit`. Rows are taken as they are, without augmentation; a row without
+            a group is a sample of one view.
         groups : array-like of shape (n,), default=None
             Rows with an equal group are the views of one sample.
         return_std : bool, default=False
-            Whether to give the standard deviation of the posterior too.
+            Whether to return the standard deviation of the posterior as well.
 
         Returns
         -------
         content : ndarray of float32 of shape (n_samples, n_components)
-            One row for each sample: of groups, in the order of :func:`numpy.unique`.
+            One row for each sample; groups are in the order of :func:`numpy.unique`.
         std : ndarray of float32 of shape (n_samples, n_components)
-            Only if `return_std`.
+            Standard deviation of the posterior, only if `return_std`.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, std, _, _ = self._content_of_rows(X, groups)
         return (content, std) if return_std else content
 
     @reads
     def style(self, X, groups=None):
-        r"""What sets each view apart from the expected content of its sample.
+        r"""Compute the difference between each view and the expected content of its sample.
 
         .. math:: \mu_j - E[\psi | x_1, \ldots, x_J]
 
         Parameters
         ----------
         X : array-like
-            As for :meth:`content`.
+            Same as in :meth:`content`.
         groups : array-like of shape (n,), default=None
             Rows with an equal group are the views of one sample.
 
         Returns
         -------
         style : ndarray of float32 of shape (n, n_components)
-            One row for each row of X, in all dimensions; of shape (n, n_views, n_components) where
-            X has a views axis.
+            One row for each row of X, in all dimensions; of shape (n, n_views, n_components) if X
+            has a views axis.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, _, means, sample_of_row = self._content_of_rows(X, groups)
         if means.ndim == 3:
@@ -187,7 +187,7 @@ class BaseContent(BaseGenerative):
         return means - content[sample_of_row]
 
     def _content_of_rows(self, X, groups):
-        """Content of each sample, its deviation, latents of each row, the sample of each row."""
+        """Compute content and deviation of each sample, and latents and sample of each row."""
         X, groups = self._reader().split_groups(X, groups, needed=True)
         samples = self._read(X, groups)
         means, variances = self._encode(samples)

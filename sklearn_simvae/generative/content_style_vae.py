@@ -1,4 +1,4 @@
-"""ContentStyleVAE: content and style in dimensions of their own, with a contrast of content."""
+"""ContentStyleVAE: separate dimensions for content and style, with a contrast of the content."""
 
 from numbers import Real
 from typing import Literal, Unpack
@@ -12,7 +12,7 @@ from sklearn_simvae._batch import Terms
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
 from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
-from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterise
+from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterize
 from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import (
     content_contrast,
@@ -25,9 +25,9 @@ from sklearn_simvae.networks import projection_head
 from sklearn_simvae.training import reads
 from sklearn_simvae.training.exchange import gather_batch
 
-# What "auto" stands for: the share of the dimensions that are content, and the weight of the
-# contrast as a share of the nats that there are to explain in a sample, while nothing is explained
-# or told apart. It falls by high powers of either, to little once both are well on their way.
+# Defaults of "auto": the share of the dimensions that are content, and the first weight of the
+# contrast as a share of the nats to explain in a sample. The weight falls by high powers of what is
+# not explained, or not told apart, so that it is small once both are mostly done.
 _CONTENT_SHARE = 0.5
 _CONTRAST_SHARE = 0.5
 _UNEXPLAINED_POWER, _CONTRAST_POWER = 4, 6
@@ -45,53 +45,55 @@ class ContentStyleVAE(BaseContent):
         x_j | z_j \sim p(x | z_j)
 
     `fit` maximizes the evidence lower bound of the views, so that every value of every view is
-    explained, less a contrast that tells samples apart by their content dimensions alone:
+    explained, minus a contrast that tells samples apart by their content dimensions alone:
 
     .. math:: \mathrm{ELBO} - w \; \mathrm{NT\text{-}Xent}(h(\mu_\mathrm{content}))
 
-    with a projection head h. Where views share little but their content, one representation then
-    has the content that :class:`SimCLR` finds and the style that :class:`SimVAE` keeps. One
-    correlation in all dimensions without the contrast is :class:`SimVAE`, and none is :class:`VAE`.
+    with a projection head h. If views share little but their content, the representation has both
+    the content that :class:`SimCLR` finds and the style that :class:`SimVAE` keeps. Without the
+    contrast, one correlation in all dimensions gives :class:`SimVAE`, and none :class:`VAE`.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of latent dimensions.
     n_content_components : int or "auto", default="auto"
-        How many of them, the first, are content. "auto" is half of them.
+        Number of content dimensions, which come first. "auto" is half of all dimensions.
     content_correlation : float, default=0.99
-        :math:`\rho` of the content dimensions, at least 0 and below 1: how hard the views of a
-        sample are tied together there.
+        Correlation :math:`\rho` between the views of a sample in the content dimensions, at least 0
+        and below 1.
     style_correlation : float, default=0.01
-        :math:`\rho` of the style dimensions, at least 0 and below 1.
+        Correlation :math:`\rho` in the style dimensions, at least 0 and below 1.
     contrast_weight : float or "auto", default="auto"
-        :math:`w`. "auto" begins at half of the nats that there are to explain in the views of a
-        sample, and so needs no tuning when the number of values, their scale or `noise_variance`
+        Weight :math:`w` of the contrast. "auto" starts at half of the nats to explain in the views
+        of a sample, so it needs no tuning if the number of values, their scale or `noise_variance`
         changes. It falls as reconstructions explain the views and as the contrast tells samples
-        apart, so that the bound comes to hold the content that the contrast has found; `history_`
-        has it as "contrast_weight". `score` is the bound, without the contrast, and cannot choose
-        it: use what the representation is for, e.g. by :func:`~sklearn_simvae.evaluation.probe`.
+        apart, so that in the end the bound prevails; `history_` has it as "contrast_weight".
+        `score` is the bound without the contrast, so do not choose the weight by it, but by the
+        task of the representation, e.g. with :func:`~sklearn_simvae.evaluation.probe`.
     temperature : float, default=0.2
-        Scale of the cosine similarities in the contrast; smaller weighs near negatives more.
+        Divisor of the cosine similarities in the contrast; a smaller one gives similar negatives
+        more weight.
     projection_layer_sizes : int or array-like of int, default=(256, 128)
-        Widths of the projection head through which the contrast looks at the content dimensions;
-        `()` is none.
+        Widths of the projection head between the content dimensions and the contrast; `()` means no
+        head.
     representation : {"latent", "content", "style", "hidden"}, default="latent"
-        What `transform` gives: all `n_components` means, those of the content dimensions alone,
-        those of the style dimensions alone, or the last hidden layer before them, which is wider.
+        Representation that `transform` returns: all `n_components` means, only the means of the
+        content dimensions, only those of the style dimensions, or the last hidden layer before
+        them, which is wider.
     {generative_parameters}
     {shared_parameters}
 
     Attributes
     ----------
     n_content_components_ : int
-        How many dimensions, the first, are content.
+        Number of content dimensions, which come first.
     {shared_attributes}
 
     See Also
     --------
-    SimVAE : Ties all dimensions of the views alike.
-    SimCLR : The contrast alone.
+    SimVAE : Ties the views together equally in all dimensions.
+    SimCLR : Uses the contrast alone.
 
     References
     ----------
@@ -143,7 +145,7 @@ class ContentStyleVAE(BaseContent):
 
     @property
     def n_content_components_(self) -> int:
-        """How many latent dimensions, the first, are content."""
+        """Number of content dimensions, which come first."""
         return self.module_.n_content_components
 
     def _correlation(self, module: AutoEncoder) -> list[float]:
@@ -172,13 +174,13 @@ class ContentStyleVAE(BaseContent):
         if n_content != "auto" and n_content > self.n_components:
             raise ValueError(
                 f"n_content_components={n_content} is more than n_components="
-                f"{self.n_components}. Content dimensions are among the n_components: give at most "
-                "as many, or more n_components."
+                f"{self.n_components}. Content dimensions are part of n_components: lower "
+                "n_content_components, or raise n_components."
             )
         if self.representation == "style" and self._n_content() == self.n_components:
             raise ValueError(
                 f"representation='style' has no dimension: all n_components={self.n_components} "
-                "are content. Lower n_content_components, or give more n_components."
+                "are content. Lower n_content_components, or raise n_components."
             )
 
     def _n_content(self) -> int:
@@ -200,13 +202,13 @@ class ContentStyleVAE(BaseContent):
 
     def _objective(self, module, batch, generator):
         mean, log_variance = module.encode(batch.views)
-        z = reparameterise(mean, log_variance, generator, len(batch.indices))
+        z = reparameterize(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         content = self._content(module, mean).flatten(0, 1)
         projections = module.head(content).float().unflatten(0, mean.shape[:2])
         gap = module.best_log_likelihood(batch.views) - log_likelihood.detach()
         (projections, gap), whole = gather_batch((projections, gap), batch)
-        # Similarities need more digits than autocast would leave them.
+        # Similarities need more digits than autocast keeps.
         with torch.autocast(batch.views.device.type, enabled=False):
             contrast = content_contrast(projections, self.temperature, whole.mask)
         weight = self._weight(module, gap, contrast.detach(), whole.mask)
@@ -225,7 +227,7 @@ class ContentStyleVAE(BaseContent):
     def _weight(
         self, module: AutoEncoder, gap: Tensor, contrast: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """Weight of the contrast, given how much a batch leaves to explain and to tell apart."""
+        """Compute the weight of the contrast from what is not yet explained or told apart."""
         if self.contrast_weight != "auto":
             return gap.new_full((), self.contrast_weight)
         information = module.unit_information / _noise_variance(module)
@@ -234,7 +236,7 @@ class ContentStyleVAE(BaseContent):
         if mask is not None:
             n_present = mask.sum().to(gap.dtype)
             paired = (mask.sum(1) > 1).to(gap.dtype).mean().clamp(min=1e-12)
-        # Of views that nothing tells apart the contrast is the logarithm of their number.
+        # If all views are alike, the contrast is the logarithm of their number.
         chance = paired * (n_present - 1).clamp(min=2).log()
         not_told_apart = (contrast / chance).clamp(max=1)
         need = torch.maximum(unexplained**_UNEXPLAINED_POWER, not_told_apart**_CONTRAST_POWER)
@@ -253,7 +255,7 @@ class ContentStyleVAE(BaseContent):
 
     @reads
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the columns that `transform` gives: content first, then style.
+        """Return the names of the columns that `transform` returns: content first, then style.
 
         Parameters
         ----------
@@ -263,7 +265,7 @@ class ContentStyleVAE(BaseContent):
         Returns
         -------
         names : ndarray of str
-            "contentstylevae_content0", ..., "contentstylevae_style0", ...; with
+            Names "contentstylevae_content0", ..., "contentstylevae_style0", ...; with
             `representation="hidden"`, "contentstylevae0", ...
         """
         names = super().get_feature_names_out(input_features)
@@ -283,23 +285,23 @@ class ContentStyleVAE(BaseContent):
         X_content : array-like of shape (n, ...)
             Rows, or samples of views, whose latents give the content columns.
         X_style : array-like of shape (n, ...)
-            As many, whose latents give the style columns.
+            Same number of rows, whose latents give the style columns.
 
         Returns
         -------
         X : ndarray of float32 of shape (n, ...)
-            In the layout that `fit` saw; pixels in [0, 1].
+            Rows in the layout of the data of `fit`; pixels in [0, 1].
 
         Raises
         ------
         ValueError
-            If their numbers differ, or as for :meth:`transform`.
+            If the numbers of rows differ, or same as in :meth:`transform`.
         """
         content, style = self._latents_of(X_content), self._latents_of(X_style)
         if len(content) != len(style):
             raise ValueError(
                 f"X_content and X_style are recombined row by row, but have {len(content)} and "
-                f"{len(style)} rows. Repeat rows, e.g. by numpy.repeat, until there are as many."
+                f"{len(style)} rows. Repeat rows, e.g. by numpy.repeat, to make these equal."
             )
         n_content = self.n_content_components_
         return self._decode(torch.cat([content[:, :n_content], style[:, n_content:]], dim=1))
@@ -310,7 +312,7 @@ class ContentStyleVAE(BaseContent):
 
 
 def _noise_variance(module: AutoEncoder) -> float | Tensor:
-    """That by which nats scale; 1 where the likelihood has none."""
+    """Return the noise variance, which scales the nats; 1 if the likelihood has none."""
     if module.likelihood != "gaussian":
         return 1.0
     noise_variance = module.noise_variance

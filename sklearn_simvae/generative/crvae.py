@@ -1,4 +1,4 @@
-"""The consistency-regularised VAE."""
+"""The consistency-regularized VAE."""
 
 from dataclasses import replace
 from typing import Unpack
@@ -10,20 +10,20 @@ from sklearn_simvae.losses import crvae_elbo
 
 
 class CRVAE(VAE):
-    r"""VAE in which the posteriors of augmented views are pulled to that of the row itself.
+    r"""VAE in which the posteriors of augmented views are pulled to that of the original row.
 
-    The first view is the row as it is (or the first of the views given; of a group, any row); each
-    other view costs the divergence of its posterior from the first one's, see
-    :func:`~sklearn_simvae.losses.crvae_elbo`.
+    The first view is the row as it is, or the first of the views given (any row of a group). The
+    objective penalizes the divergence of the posterior of each other view from that of the first,
+    see :func:`~sklearn_simvae.losses.crvae_elbo`.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of latent dimensions.
     consistency_weight : float, default=1.0
-        Weight of the divergence between the views' posteriors.
+        Weight of the divergence between the posteriors of the views.
     beta : float, default=1.0
-        Weight of the divergence from the prior, as in :class:`VAE`.
+        Weight of the divergence from the prior, same as in :class:`VAE`.
     {generative_parameters}
     {shared_parameters}
 
@@ -33,7 +33,7 @@ class CRVAE(VAE):
 
     See Also
     --------
-    SimVAE : Derives the pull between views from a model of them.
+    SimVAE : Derives the pull between views from a generative model.
 
     References
     ----------

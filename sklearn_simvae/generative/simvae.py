@@ -19,7 +19,7 @@ class SimVAE(BaseContent):
         \psi \sim N(0, \gamma^2 I), \quad z_j | \psi \sim N(\psi, \sigma^2 I), \quad
         x_j | z_j \sim p(x | z_j)
 
-    `fit` maximises the evidence lower bound of the views, in which psi is integrated out in closed
+    `fit` maximizes the evidence lower bound of the views, in which psi is integrated out in closed
     form, see :func:`~sklearn_simvae.losses.simvae_elbo`.
 
     Parameters
@@ -27,11 +27,11 @@ class SimVAE(BaseContent):
     n_components : int, default=10
         Number of latent dimensions.
     style_variance : float, default=0.15
-        :math:`\sigma^2`, how far the latents of one sample's views scatter around its content.
-        Smaller pulls the views of a sample, and samples of a kind, closer together.
+        Variance :math:`\sigma^2` of the latents of a sample's views around its content. A smaller
+        one pulls the views of a sample, and similar samples, closer together.
     prior_variance : float or None, default=1.0
-        :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: `fit` then
-        needs at least two views, and there is nothing to sample from or to score by.
+        Variance :math:`\gamma^2` of the content. None means the uniform prior of the paper: `fit`
+        then needs at least two views, and `sample` and `score` are not available.
     {generative_parameters}
     {shared_parameters}
 
@@ -41,9 +41,9 @@ class SimVAE(BaseContent):
 
     See Also
     --------
-    ContentStyleVAE : Has dimensions for content and others for style.
-    VAE : The same without a tie between views.
-    sklearn.decomposition.PCA : The linear model of single views.
+    ContentStyleVAE : Has separate dimensions for content and style.
+    VAE : Does not tie views together.
+    sklearn.decomposition.PCA : Linear model of single views.
 
     References
     ----------

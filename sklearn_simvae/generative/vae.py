@@ -11,19 +11,19 @@ from sklearn_simvae.losses import vae_elbo, vae_log_weights
 
 
 class VAE(BaseGenerative):
-    r"""Variational autoencoder, or beta-VAE where `beta` is not 1.
+    r"""Variational autoencoder, or beta-VAE if `beta` is not 1.
 
     Each view has a latent of its own, :math:`z_j \sim N(0, I)`: nothing ties the views of a sample
-    together, so that views merely augment the data. :class:`SimVAE` at one view, its variances
-    summing to 1, is this model.
+    together, so views merely augment the data. :class:`SimVAE` with one view, and variances that
+    sum to 1, is the same model.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of latent dimensions.
     beta : float, default=1.0
-        Weight of the divergence from the prior in what `fit` maximises. Scores do not use it: they
-        are bounds on the log-likelihood whatever `beta` the fit had.
+        Weight of the divergence from the prior in the objective of `fit`. Scores do not use it:
+        they are bounds on the log-likelihood for any `beta`.
     {generative_parameters}
     {shared_parameters}
 

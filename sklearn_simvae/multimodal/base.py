@@ -28,7 +28,7 @@ from sklearn_simvae.multimodal.layout import Modality, ModalLayout
 from sklearn_simvae.multimodal.reader import ModalityReader
 from sklearn_simvae.multimodal.view_maker import ModalViewMaker
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import (
     Layout,
     Samples,
@@ -172,12 +172,12 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As in :meth:`fit`; missing modalities are NaN or None, or no entry of a dict. Where
-            `modality` is given, its values alone will do: the entry of a dict, or its columns of
-            a table, as few as they are. A Dask array is transformed by chunk, when the result is
+            Same as in :meth:`fit`; missing modalities are NaN or None, or left out of a dict. If
+            `modality` is given, its values alone are enough: the entry of a dict, or its columns of
+            a table. A Dask array is transformed by chunk, when the result is
             asked for.
         modality : str, default=None
-            The one to represent. None is the mean over those that a row has.
+            Modality to represent. None is the mean over those that a row has.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                z = in_halves(functools.partial(self._latent, self.module_), views[:, 0])
+                z = split_on_oom(functools.partial(self._latent, self.module_), views[:, 0])
                 Z[part] = z.cpu().numpy()
         return check_finite(type(self).__name__, Z)
 

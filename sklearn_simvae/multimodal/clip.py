@@ -1,4 +1,4 @@
-"""CLIP: the modalities of a sample told among those of all others."""
+"""CLIP: contrast of the modalities of a sample with those of all other samples."""
 
 import math
 from itertools import combinations
@@ -30,16 +30,16 @@ from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.exchange import gather_batch
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 
 
 class LogitScale(LivingPart):
-    """The scale of similarities, learned up to a limit.
+    """The learned scale of similarities, up to a limit.
 
     Parameters
     ----------
     temperature : float
-        The inverse of the scale, to begin with.
+        Inverse of the first scale.
     """
 
     def __init__(self, temperature: float):
@@ -48,17 +48,17 @@ class LogitScale(LivingPart):
 
     @torch.no_grad()
     def on_step_end(self, run) -> None:
-        """Keep to the limit, beyond which the scale gets no gradient and would never come back.
+        """Clip the scale to its limit, beyond which it would get no gradient.
 
         Parameters
         ----------
         run : Run
-            The fit.
+            Fit that is running.
         """
         self.log_scale.clamp_(max=math.log(run.parameters["max_logit_scale"]))
 
     def forward(self, largest: float) -> Tensor:
-        """Read the scale.
+        """Return the scale.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class LogitScale(LivingPart):
         Returns
         -------
         scale : scalar Tensor
-            With its gradient.
+            The scale, with its gradient.
         """
         return self.log_scale.clamp(max=math.log(largest)).exp()
 
@@ -79,13 +79,13 @@ class ClipNetwork(nn.Module):
     Parameters
     ----------
     layout : ModalLayout
-        How rows are taken apart.
+        Layout of the rows.
     encoders, heads : list of Module
-        One for each modality.
+        Networks of each modality.
     n_components : int
-        What encoders give.
+        Number of outputs of the encoders.
     temperature : float
-        To begin with.
+        Inverse of the first scale of the similarities.
     """
 
     def __init__(self, layout, encoders, heads, n_components, temperature):
@@ -97,19 +97,19 @@ class ClipNetwork(nn.Module):
         self.scale = LogitScale(temperature)
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoders make of rows.
+        """Encode rows.
 
         Parameters
         ----------
         x : Tensor of shape (N, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is there.
+            True where a modality is present.
         z : Tensor of float32 of shape (N, n_modalities, n_components)
-            Of length 1.
+            Directions, of length 1.
         """
         return self._directions(x, self.encoders)
 
@@ -119,14 +119,14 @@ class ClipNetwork(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (N, n_values)
-            Rows.
+            Rows, with all modalities.
 
         Returns
         -------
         mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is there.
+            True where a modality is present.
         z : Tensor of float32 of shape (N, n_modalities, d)
-            Of length 1.
+            Directions, of length 1.
         """
         both = zip(self.encoders, self.heads, strict=True)
         return self._directions(x, [nn.Sequential(*networks) for networks in both])
@@ -137,12 +137,12 @@ class ClipNetwork(nn.Module):
 
 
 class CLIP(BaseMultimodal, BaseDiscriminative):
-    """One representation of several modalities: those of a sample alike, of different ones not.
+    """Contrastive representations of several modalities, similar for those of one sample.
 
-    `fit` minimises :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
+    `fit` minimizes :func:`~sklearn_simvae.losses.clip` of the projections, averaged over the pairs
     of modalities, with a learned scale of the similarities. Samples that lack a modality count in
-    the pairs that they have, and a pair of modalities counts by the samples of a batch that have
-    both, where these are at least two.
+    the pairs that they have. Each pair of modalities is weighted by the number of samples in a
+    batch that have both, and left out if there are fewer than two.
 
     Parameters
     ----------
@@ -150,12 +150,12 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         Number of features.
     {modalities}
     temperature : float, default=0.07
-        The inverse of the scale of the similarities, to begin with; it is learned.
+        Inverse of the first scale of the similarities; the scale is learned.
     max_logit_scale : float, default=100.0
-        The largest that the scale may become.
+        Largest scale of the similarities.
     projection_layer_sizes : int or array-like of int, default=()
-        Widths of a projection head on each encoder, which `transform` leaves out and `project` goes
-        through. `()` is none but the last layer of the encoder: both are then the same.
+        Widths of a projection head on each encoder, which `transform` leaves out and `project`
+        applies. `()` means no head, so that both return the same.
     {shared_parameters}
 
     Attributes
@@ -165,8 +165,8 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
     See Also
     --------
     MultimodalSimVAE : Generates one modality from another.
-    SimCLR : Where the views are augmentations.
-    sklearn.cross_decomposition.CCA : The linear relative.
+    SimCLR : Contrasts views that are augmentations.
+    sklearn.cross_decomposition.CCA : Linear method for two modalities.
 
     References
     ----------
@@ -230,7 +230,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
 
     def _needs(self):
-        # A sample without a pair is no negative. Negatives come of the batch.
+        # Samples without a pair are no negatives, which are the other samples of the batch.
         return Needs(views=1, scored_samples=2, batch_size=512, pairs=True)
 
     def _reader(self, anew=False):
@@ -246,7 +246,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
                 f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
-                "more, in cross-validation by larger folds."
+                "more rows, or use larger folds in cross-validation."
             )
 
     def _objective(self, module, batch, generator):
@@ -269,24 +269,24 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
 
     @reads
     def project(self, X, modality=None) -> np.ndarray:
-        """What the objective sees: directions after the projection heads.
+        """Compute the directions that the objective compares, after the projection heads.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`, which gives what goes into the heads.
+            Same as in :meth:`transform`, whose output is the input of the heads.
         modality : str, default=None
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
-            Of length 1 for one modality; else averaged over those that a row has.
+            Directions of length 1 for one modality, else their mean over those that a row has.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         samples = self._samples_of(X, modality)
 
@@ -296,60 +296,61 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
 
         with inference(self.module_):
             batches = samples.batches(self.net_.device)
-            parts = [in_halves(directions, views[:, 0]) for _, views, _ in batches]
+            parts = [split_on_oom(directions, views[:, 0]) for _, views, _ in batches]
         return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
 
     @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
-        """Cosine similarity of each row of one modality with each of another.
+        """Compute the cosine similarities of each row of one modality with each of another.
 
-        The whole matrix is made: see :func:`~sklearn_simvae.multimodal.retrieve` for what it is
-        too large for.
+        The whole matrix has to fit in memory; if it does not, see
+        :func:`~sklearn_simvae.multimodal.retrieve`.
 
         Parameters
         ----------
         Xa, Xb : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         modalities : (str, str), default=None
-            The modality to take of each. None is the first and the second.
+            Modality of Xa, and that of Xb. None means the first and the second.
 
         Returns
         -------
         similarity : ndarray of float32 of shape (n_a, n_b)
-            From -1 to 1.
+            Cosines, from -1 to 1.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         a, b = self._two(modalities)
         Pa, Pb = self.project(Xa, a), self.project(Xb, b)
         return normalize(Pa) @ normalize(Pb).T
 
     def zero_shot_classifier(self, prompts, classes=None, *, modalities=None) -> ZeroShotClassifier:
-        """A classifier that knows its classes by their descriptions alone.
+        """Make a classifier whose classes are given by descriptions, without labeled samples.
 
         Parameters
         ----------
         prompts : array-like or dict
-            One description of each class, or several, in the second of the `modalities`.
+            One or several descriptions of each class, in the second of the `modalities`.
         classes : array-like of shape (n_prompts,), default=None
-            The class of each; classes of several are known by the mean of theirs. None is the
-            prompts themselves.
+            Class of each prompt. The prompts of a class are averaged. None means that each prompt
+            is the name of its class.
         modalities : (str, str), default=None
-            What is to be classified, and what the prompts are. None is the first and the second.
+            Modality of the rows to classify, and modality of the prompts. None means the first and
+            the second.
 
         Returns
         -------
         classifier : ZeroShotClassifier
-            Ready to predict.
+            Fitted classifier.
 
         Raises
         ------
         ValueError
-            If there are not as many classes as prompts, there are none and prompts are not names,
-            or as for :meth:`transform`.
+            If there are not as many classes as prompts, if there are no classes and prompts are not
+            names, or same as in :meth:`transform`.
         """
         a, b = self._two(modalities)
         if classes is None and np.ndim(prompts) != 1:
@@ -373,7 +374,7 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
 
 
 def _weights(mask: Tensor) -> Tensor:
-    """Rows with both modalities of each pair; 0 where one has no other to be told from."""
+    """Count the rows with both modalities of each pair; 0 if there is only one."""
     pairs = combinations(mask.unbind(1), 2)
     n_rows = torch.stack([(a & b).sum() for a, b in pairs]).float()
     return n_rows.masked_fill(n_rows < 2, 0.0)
@@ -385,8 +386,8 @@ def _check_pairs(blocks: Blocks, layout: ModalLayout) -> None:
     if n_pairs < 2 <= len(blocks):
         raise ValueError(
             f"{n_pairs or 'No'} row of X has the same two of the modalities {layout.names}: there "
-            "are no pairs to learn from, of which it takes 2. Rows of one sample must have the "
-            "same place in each modality."
+            "are no pairs to learn from; 2 are needed. Rows of one sample must have the same "
+            "place in each modality."
         )
 
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours across modalities, a block of similarities at a time."""
+"""Nearest neighbors across modalities, a block of similarities at a time."""
 
 from numbers import Integral
 
@@ -9,34 +9,34 @@ from sklearn.utils.validation import check_array
 
 from sklearn_simvae.views.rows import tensor_to_array
 
-# Similarities that are held at once: 64 MiB of float32.
+# Similarities in memory at a time: 64 MiB of float32.
 _MAX_VALUES = 2**24
 # Cosines of float32 vectors that differ by less are equal, up to rounding.
 _ROUNDING = 1e-6
 
 
 def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """The targets that are most similar to each query, by cosine.
+    """Find the targets that are most similar to each query, by cosine.
 
-    The matrix of similarities is never held whole: memory beyond the embeddings and the result is
-    some 200 MiB, however many there are.
+    The whole matrix of similarities is never in memory: beyond the embeddings and the result, about
+    200 MiB are needed, for any number of queries and targets.
 
     Parameters
     ----------
     queries : array-like of shape (n_queries, d)
-        Embeddings, e.g. what `transform` gives of one modality.
+        Embeddings, e.g. the output of `transform` for one modality.
     targets : array-like of shape (n_targets, d)
-        Embeddings of another.
+        Embeddings of another modality.
     k : int, default=10
-        How many to find for each query.
+        Number of targets to find for each query.
 
     Returns
     -------
     indices : ndarray of int of shape (n_queries, k)
-        Places in `targets`, the most similar first; those of equal cosines, as float32 rounds
-        them, in their own order.
+        Positions in `targets`, the most similar first. Targets whose cosines are equal in float32
+        keep their order.
     similarities : ndarray of float32 of shape (n_queries, k)
-        Their cosines.
+        Cosines of these targets.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         block = queries[part] @ targets.T
         # Ten times as fast as a partition by numpy.
         values, best = (top.numpy() for top in torch.topk(torch.from_numpy(block), k))
-        # Which of several equal ones are the last to be taken, it leaves open.
+        # torch chooses arbitrarily among equal cosines at rank k.
         crowded = (block >= values.min(1, keepdims=True)).sum(1) > k
         if crowded.any():
             best[crowded] = np.argsort(-block[crowded], axis=1, kind="stable")[:, :k]
@@ -73,26 +73,26 @@ def retrieve(queries, targets, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
-    r"""Share of the queries whose own target is among the k most similar.
+    r"""Compute the share of queries whose own target is among the k most similar.
 
     With :math:`g_i` targets more similar to query i than its own and :math:`e_i` others as similar,
 
     .. math:: \frac{1}{n} \sum_i \min\left(1, \max\left(0, \frac{k - g_i}{1 + e_i}\right)\right)
 
-    Ties count as they would on average if broken at random: embeddings that are all the same do no
-    better than chance.
+    Ties count as if they were broken at random, on average: embeddings that are all the same do
+    not exceed chance.
 
     Parameters
     ----------
     queries, targets : array-like of shape (n, d)
         Embeddings of two modalities of the same samples, row by row.
     k : int or sequence of int, default=(1, 5, 10)
-        How many count as found.
+        Numbers of targets among which the own target has to be.
 
     Returns
     -------
     recall : dict of int to float
-        For each k. Chance is k / n.
+        Recall for each k. Chance is k / n.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def recall_at_k(queries, targets, k=(1, 5, 10)) -> dict[int, float]:
 
 
 def _embeddings(queries, targets) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float32 of unit length."""
+    """Return both as float32 rows of length 1."""
     queries, targets = (
         normalize(check_array(tensor_to_array(z), dtype=np.float32, input_name=name))
         for z, name in ((queries, "queries"), (targets, "targets"))
@@ -132,7 +132,7 @@ def _embeddings(queries, targets) -> tuple[np.ndarray, np.ndarray]:
     if queries.shape[1] != targets.shape[1]:
         raise ValueError(
             f"queries have {queries.shape[1]} dimensions and targets {targets.shape[1]}; both must "
-            "come of one fit."
+            "come from one fit."
         )
     return queries, targets
 

@@ -1,4 +1,4 @@
-"""SimVAE of modalities: one content behind a picture, its caption and what else there is."""
+"""SimVAE of modalities: one content behind e.g. an image and its caption."""
 
 from collections.abc import Callable
 from typing import Any, Literal, Unpack
@@ -15,145 +15,30 @@ from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters
-from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.generative.bounds import BOUNDS, has_density, warn_of_bounds
+from sklearn_simvae.generative.bounds import has_density, warn_of_bounds
+from sklearn_simvae.generative.building import make_autoencoder
 from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import BaseMultimodal
 from sklearn_simvae.multimodal.blocks import Blocks
+from sklearn_simvae.multimodal.by_name import LIKELIHOODS, by_name, check_likelihoods
+from sklearn_simvae.multimodal.joint import JointAutoEncoder
 from sklearn_simvae.multimodal.layout import ModalLayout
 from sklearn_simvae.multimodal.present import (
-    encode_present,
-    of_present,
-    present_modalities,
     split_modalities,
 )
 from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import in_halves
+from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import some_rows
 
-LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
-
-
-class JointAutoEncoder(nn.Module):
-    """An autoencoder for each modality, which meet in the prior of their latents alone.
-
-    Parameters
-    ----------
-    layout : ModalLayout
-        How rows are taken apart.
-    parts : list of AutoEncoder
-        One for each modality.
-    """
-
-    def __init__(self, layout, parts: list[AutoEncoder]):
-        super().__init__()
-        self.layout = layout
-        self.parts = nn.ModuleList(parts)
-        self.n_components = parts[0].n_components
-
-    @property
-    def encoders(self) -> list[nn.Module]:
-        """The encoder of each modality."""
-        return [part.encoder for part in self.parts]
-
-    def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of q(z | x) of each modality.
-
-        Parameters
-        ----------
-        views : Tensor of shape (batch, 1, n_values)
-            Rows.
-
-        Returns
-        -------
-        mean, log_variance : Tensor of float32 of shape (batch, n_modalities, n_components)
-            Without meaning where a modality is missing.
-        """
-        mask, rows = split_modalities(views[:, 0], self.layout)
-        return posterior(encode_present(self.encoders, rows, mask))
-
-    def mask(self, views: Tensor) -> Tensor:
-        """Which modalities are there.
-
-        Parameters
-        ----------
-        views : Tensor of shape (batch, 1, n_values)
-            Rows.
-
-        Returns
-        -------
-        mask : Tensor of bool of shape (batch, n_modalities)
-            False where one is missing.
-        """
-        return present_modalities(views[:, 0], self.layout)
-
-    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means of the latents of rows.
-
-        Parameters
-        ----------
-        x : Tensor of shape (N, n_values)
-            Rows.
-
-        Returns
-        -------
-        mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is there.
-        z : Tensor of float32 of shape (N, n_modalities, n_components)
-            The means.
-        """
-        return self.mask(x.unsqueeze(1)), self.encode(x.unsqueeze(1))[0]
-
-    def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
-        """log p(x | z) of each modality, in nats.
-
-        Parameters
-        ----------
-        views : Tensor of shape (batch, 1, n_values)
-            What is to be explained.
-        z : Tensor of shape (batch, n_modalities, n_components)
-            Latents.
-
-        Returns
-        -------
-        log_likelihood : Tensor of float32 of shape (batch, n_modalities)
-            Without meaning where a modality is missing.
-        """
-        mask, rows = split_modalities(views[:, 0], self.layout)
-        values = [
-            of_present(
-                part.decoder, part.log_likelihood, mask[:, j], x.unsqueeze(1), z[:, j : j + 1]
-            )
-            for j, (part, x) in enumerate(zip(self.parts, rows, strict=True))
-        ]
-        return torch.cat(values, dim=1)
-
-    def explained_variance(self, x: Tensor) -> float:
-        """Fraction of the variance that reconstructions explain, of the modality that has most.
-
-        Parameters
-        ----------
-        x : Tensor of shape (N, n_values)
-            Rows.
-
-        Returns
-        -------
-        r2 : float
-            At most 1; 0 for the mean of the data.
-        """
-        mask, rows = split_modalities(x, self.layout)
-        parts = zip(self.parts, rows, mask.T, strict=True)
-        return max(part.explained_variance(x[there]) for part, x, there in parts if there.any())
-
 
 class MultimodalSimVAE(BaseMultimodal, SimVAE):
-    r"""A generative model of several modalities, with the content that they share.
+    r"""Representations from a generative model of several modalities with one content.
 
-    The modalities of a sample are its views: each has a latent scattered around the content by
-    what is its own, and is generated from that latent by a decoder of its own.
+    The modalities of a sample are its views: each has a latent that is scattered around the content
+    by style, and is generated from that latent by a decoder of its own.
 
     .. math::
         \psi \sim N(0, \gamma^2 I), \quad z_m | \psi \sim N(\psi, \sigma^2 I), \quad
@@ -167,18 +52,19 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         Number of latent dimensions.
     {modalities}
     style_variance : float, default=0.15
-        :math:`\sigma^2`, how far the latents of one sample's modalities scatter around its content.
+        Variance :math:`\sigma^2` of the latents of a sample's modalities around its content.
     prior_variance : float or None, default=1.0
-        :math:`\gamma^2`, the spread of content. None is the paper's uniform prior: there is then
-        nothing to sample from or to score by.
+        Variance :math:`\gamma^2` of the content. None means the uniform prior of the paper:
+        `sample` and `score` are then not available.
     decoder : str, callable or torch.nn.Module, default="auto"
-        Of every modality. "auto" mirrors its encoder.
+        Decoder of every modality. "auto" mirrors its encoder.
     noise_variance : float, "learned", or dict of str to either, default="learned"
-        Of the Gaussian likelihoods, for all modalities or for each by name. What is learned weighs
-        modalities of different sizes and scales against each other by itself.
+        Variance of the Gaussian likelihoods, for all modalities or for each by name. Learned
+        variances balance modalities of different sizes and scales.
     likelihood : str, or dict of str to str, default="auto"
-        "gaussian", "bernoulli", "multinomial" (of counts, e.g. of words) or "auto": Gaussian, with
-        means that pass a sigmoid where a modality lies in [0, 1]. For all or for each by name.
+        Likelihood of all modalities, or of each by name: "gaussian", "bernoulli", "multinomial"
+        (for counts, e.g. of words) or "auto", which is Gaussian, with means that pass a sigmoid if
+        a modality lies in [0, 1].
     {shared_parameters}
 
     Attributes
@@ -188,7 +74,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
     See Also
     --------
     CLIP : Tells the modalities of different samples apart.
-    SimVAE : Where the views are augmentations.
+    SimVAE : Models views that are augmentations.
 
     References
     ----------
@@ -251,25 +137,25 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return reader
 
     def _check_modalities(self, blocks: Blocks, layout: ModalLayout) -> None:
-        """Raise where parameters by modality, or the values, are not fit for the modalities."""
-        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
-        _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
-        _check_likelihoods(likelihoods.values(), blocks)
+        """Raise if parameters by modality, or the values, do not suit the modalities."""
+        likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
+        by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        check_likelihoods(likelihoods.values(), blocks)
 
     def _check_like_fitted(self, blocks: Blocks, layout: ModalLayout) -> None:
-        _check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
+        check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
 
     def _build_module(self, layout, unit_interval):
-        likelihoods = _by_name(self.likelihood, layout.names, "likelihood", "auto")
-        noise = _by_name(self.noise_variance, layout.names, "noise_variance", "learned")
+        likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
+        noise = by_name(self.noise_variance, layout.names, "noise_variance", "learned")
         parts = [
-            self._autoencoder(m.layout, bounded, m.encoder, likelihoods[m.name], noise[m.name])
+            make_autoencoder(self, m.layout, bounded, m.encoder, likelihoods[m.name], noise[m.name])
             for m, bounded in zip(layout.modalities, unit_interval, strict=True)
         ]
         return JointAutoEncoder(layout, parts)
 
     def _initialize(self, module, samples):
-        # More rows than are looked at, since some lack a modality.
+        # More rows than needed, since some lack a modality.
         x = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
         mask, rows = split_modalities(x, module.layout)
         for j, modality in enumerate(module.layout.modalities):
@@ -307,17 +193,17 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior q(z | x) of each modality.
+        """Compute the posterior q(z | x) of each modality.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         mean, variance : ndarray of float32 of shape (n, n_modalities, n_components)
-            NaN where a modality is missing.
+            Parameters of the posteriors, NaN where a modality is missing.
         """
         return self._posterior(self._read(X))
 
@@ -326,7 +212,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         with inference(self.module_):
             for part, views, _ in samples.batches(self.net_.device):
-                both = in_halves(lambda x: torch.stack(self.module_.encode(x), 1), views)
+                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
                 m, log_v = both.unbind(1)
                 mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
         missing = ~samples.X.present()
@@ -338,62 +224,62 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def content(self, X, modality=None, return_std=False):
-        r"""Expected content of each row, given the modalities that it has.
+        r"""Compute the expected content of each row, given the modalities that it has.
 
         .. math:: E[\psi | x] = \frac{J \gamma^2 \bar\mu}{J \gamma^2 + \sigma^2}
 
-        with :math:`\bar\mu` the mean of the J latents' means.
+        with :math:`\bar\mu` the mean of the latents of the J modalities.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         modality : str, default=None
-            The one that counts. None is all that a row has.
+            Modality to use. None means all that a row has.
         return_std : bool, default=False
-            Whether to give the standard deviation of the posterior too.
+            Whether to return the standard deviation of the posterior as well.
 
         Returns
         -------
         content : ndarray of float32 of shape (n, n_components)
             One row for each row of X.
         std : ndarray of float32 of shape (n, n_components)
-            Only if `return_std`.
+            Standard deviation of the posterior, only if `return_std`.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, std, _ = self._content_of_modalities(self._samples_of(X, modality))
         return (content, std) if return_std else content
 
     @reads
     def style(self, X):
-        r"""What sets each modality apart from the expected content of its row.
+        r"""Compute the difference between each modality and the expected content of its row.
 
         .. math:: \mu_m - E[\psi | x]
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
 
         Returns
         -------
         style : ndarray of float32 of shape (n, n_modalities, n_components)
-            NaN where a modality is missing.
+            Differences, NaN where a modality is missing.
 
         Raises
         ------
         ValueError
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         """
         content, _, means = self._content_of_modalities(self._read(X))
         return means - content[:, None]
 
     def _content_of_modalities(self, samples: Samples):
-        """Content of each row, its deviation, and the latents of its modalities."""
+        """Compute the content of each row, its deviation, and the latents of its modalities."""
         means, variances = self._posterior(samples)
         n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True)
         sums = (np.nansum(values, 1, dtype=np.float64) for values in (means, variances))
@@ -404,26 +290,27 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
 
     @reads
     def generate(self, X, source=None, target=None):
-        """What one modality is expected to be, given others: decoded from the mean of the content.
+        """Generate one modality from others, decoded from the expected content.
 
         Parameters
         ----------
         X : array-like, DataFrame, sparse matrix or dict
-            As for :meth:`transform`.
+            Same as in :meth:`transform`.
         source : str, default=None
-            The modality to go by. None is all that a row has.
+            Modality to generate from. None means all that a row has.
         target : str, default=None
-            The modality to make. None is all of them.
+            Modality to generate. None means all of them.
 
         Returns
         -------
         made : ndarray of float32 of shape (n, ...), or dict of such by name
-            As the networks see it: pixels in [0, 1], what a preprocessor gave, shares of counts.
+            Values in the form that the networks use: pixels in [0, 1], outputs of a preprocessor,
+            shares of counts.
 
         Raises
         ------
         ValueError
-            If there is no such modality, or as for :meth:`transform`.
+            If there is no such modality, or same as in :meth:`transform`.
         """
         check_is_fitted(self, "net_")
         if target is not None:
@@ -434,13 +321,13 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return {name: self._decode_one(name, z) for name in self.layout_.names}
 
     def _decode_one(self, name: str, z: Tensor) -> np.ndarray:
-        """Latents (n, n_components) to rows of a modality."""
+        """Decode latents (n, n_components) to rows of a modality."""
         j = self.layout_.index(name)
         return self._decode_by(self.module_.parts[j], self.layout_.modalities[j].layout, z)
 
     @reads
     def inverse_transform(self, Z):
-        """Decode representations: what each modality is expected to be.
+        """Decode representations to the expected value of each modality.
 
         Parameters
         ----------
@@ -450,8 +337,8 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         Returns
         -------
         X : ndarray of float32 of shape (n, n_features), or dict of arrays by name
-            As `fit` saw it; a dict also where a modality has a preprocessor, or is not of numbers
-            in columns of their own.
+            Rows in the form of the data of `fit`, or a dict if a modality has a preprocessor, or
+            does not consist of one number in each of its columns.
 
         Raises
         ------
@@ -464,7 +351,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return self._as_table({name: self._decode_one(name, z) for name in self.layout_.names})
 
     def _as_table(self, made: dict[str, np.ndarray]):
-        """Rows of the modalities in the columns that they had, where those were of numbers."""
+        """Put the modalities back into their columns, if the columns held numbers."""
         layout = self.layout_
         kept = (
             m.preprocessor is None and len(m.columns or ()) == m.layout.n_features
@@ -473,7 +360,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         if layout.from_dict or not all(kept):
             return made
         n = len(next(iter(made.values())))
-        # Columns of no modality are not known.
+        # The values of columns that belong to no modality are unknown.
         X = np.full((n, layout.n_columns), np.nan, dtype=np.float32)
         for modality in layout.modalities:
             X[:, list(modality.columns)] = made[modality.name]
@@ -482,63 +369,27 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
     @available_if(has_density)
     @reads
     def sample(self, n_samples=1, random_state=None):
-        """Draw new data: latents of all modalities from the prior, decoded to their means.
+        """Draw latents of all modalities from the prior, and decode them to their means.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of samples to draw.
         random_state : int, RandomState or None, default=None
-            None takes that of the estimator.
+            Source of randomness. None takes the `random_state` of the estimator.
 
         Returns
         -------
         X : ndarray of float32 of shape (n_samples, n_features), or dict of arrays by name
-            As :meth:`inverse_transform` gives it.
+            Rows, as :meth:`inverse_transform` returns them.
 
         Raises
         ------
         ValueError
-            If the number is not positive.
+            If `n_samples` is not positive.
         """
         check_is_fitted(self, "net_")
         check_count(n_samples, "n_samples")
         z = self._draw_latents(n_samples, len(self.layout_.modalities), random_state)
         names = enumerate(self.layout_.names)
         return self._as_table({name: self._decode_one(name, z[:, j]) for j, name in names})
-
-
-def _by_name(value, names: list[str], parameter: str, default) -> dict:
-    """A parameter for each modality, from one for all or from a dict."""
-    if not isinstance(value, dict):
-        return dict.fromkeys(names, value)
-    unknown = [name for name in value if name not in names]
-    if unknown:
-        raise ValueError(f"{parameter} names {unknown}, but the modalities are {names}.")
-    for name, one in value.items():
-        valid, expected = one in LIKELIHOODS, f"one of {LIKELIHOODS}"
-        if parameter == "noise_variance":
-            valid = POSITIVE.is_satisfied_by(one) or one == "learned"
-            expected = "a positive number or 'learned'"
-        if not valid:
-            raise ValueError(f"{parameter}[{name!r}] must be {expected}, got {one!r}.")
-    return {name: value.get(name, default) for name in names}
-
-
-def _check_likelihoods(likelihoods, blocks: Blocks) -> None:
-    """Raise where values are not what the likelihood of their modality is of."""
-    for likelihood, modality, block in zip(
-        likelihoods, blocks.modalities, blocks.blocks, strict=True
-    ):
-        if likelihood not in BOUNDS or not block.values.shape[0]:
-            continue
-        values = some_rows(block.values)
-        low, high = values.min(), values.max()
-        wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
-        if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
-            raise ValueError(
-                f"likelihood={likelihood!r} of the modality {modality.name!r} needs values "
-                f"{wanted}; got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
-            )
-        if not modality.layout.pixels:
-            block.hold_between(*BOUNDS[likelihood])

@@ -1,4 +1,4 @@
-"""Classes that are known by their descriptions."""
+"""A classifier whose classes are given by descriptions."""
 
 import numpy as np
 from scipy.special import softmax
@@ -13,24 +13,25 @@ from sklearn_simvae.views.rows import tensor_to_array
 
 @trust
 class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
-    """The class whose description is most similar, in the space of a fitted CLIP.
+    """Classifier by the most similar description of a class, in the space of a fitted CLIP.
 
     Parameters
     ----------
     clip : CLIP
-        Fitted; it is not fitted again. In a :class:`~sklearn.frozen.FrozenEstimator` it stays so in
-        clones, as cross-validation makes them.
+        Fitted estimator, which is not fitted again. Put it into a
+        :class:`~sklearn.frozen.FrozenEstimator` to keep it fitted in clones, e.g. in
+        cross-validation.
     source : str
-        The modality of what is to be classified.
+        Modality of the rows to classify.
     target : str
-        The modality of the descriptions.
+        Modality of the descriptions.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes.
+        Classes, sorted.
     embeddings_ : ndarray of float32 of shape (n_classes, d)
-        Where they lie.
+        Mean direction of the descriptions of each class.
 
     Examples
     --------
@@ -53,24 +54,24 @@ class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
         self.target = target
 
     def fit(self, X, y):
-        """Remember where the descriptions of each class lie.
+        """Embed the descriptions of each class.
 
         Parameters
         ----------
         X : array-like or dict of n descriptions
-            As `clip.transform` takes the modality `target`.
+            Descriptions, in the form in which `clip.transform` takes the modality `target`.
         y : array-like of shape (n,)
-            The class that each describes.
+            Class that each description describes.
 
         Returns
         -------
         self : ZeroShotClassifier
-            Itself.
+            The fitted classifier.
 
         Raises
         ------
         ValueError
-            If their numbers differ.
+            If there are not as many classes as descriptions.
         """
         y = column_or_1d(tensor_to_array(y))
         embeddings = normalize(self.clip.project(X, self.target))
@@ -81,17 +82,18 @@ class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X) -> np.ndarray:
-        """Logits of the classes: cosine similarities times the learned scale.
+        """Compute the logits of the classes: cosine similarities times the learned scale.
 
         Parameters
         ----------
         X : array-like or dict
-            As `clip.transform` takes the modality `source`.
+            Rows, in the form in which `clip.transform` takes the modality `source`.
 
         Returns
         -------
         logits : ndarray of float32 of shape (n, n_classes)
-            Higher for the more similar. Of two classes the second less the first, of shape (n,).
+            Higher for more similar classes. For two classes, the second logit minus the first, of
+            shape (n,).
         """
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
@@ -102,32 +104,32 @@ class ZeroShotClassifier(LinkMixin, ClassifierMixin, BaseEstimator):
         return similarity * self.clip.module_.scale.log_scale.detach().exp().cpu().numpy()
 
     def predict_proba(self, X) -> np.ndarray:
-        """Probabilities of the classes.
+        """Compute the probabilities of the classes.
 
         Parameters
         ----------
         X : array-like or dict
-            As for :meth:`decision_function`.
+            Same as in :meth:`decision_function`.
 
         Returns
         -------
         probabilities : ndarray of float32 of shape (n, n_classes)
-            Each row sums to 1.
+            Probabilities, which sum to 1 in each row.
         """
         return softmax(self._logits(X), axis=1)
 
     def predict(self, X) -> np.ndarray:
-        """The most similar class.
+        """Predict the most similar class.
 
         Parameters
         ----------
         X : array-like or dict
-            As for :meth:`decision_function`.
+            Same as in :meth:`decision_function`.
 
         Returns
         -------
         classes : ndarray of shape (n,)
-            Of `classes_`.
+            Entries of `classes_`.
         """
         best = self._logits(X).argmax(1)
         return self.classes_[best]

@@ -1,4 +1,4 @@
-"""Training through skorch: batches by index, precision, schedules, and a record an epoch."""
+"""Training with skorch: batches by index, precision, schedules, and one record per epoch."""
 
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly

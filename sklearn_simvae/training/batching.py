@@ -1,4 +1,4 @@
-"""Whole batches by index: no sample is ever touched alone."""
+"""Batches of samples, read by index as a whole."""
 
 from collections.abc import Iterator
 
@@ -16,19 +16,19 @@ _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
 
 
 def auto_batch_size(n_samples: int, largest: int = 256) -> int:
-    """The largest, less on small sets so that an epoch has about 20 steps.
+    """Choose a batch size: the largest, or less so that an epoch has about 20 steps.
 
     Parameters
     ----------
     n_samples : int
-        Samples in an epoch.
+        Number of samples in an epoch.
     largest : int, default=256
-        Samples in a batch of a large set.
+        Number of samples in a batch of a large dataset.
 
     Returns
     -------
     batch_size : int
-        Samples in a batch.
+        Number of samples in a batch.
 
     Examples
     --------
@@ -40,29 +40,29 @@ def auto_batch_size(n_samples: int, largest: int = 256) -> int:
 
 
 class BatchLoader:
-    """Iterate over samples in batches whose sizes differ by one at most.
+    """Iterator over samples in batches whose sizes differ by one at most.
 
-    A GPU with room for them is given all rows to learn from once; else each batch is pinned and
-    copied while the GPU is still at work on the one before.
+    If the rows to train on fit on a GPU, they are copied there once; else each batch is pinned, and
+    copied while the GPU still works on the previous one.
 
-    Where processes train together, each reads its own part of every batch: `indices` are those of
-    the whole batch, `views` and `mask` those of the part.
+    If processes train together, each reads its own part of every batch: `indices` belong to the
+    whole batch, `views` and `mask` to the part.
 
     Parameters
     ----------
     samples : Samples
-        What to read.
+        Samples to read.
     batch_size : int
-        The most samples in a batch.
+        Largest number of samples in a batch.
     device : torch.device
-        Where the batches go.
+        Device of the batches.
     shuffle : bool, default=False
-        Whether to go through the samples in random order.
+        Whether to read the samples in random order.
 
     Attributes
     ----------
     seed : int
-        Of the order, and of the rows drawn from large groups; set before each epoch.
+        Seed of the order, and of the rows drawn from large groups; set before each epoch.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class BatchLoader:
         self.shuffle = shuffle
         self.seed = 0
         self._resident = None
-        # What is on disk stays there. Rows to validate on are few.
+        # Arrays on disk stay there. Validation parts, which are not shuffled, are small.
         if shuffle and type(samples.X) is np.ndarray and fits_on_device(samples.X, self.device):
             self._resident = torch.from_numpy(samples.read(slice(None))).to(self.device)
 
@@ -93,7 +93,7 @@ class BatchLoader:
         rng = np.random.default_rng(self.seed) if self.shuffle else None
         n_samples, together = len(self.samples), n_processes() > 1
         order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
-        # Even parts rather than a small last batch, whose gradient would be the noisiest.
+        # Even parts rather than a small last batch, whose gradient would be noisy.
         for which in np.array_split(order, len(self)):
             own = own_part(len(which)) if together else None
             indices, mask = self.samples.draw(which, rng, own)

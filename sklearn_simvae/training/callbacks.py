@@ -1,4 +1,4 @@
-"""Callbacks of a fit: early stopping and progress, which estimators add, and a kNN score."""
+"""Callbacks of a fit: early stopping, progress bar and kNN score."""
 
 import contextlib
 import copy
@@ -22,37 +22,37 @@ from sklearn_simvae.training.distributed import rank
 from sklearn_simvae.views.lazy import named
 from sklearn_simvae.views.rows import tensor_to_array
 
-# What changes the steps that are taken, and so has to be in every process.
+# Callbacks that change the steps, and so have to run in every process.
 _OF_ALL_PROCESSES = (GradientNormClipping, LRScheduler, ParamMapper)
 
 
 class StopEarly(EarlyStopping):
-    """Stop when the objective on the validation part no longer improves, at the best weights.
+    """Early stopping on the validation part, which ends the fit at the best weights.
 
     Parameters
     ----------
     patience : int
-        Epochs without improvement to wait.
+        Number of epochs without improvement to wait.
     """
 
     def __init__(self, patience: int):
-        # Relative thresholds, skorch's default, go the wrong way for losses below zero.
+        # Relative thresholds, skorch's default, have the wrong sign for losses below zero.
         super().__init__(
             patience=patience, threshold=1e-4, threshold_mode="abs", load_best=True, sink=_silent
         )
 
     def on_train_end(self, net, **kwargs):
-        """Load the best weights, and keep no second copy of them."""
+        """Load the best weights, and drop their copy."""
         if net.history:
             super().on_train_end(net, **kwargs)
         self.best_model_weights_ = None
 
 
 class FitProgress(Callback):
-    """A bar over all steps of a fit, with the objective's terms of the last epoch."""
+    """Progress bar over all steps of a fit, with the terms of the objective in the last epoch."""
 
     def on_train_begin(self, net, **kwargs):
-        """Open the bar, where a fit that is resumed goes on."""
+        """Open the bar, at the current step if the fit is resumed."""
         run = net.run
         done = run.options.saved.metadata["epochs"] if run.options.saved else 0
         self._bar = tqdm(
@@ -70,7 +70,7 @@ class FitProgress(Callback):
             self._bar.update()
 
     def on_epoch_end(self, net, **kwargs):
-        """Show the terms, and each score as it was last."""
+        """Show the terms of the objective, and the latest value of each score."""
         row = net.history[-1]
         scores = tuple(c.name for _, c in net.callbacks_ if isinstance(c, KNNScore))
         self._shown |= {
@@ -86,52 +86,51 @@ class FitProgress(Callback):
         self.close()
 
     def close(self):
-        """Close the bar, also where training was cut short."""
+        """Close the bar, also if training ended early."""
         if "_bar" in self.__dict__:
             self.__dict__.pop("_bar").close()
 
 
 class KNNScore(Callback):
-    r"""Watch, while a net is trained, how well neighbours in the representation share a label.
+    r"""Callback that records the accuracy of nearest neighbors in the representation.
 
-    A self-supervised loss alone says little about what a representation is good for. The score is
-    the accuracy of nearest neighbours on the representations :math:`z_i` that `transform` would
-    give at this moment, each row left out in turn: with :math:`N_k(i)` the k rows nearest to i
-    other than i, [1]_
+    A self-supervised loss alone says little about the quality of a representation. The score is the
+    leave-one-out accuracy of nearest neighbors on the representations :math:`z_i` that `transform`
+    would return during the fit: with :math:`N_k(i)` the k rows nearest to i other than i, [1]_
 
     .. math:: \frac{1}{n} \sum_i 1 [ y_i = \mathrm{mode} \{ y_j : j \in N_k(i) \} ]
 
-    It becomes an entry of `history_`, and of the progress bar where `verbose` is set. Training
-    never sees the labels, and comes to the same weights, bit for bit, as without.
+    It becomes an entry of `history_`, and of the progress bar if `verbose` is set. Training never
+    sees the labels: the weights are the same, bit for bit, with and without the callback.
 
-    Pickles of a fitted estimator do not hold X and y. What was unpickled fits without the score,
-    and warns of it; to have one, give it a new KNNScore by `set_params(callbacks=...)`.
+    Pickles of a fitted estimator do not hold X and y. An unpickled estimator warns, and fits
+    without the score, until it is given a new KNNScore by `set_params(callbacks=...)`.
 
     Parameters
     ----------
     X : array-like of shape (n, ...)
-        Labelled rows like those of `fit`: some hundreds to a few thousand, which are represented
-        anew for each score. A dict of arrays where `fit` gets one.
+        Labeled rows like those of `fit`, or a dict of arrays if `fit` gets one. Some hundreds to a
+        few thousand are enough; they are transformed again for each score.
     y : array-like of shape (n,)
-        Their labels: classes.
+        Class of each row.
     n_neighbors : int, default=20
-        Neighbours that vote; fewer than n.
+        Number of neighbors that vote; fewer than n.
     every_n_epochs : int, default=1
-        How often to score. The last epoch is scored in any case.
+        Number of epochs between two scores. The last epoch is always scored.
     name : str, default="knn_accuracy"
-        Of the entry in `history_`. Scores on several labels, such as content and style, need a
-        name each.
+        Name of the entry in `history_`. Scores of several labels, such as content and style, need
+        different names.
 
     Raises
     ------
     ValueError
-        By `fit`, before it trains: if X is not like what is fitted, y does not hold a class for
-        each row, or a parameter is not valid.
+        If X is not like the data of `fit`, if y does not have a class for each row, or if a
+        parameter is not valid. It is raised by `fit`, before training.
 
     See Also
     --------
-    sklearn_simvae.evaluation.probe : Scores of a fitted estimator, on rows held out.
-    sklearn_simvae.evaluation.collapse_report : What can be told without labels.
+    sklearn_simvae.evaluation.probe : Scores a fitted estimator on held-out rows.
+    sklearn_simvae.evaluation.collapse_report : Describes a representation without labels.
 
     References
     ----------
@@ -164,19 +163,19 @@ class KNNScore(Callback):
         self.name = name
 
     def without_data(self) -> "KNNScore":
-        """Make a copy that holds no rows and no labels, and scores nothing.
+        """Return a copy without rows and labels, which scores nothing.
 
         Returns
         -------
         callback : KNNScore
-            Small enough to be pickled with what was fitted.
+            Copy that is small enough to be pickled with a fitted estimator.
         """
         other = copy.copy(self)
         other.X = other.y = None
         return other
 
     def on_train_begin(self, net, **kwargs):
-        """Raise if there is something that cannot be scored."""
+        """Raise if the rows cannot be scored."""
         if self.X is None and self.y is None:
             warnings.warn(
                 f"KNNScore {self.name!r} has no data, which pickles of fitted estimators do not "
@@ -215,7 +214,7 @@ class KNNScore(Callback):
             )
 
     def on_epoch_end(self, net, **kwargs):
-        """Score, if it is due."""
+        """Score the representation in every `every_n_epochs`-th epoch, and in the last."""
         done = net.run.epochs_done
         if self.X is None:
             return
@@ -223,11 +222,11 @@ class KNNScore(Callback):
             self._score(net)
 
     def on_train_end(self, net, **kwargs):
-        """Score the last epoch where training stopped early."""
+        """Score the last epoch if training stopped early."""
         if self.X is None:
             return
         if net.history and self.name not in net.history[-1] and not net.run.interrupted:
-            # What was trained is kept, should the user not wait for this.
+            # An interruption here only skips the score, and keeps the fit.
             with contextlib.suppress(KeyboardInterrupt):
                 self._score(net)
 
@@ -235,19 +234,19 @@ class KNNScore(Callback):
         estimator, X = _as_fitted(net, self.X)
         Z = estimator.transform(X)
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(tensor_to_array(self.y)))
-        # Of no rows in particular: of those of fit, each without itself.
+        # With None, no row counts as its own neighbor.
         net.history.record(self.name, float(knn.score(None, np.ravel(tensor_to_array(self.y)))))
 
 
 def _few(names) -> str:
-    """Names, cut short where there are many."""
+    """Join names, and abbreviate if there are many."""
     return ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
 
 
 def _as_fitted(net, X):
-    """The estimator that trains a net, as if its fit had ended now, and X without its groups.
+    """Return the estimator of a net, as if its fit had ended now, and X without its groups.
 
-    The estimator is one for rows that are named as in X.
+    The estimator accepts the column names of X.
     """
     net.module_.eval()
     estimator = net.run.options.as_fitted(net)
@@ -257,17 +256,17 @@ def _as_fitted(net, X):
 
 
 def want_batches(callbacks: list) -> bool:
-    """Whether a user's callbacks may look at single batches, each of which costs a wait to record.
+    """Return whether callbacks may look at single batches, which are slow to record.
 
     Parameters
     ----------
     callbacks : list of skorch.callbacks.Callback or of (str, Callback)
-        The user's.
+        Callbacks of the user.
 
     Returns
     -------
     wanted : bool
-        False where all are of this package.
+        False if all callbacks belong to this package.
 
     Examples
     --------
@@ -280,7 +279,7 @@ def want_batches(callbacks: list) -> bool:
 
 
 def callbacks_of_process(callbacks: list) -> list:
-    """Leave to the first process what writes and watches, where processes train together.
+    """Select the callbacks of this process: those that write or watch run only in the first.
 
     Parameters
     ----------
@@ -290,8 +289,8 @@ def callbacks_of_process(callbacks: list) -> list:
     Returns
     -------
     callbacks : list
-        All of them in the first process. In the others those that change the steps: skorch's
-        GradientNormClipping, LRScheduler and ParamMapper, and what is derived of them.
+        All callbacks in the first process. In the others only those that change the steps: skorch's
+        GradientNormClipping, LRScheduler and ParamMapper, and their subclasses.
     """
     return [
         item
@@ -301,17 +300,17 @@ def callbacks_of_process(callbacks: list) -> list:
 
 
 def without_data(callbacks):
-    """Take from callbacks the data that they hold.
+    """Remove the data that callbacks hold.
 
     Parameters
     ----------
     callbacks : object
-        A callback, or a list or tuple of callbacks and of `(name, callback)`.
+        Callback, or list or tuple of callbacks and of `(name, callback)`.
 
     Returns
     -------
     callbacks : object
-        The same, with copies in place of those that hold data.
+        The same callbacks, with copies in place of those that hold data.
     """
     if isinstance(callbacks, list | tuple):
         return type(callbacks)(map(without_data, callbacks))
@@ -319,21 +318,21 @@ def without_data(callbacks):
 
 
 def callback_type(item) -> type:
-    """The class of a callback.
+    """Return the class of a callback.
 
     Parameters
     ----------
     item : Callback, class of one, or (str, either)
-        As `callbacks` hold them.
+        Entry of the parameter `callbacks`.
 
     Returns
     -------
     kind : type
-        The class.
+        Class of the callback.
     """
     callback = item[1] if isinstance(item, tuple) else item
     return callback if isinstance(callback, type) else type(callback)
 
 
 def _silent(*args, **kwargs):
-    """A sink for what skorch prints."""
+    """Print nothing, in place of skorch's messages."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a fit, from which it goes on as if it had never stopped."""
+"""Checkpoints of a fit, from which it can be resumed as if it had never stopped."""
 
 import os
 import warnings
@@ -21,22 +21,22 @@ from sklearn_simvae._states import (
 )
 from sklearn_simvae.training.callbacks import callback_type
 
-# What they know of the epochs before cannot be read off them.
+# The state that these keep of earlier epochs cannot be saved.
 _NOT_RESUMED = (LRScheduler, ParamMapper)
 _STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_")
 
 
 class Saved(NamedTuple):
-    """What a checkpoint holds.
+    """Content of a checkpoint.
 
     Parameters
     ----------
     tensors : dict of str to Tensor
-        Weights, moments, and the best weights so far.
+        Weights, moments of the optimizer, and the best weights so far.
     metadata : dict
-        All else.
+        Everything else.
     where : str
-        The file.
+        Path of the file.
     """
 
     tensors: dict[str, Tensor]
@@ -45,31 +45,31 @@ class Saved(NamedTuple):
 
 
 class ResumeCheckpoint(Callback):
-    """Keep the state of a fit in a file, from which `fit` goes on if it was interrupted.
+    """Callback that saves a fit to a file, from which `fit` resumes if it was interrupted.
 
-    Where the file is there, `fit` begins after the last epoch that it holds, and comes to the same
-    bits as a fit that was never stopped. The file holds weights, the optimiser's state, the
-    history, what early stopping has seen, and the seed, also where `random_state` is None. It is in
-    the safetensors format, of which nothing is run. It is replaced as a whole, so that it is good
-    at any moment, and removed at the end of the fit: the next one begins anew. A fit that the user
-    interrupts keeps it.
+    If the file exists, `fit` starts after the last epoch in it, and has the same result, bit for
+    bit, as a fit that was never stopped. The file holds weights, the state of the optimizer and of
+    early stopping, the history, and the seed, even if `random_state` is None. It has the
+    safetensors format, which cannot contain code. It is always replaced as a whole, so that it is
+    never incomplete, and removed at the end of the fit, unless the user interrupted it. The next
+    fit then starts from the beginning.
 
-    A fit is known by its parameters, `random_state` if that is a number, and the data: their shape,
-    and the values of some rows. Functions and classes are known by name alone, so that one lambda
-    is not told from another of the same scope. Each fit that runs at the same time needs a path of
-    its own. Of other callbacks, the state of skorch's EarlyStopping is kept; skorch's LRScheduler
-    and ParamMapper cannot be resumed, and are refused.
+    A fit is identified by its parameters, by `random_state` if that is a number, and by the shape
+    of the data and the values of some rows. Functions and classes are identified only by name, so
+    that two lambdas of the same scope are not distinguished. Fits that run at the same time need
+    different paths. The state of skorch's EarlyStopping is saved as well; skorch's LRScheduler and
+    ParamMapper cannot be resumed, and are refused.
 
     Parameters
     ----------
     path : str or path-like
-        The file. Its folder must be there.
+        Path of the file. Its folder must exist.
     every_n_epochs : int, default=1
-        How often to write it. It is written after the last epoch in any case.
+        Number of epochs between two writes. The file is always written after the last epoch.
 
     See Also
     --------
-    skorch.callbacks.Checkpoint : Keeps the best epoch, in files that are unpickled.
+    skorch.callbacks.Checkpoint : Saves the best epoch, as pickle files.
 
     Examples
     --------
@@ -94,17 +94,17 @@ class ResumeCheckpoint(Callback):
         self.every_n_epochs = every_n_epochs
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the file, if it is due."""
+        """Write the file in every `every_n_epochs`-th epoch, and in the last."""
         done = net.run.epochs_done
         if done % self.every_n_epochs and done < net.run.options.n_epochs:
             return
         try:
             write_whole(self.path, self._pack(net))
         except OSError as error:
-            # Hours of training are worth more than the file.
+            # Without the file, training is still worth finishing.
             warnings.warn(
                 f"The checkpoint could not be written after {len(net.history)} epochs: {error}. "
-                "Training goes on, and what was written before is kept.",
+                "Training continues, and the previous checkpoint is kept.",
                 UserWarning,
             )
 
@@ -127,19 +127,19 @@ class ResumeCheckpoint(Callback):
         return pack(tensors, metadata)
 
     def read(self) -> Saved | None:
-        """What there is to go on from.
+        """Read the file.
 
         Returns
         -------
         saved : Saved or None
-            None if there is no file.
+            Content of the file; None if there is no file.
 
         Raises
         ------
         ValueError
-            If the file is damaged or something else, or its folder is not there.
+            If the file is damaged or no checkpoint, or if its folder does not exist.
         OSError
-            If it cannot be read.
+            If the file cannot be read.
         """
         if not isinstance(self.path, str | os.PathLike) or "\0" in os.fsdecode(self.path):
             raise ValueError(
@@ -151,7 +151,7 @@ class ResumeCheckpoint(Callback):
             raise ValueError(f"every_n_epochs must be a positive int, got {self.every_n_epochs!r}.")
         if not path.parent.is_dir():
             raise ValueError(
-                f"There is no folder {str(path.parent)!r} for the checkpoint {path.name!r}. Make "
+                f"There is no folder {str(path.parent)!r} for the checkpoint {path.name!r}. Create "
                 "it, or choose another path."
             )
         if path.is_dir():
@@ -162,11 +162,11 @@ class ResumeCheckpoint(Callback):
         return Saved(*unpack(path.read_bytes(), f"The checkpoint {path}", "checkpoint"), str(path))
 
     def remove(self) -> None:
-        """Remove the file, so that the next fit begins anew."""
+        """Remove the file, so that the next fit starts from the beginning."""
         try:
             Path(self.path).unlink(missing_ok=True)
         except OSError as error:
-            # The fit is done, whatever becomes of the file.
+            # The fit is complete in any case.
             warnings.warn(
                 f"The checkpoint {self.path} could not be removed: {error}. Remove it if it is "
                 "still there, or the next fit with it ends at once with the result of this one.",
@@ -175,7 +175,7 @@ class ResumeCheckpoint(Callback):
 
 
 def find_checkpoint(callbacks: list) -> ResumeCheckpoint | None:
-    """The checkpoint among callbacks, if there is one.
+    """Find the checkpoint among callbacks.
 
     Parameters
     ----------
@@ -185,12 +185,12 @@ def find_checkpoint(callbacks: list) -> ResumeCheckpoint | None:
     Returns
     -------
     checkpoint : ResumeCheckpoint or None
-        The only one.
+        The checkpoint, if there is one.
 
     Raises
     ------
     ValueError
-        If there are several, or with it others that cannot be resumed.
+        If there are several, or other callbacks that cannot be resumed.
     """
     given = [item[1] if isinstance(item, tuple) else item for item in callbacks]
     found = [callback for callback in given if isinstance(callback, ResumeCheckpoint)]
@@ -201,26 +201,26 @@ def find_checkpoint(callbacks: list) -> ResumeCheckpoint | None:
     for kind in map(callback_type, callbacks):
         if issubclass(kind, _NOT_RESUMED):
             raise ValueError(
-                f"A fit with a {kind.__name__} cannot be resumed as it was: what that knows of the "
-                "epochs before is lost. Leave out it (see lr_schedule) or the ResumeCheckpoint."
+                f"A fit with a {kind.__name__} cannot be resumed as it was: its state from the "
+                "epochs before is lost. Leave it out (see lr_schedule), or the ResumeCheckpoint."
             )
     return found[0]
 
 
 def check_same_fit(saved: Saved, description: dict[str, Any]) -> None:
-    """Raise where a checkpoint is of another fit.
+    """Raise if a checkpoint belongs to another fit.
 
     Parameters
     ----------
     saved : Saved
-        The checkpoint.
+        Content of the checkpoint.
     description : dict
-        Of the fit that is to begin.
+        Description of the fit that begins.
 
     Raises
     ------
     ValueError
-        If anything differs, with what.
+        If the descriptions differ; the message names the differences.
     """
     theirs = saved.metadata.get("fit", {})
     names = [*description, *(name for name in theirs if name not in description)]
@@ -232,24 +232,24 @@ def check_same_fit(saved: Saved, description: dict[str, Any]) -> None:
     if different:
         raise ValueError(
             f"{saved.where} is the checkpoint of another fit: {', '.join(different)}. Delete the "
-            "file to fit anew, give the checkpoint another path, or set back what differs."
+            "file to fit from the start, give the checkpoint another path, or undo the differences."
         )
 
 
 def epochs_before(net, saved: Saved | None) -> int:
-    """How many epochs a net had before the fit that is to begin, or to go on.
+    """Count the epochs that a net had before the fit that begins or resumes.
 
     Parameters
     ----------
     net : SSLNet
-        Perhaps the one that was left by the fit of the checkpoint, with some of its epochs.
+        Net to train. It may have epochs of the fit that is resumed.
     saved : Saved or None
-        The checkpoint.
+        Content of the checkpoint, if there is one.
 
     Returns
     -------
     n_epochs : int
-        Without those that the checkpoint has as its own.
+        Number of epochs, without those of the fit that is resumed.
     """
     if saved is not None:
         first, theirs = saved.metadata["fit"].get("first epoch", 1), saved.metadata["history"]
@@ -260,14 +260,14 @@ def epochs_before(net, saved: Saved | None) -> int:
 
 
 def resume(net, saved: Saved) -> None:
-    """Put a net that is about to train where a checkpoint left off.
+    """Load the state of a checkpoint into a net that is about to train.
 
     Parameters
     ----------
     net : SSLNet
-        To be changed.
+        Net to change.
     saved : Saved
-        Of the same fit.
+        Content of the checkpoint of the same fit.
     """
     tensors, metadata, _ = saved
     set_module(net.module_, tensors)
@@ -277,7 +277,7 @@ def resume(net, saved: Saved) -> None:
     for name, callback in _stopping(net):
         state = metadata["stopping"].get(name)
         if state is None:
-            # It is new, and begins here.
+            # A callback that was added since starts from here.
             continue
         callback.misses_, callback.best_epoch_ = int(state["misses_"]), int(state["best_epoch_"])
         callback.dynamic_threshold_ = state["dynamic_threshold_"]

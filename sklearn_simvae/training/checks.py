@@ -1,4 +1,4 @@
-"""Batches, validation parts and callbacks, checked before training begins."""
+"""Checks of batches, validation parts and callbacks before training begins."""
 
 import numpy as np
 from skorch.callbacks import Callback, LRScheduler, PassthroughScoring, WandbLogger
@@ -10,7 +10,7 @@ from sklearn_simvae.views import Samples
 
 
 def check_samples(name: str, samples: Samples, min_views: int) -> None:
-    """Raise where there are too few samples to fit, or samples of too few views."""
+    """Raise if there are too few samples to fit, or samples with too few views."""
     if len(samples) < 2:
         what = _what(samples)
         raise ValueError(f"{name} needs at least 2 {what}s to fit; got n_{what}s = {len(samples)}.")
@@ -18,7 +18,7 @@ def check_samples(name: str, samples: Samples, min_views: int) -> None:
 
 
 def check_views(name: str, samples: Samples, min_views: int) -> None:
-    """Raise where samples have too few views."""
+    """Raise if samples have too few views."""
     sizes = _n_views(samples)
     if sizes.min() < min_views:
         if samples.groups is not None:
@@ -35,38 +35,38 @@ def check_views(name: str, samples: Samples, min_views: int) -> None:
 
 
 def has_batch_norm(module: nn.Module) -> bool:
-    """Whether a network takes statistics over the rows of a batch."""
+    """Return whether a network computes statistics over the rows of a batch."""
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
 def smallest_batch(n_samples: int, batch_size: int) -> int:
-    """Samples in the smallest of the even batches that samples make."""
+    """Return the size of the smallest batch of an epoch."""
     return n_samples // -(-n_samples // batch_size)
 
 
 def check_batches(name: str, samples: Samples, batch_size: int, least: int) -> None:
-    """Raise where batches hold fewer samples than the objective compares."""
+    """Raise if batches hold fewer samples than the objective compares."""
     smallest = smallest_batch(len(samples), batch_size)
     if smallest < least:
         raise ValueError(
-            f"{name} compares the samples of a batch; {len(samples)} samples "
-            f"in batches of at most {batch_size} make some of {smallest}, and it needs {least}. "
-            "Raise batch_size."
+            f"{name} compares the samples of a batch, and needs at least {least}; {len(samples)} "
+            f"samples in batches of at most {batch_size} make batches of {smallest}. Raise "
+            "batch_size."
         )
 
 
 def check_batch_norm(module: nn.Module, samples: Samples, batch_size: int) -> None:
-    """Raise where batch normalisation would have to learn from a single row."""
+    """Raise if batch normalization would have to learn from a single row."""
     smallest = smallest_batch(len(samples), batch_size)
     if has_batch_norm(module) and smallest * _n_views(samples).min() < 2:
         raise ValueError(
             f"{len(samples)} samples in batches of at most {batch_size} make batches of one row, "
-            "from which the batch normalisation in the network cannot learn. Raise batch_size."
+            "from which the batch normalization in the network cannot learn. Raise batch_size."
         )
 
 
 def _n_views(samples: Samples) -> np.ndarray:
-    """Views of each sample."""
+    """Return the number of views of each sample."""
     if samples.groups is not None:
         return np.minimum(samples.groups.sizes, samples.n_views)
     return np.full(len(samples), samples.X.shape[1] if samples.has_views else samples.n_views)
@@ -79,10 +79,10 @@ def _what(samples: Samples) -> str:
 def split(
     samples: Samples, validation_fraction: float, seed: int, least: int, counted: np.ndarray
 ) -> tuple[Samples, Samples]:
-    """Training and validation parts, by sample and so by group.
+    """Split samples into a training and a validation part, without dividing groups.
 
-    Those samples that count for the objective are split by themselves, at least so many of them
-    for the validation part and two for training.
+    Samples that count for the objective (`counted`) are split separately, so that at least `least`
+    of them are in the validation part and two in the training part.
     """
     rng, training, validation = np.random.default_rng(seed), [], []
     for which, fewest in ((counted, least), (~counted, 0)):
@@ -101,9 +101,9 @@ def split(
 
 
 def check_callbacks(callbacks, lr_schedule: str, stops: bool) -> list:
-    """Skorch callbacks, alone or in a list, with or without names, as a list.
+    """Return skorch callbacks, alone or in a list, with or without names, as a list.
 
-    `stops` is whether there is a validation part, of which the history has columns.
+    `stops` is True if there is a validation part, for which the history has columns.
     """
     callbacks = callbacks or []
     callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
@@ -132,19 +132,19 @@ def check_callbacks(callbacks, lr_schedule: str, stops: bool) -> list:
 
 
 def _needs_validation(callback: Callback | type[Callback]) -> str | None:
-    """Name the part of a validation that a callback, or one of its class, looks at."""
+    """Return what a callback, or one of its class, needs from a validation part."""
     if isinstance(callback, type):
         try:
             callback = callback()
         except TypeError:
-            # It cannot do without arguments, as skorch will say.
+            # The class needs arguments; skorch will raise.
             return None
     if isinstance(callback, ScoringBase | PassthroughScoring):
         return None if callback.on_train else "the validation part (on_train=False)"
     if isinstance(callback, WandbLogger):
         return "'valid_loss_best' (save_model=True)" if callback.save_model else None
     if isinstance(callback, LRScheduler) and not _is_plateau(callback.policy):
-        # The others go by the number of the epoch.
+        # Other policies depend only on the number of the epoch.
         return None
     monitor = getattr(callback, "monitor", None)
     is_column = isinstance(monitor, str) and monitor.startswith("valid_")

@@ -1,7 +1,8 @@
-"""One training shared by processes: each computes a part of every batch, and all take one step.
+"""Training by several processes: each computes a part of every batch, and all take one step.
 
 A launcher (`torchrun`, `accelerate launch`) runs the script once for each process; `fit` finds the
-others by itself, and all of them end it alike. What they share of a batch is in `exchange`.
+others by itself, and ends the same way in all of them. The module `exchange` has what they share
+of a batch.
 """
 
 import atexit
@@ -21,14 +22,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-# The longest that a process may keep the others waiting.
+# Longest time that a process may keep the others waiting.
 _TIMEOUT = timedelta(minutes=10)
 _VARIABLES = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 _INTERRUPTED = "interrupted"
 
 
 class _Local(threading.local):
-    """The processes of the fit that is going on in a thread; None where it trains alone."""
+    """Processes of the fit that runs in a thread; None if it trains alone."""
 
     team = None
 
@@ -37,17 +38,17 @@ _local = _Local()
 
 
 class ProcessLostError(RuntimeError):
-    """Another process of the same training failed or is gone."""
+    """Error raised if another process of the same training failed or is gone."""
 
 
-# ---------------------------------------------------------------- who trains
+# ---------------------------------------------------------------- processes of a fit
 
 
 @contextlib.contextmanager
 def train_together() -> Iterator[None]:
     """Train with the other processes that a launcher started, if there are any.
 
-    Inside, all of them go the same way: if one fails, all raise.
+    If one process fails inside the context, all of them raise.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def train_together() -> Iterator[None]:
     """
     outer = _local.team
     if outer is not None or not _launched():
-        # A fit inside of a fit, say of a callback, is that of one process.
+        # A fit inside a fit, e.g. by a callback, runs in one process.
         _local.team = None
         try:
             yield
@@ -78,7 +79,7 @@ def train_together() -> Iterator[None]:
             rank=dist.get_rank(),
             size=dist.get_world_size(),
             group=_new_group(),
-            # For how it ends and nothing else, since the group is closed by who fails.
+            # Only to agree on how the fit ends: a process that fails closes the other group.
             control=dist.new_group(backend="gloo", timeout=_TIMEOUT),
             over=False,
         )
@@ -92,8 +93,8 @@ def train_together() -> Iterator[None]:
 
 
 def _launched() -> bool:
-    """Whether there are others to train with."""
-    # Workers of a search, threads or processes, only inherit what the launcher set.
+    """Return whether there are other processes to train with."""
+    # Workers of a search, threads or processes, inherit the variables, but train alone.
     if not dist.is_available() or threading.current_thread() is not threading.main_thread():
         return False
     if dist.is_initialized():
@@ -107,7 +108,7 @@ def _backend() -> str:
     n_devices = torch.cuda.device_count()
     if not n_devices:
         return "gloo"
-    # NCCL wants a device for each process.
+    # NCCL needs a device for each process.
     shared = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > n_devices
     return "cpu:gloo,cuda:gloo" if shared else "cpu:gloo,cuda:nccl"
 
@@ -128,34 +129,34 @@ def _leave() -> None:
 
 
 def current_team() -> SimpleNamespace | None:
-    """The processes of the fit that is going on in this thread; None where it trains alone."""
+    """Return the processes of the fit that runs in this thread; None if it trains alone."""
     return _local.team
 
 
 def rank() -> int:
-    """The number of this process among those that train together; 0 where it is alone."""
+    """Return the rank of this process among those that train together; 0 if it is alone."""
     return 0 if _local.team is None else _local.team.rank
 
 
 def n_processes() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return 1 if _local.team is None else _local.team.size
 
 
 def local_cuda_device() -> torch.device:  # pragma: no cover
-    """The CUDA device of this process."""
+    """Return the CUDA device of this process."""
     if n_processes() == 1:
         return torch.device("cuda")
     index = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
     return torch.device("cuda", index % torch.cuda.device_count())
 
 
-# ---------------------------------------------------------------- how a training ends
+# ---------------------------------------------------------------- end of a fit
 
 
 @contextlib.contextmanager
 def agreement() -> Iterator[None]:
-    """Leave a block as all processes leave it: well, interrupted, or by an error.
+    """Leave the context the same way in all processes: normally, interrupted, or with an error.
 
     Raises
     ------
@@ -176,11 +177,11 @@ def agreement() -> Iterator[None]:
 
 
 def _settle(error: BaseException | None) -> BaseException | None:
-    """What this process is to raise, after it told the others of its own error."""
+    """Return the error that this process raises, after telling the others of its own."""
     mine = None
     if error is not None:
-        # Others may be waiting for this process, and hear of it that way. The frames of what was
-        # raised in the midst of an operation would keep the connections open.
+        # Closing the group tells others that wait for this process. Frames of an error that was
+        # raised during an operation would keep the connections open.
         raised = error
         while raised is not None:
             traceback.clear_frames(raised.__traceback__)
@@ -212,14 +213,14 @@ def _settle(error: BaseException | None) -> BaseException | None:
         _close_group()
         _local.team.group = _new_group()
         return KeyboardInterrupt()
-    # Nobody failed, and yet somebody was not heard.
+    # No process failed, but one did not hear from another.
     _local.team.over = any(text == "" for text in outcomes)
     return ProcessLostError(_lost()) if _local.team.over and error is None else error
 
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Say in plain words that another process does not answer."""
+    """Raise a clear error if another process does not answer."""
     try:
         yield
     except RuntimeError as error:
@@ -235,33 +236,33 @@ def _lost() -> str:
 
 
 def any_process(condition: bool) -> bool:
-    """Whether something holds in any process.
+    """Return whether a condition is true in any process.
 
     Parameters
     ----------
     condition : bool
-        Whether it holds here.
+        The condition in this process.
 
     Returns
     -------
     any : bool
-        The same in all processes.
+        Same value in all processes.
     """
     return any(_from_all(condition))
 
 
 def check_same(value: dict[str, Any]) -> None:
-    """Raise in all processes if they are not about to do the same.
+    """Raise in all processes if their values differ.
 
     Parameters
     ----------
     value : dict of str to object
-        What is to be the same, by name.
+        Values to compare, by name.
 
     Raises
     ------
     ValueError
-        If anything differs.
+        If any value differs.
     """
     values = _from_all(value)
     for other, theirs in enumerate(values):
@@ -276,17 +277,17 @@ def check_same(value: dict[str, Any]) -> None:
 
 
 def fingerprint(x: Tensor) -> int:
-    """A number that tells arrays apart.
+    """Compute a checksum of an array.
 
     Parameters
     ----------
     x : Tensor
-        Any.
+        Values of any type.
 
     Returns
     -------
     fingerprint : int
-        The same for the same bits.
+        Number that is equal for equal bits.
     """
     return zlib.crc32(np.ascontiguousarray(x.cpu().numpy()).data)
 

@@ -1,7 +1,7 @@
-"""What processes that train together share out, gather and make the same.
+"""Exchange between processes that train together: split, gather, sum and broadcast.
 
-Each works on its own part of every batch. Where the loss of a sample depends on others of its
-batch, projections are gathered with their gradients; weights and statistics are kept the same.
+Each process works on its own part of every batch. If the loss of a sample depends on others of its
+batch, projections are gathered with their gradients; weights and statistics are kept equal.
 """
 
 import numpy as np
@@ -13,17 +13,18 @@ from sklearn_simvae.training.distributed import answering, current_team, n_proce
 
 
 def own_part(n: int) -> slice:
-    """The rows of n that this process works on: even parts, in the order of the processes.
+    """Return the part of n rows that this process works on: even parts, ordered by process.
 
     Parameters
     ----------
     n : int
-        Rows of all processes; where there are fewer than processes, each works on all of them.
+        Number of rows in all processes. If it is smaller than the number of processes, each process
+        works on all rows.
 
     Returns
     -------
     part : slice
-        Of the rows.
+        Slice of the rows.
 
     Examples
     --------
@@ -44,17 +45,16 @@ def _part_sizes(n: int, n_parts: int) -> list[int]:
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes; the gradient of the own part goes back.
+    """Rows of all processes, with the gradient for the own part.
 
-    All processes compute the same loss of the same rows, so each has the whole gradient by itself.
-    It is weighted by the share that the process has in the loss, which is undone here: see
-    `SSLNet.train_step`.
+    All processes compute the same loss of the same rows, so each of them has the whole gradient.
+    `SSLNet.train_step` weights the loss by the share of the process, which is undone here.
     """
 
     @staticmethod
     def forward(ctx, z, n):
         sizes = _part_sizes(n, current_team().size)
-        # Collective operations want the same shape of all.
+        # Collective operations need the same shape in all processes.
         padded = z.new_zeros(sizes[0], *z.shape[1:])
         padded[: len(z)] = z
         parts = [torch.empty_like(padded) for _ in sizes]
@@ -69,19 +69,19 @@ class _Gather(torch.autograd.Function):
 
 
 def gather_rows(z: Tensor, n: int) -> Tensor:
-    """The rows of all processes, in their order, with their gradients.
+    """Gather the rows of all processes, in order, with their gradients.
 
     Parameters
     ----------
     z : Tensor of shape (own, ...)
         Rows of this process, the :func:`own_part` of n.
     n : int
-        Rows of all processes.
+        Number of rows in all processes.
 
     Returns
     -------
     z : Tensor of shape (n, ...)
-        As given, where these are all rows already.
+        Rows of all processes.
 
     Examples
     --------
@@ -98,21 +98,21 @@ def gather_rows(z: Tensor, n: int) -> Tensor:
 
 
 def gather_batch(z, batch):
-    """Projections and masks of a whole batch, of which this process may have a part.
+    """Gather the projections and the mask of a batch, of which this process may have a part.
 
     Parameters
     ----------
     z : Tensor of shape (own, ...), or tuple of such
-        What this process computed of its views.
+        Projections of the views of this process.
     batch : Batch
-        As it is given to an objective.
+        Batch, as the objective gets it.
 
     Returns
     -------
     z : Tensor of shape (n, ...), or tuple of such
-        Of all processes.
+        Projections of all processes.
     batch : Batch
-        With the whole mask; `views` are those of this process still.
+        Batch with the whole mask; `views` are still only those of this process.
     """
     n = len(batch.indices)
     if len(batch.views) == n:
@@ -121,21 +121,21 @@ def gather_batch(z, batch):
     return z, batch if batch.mask is None else batch._replace(mask=gather_rows(batch.mask, n))
 
 
-# ---------------------------------------------------------------- what is made the same
+# ---------------------------------------------------------------- sums and broadcasts
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
-    """Sum of what all processes have.
+    """Sum tensors over all processes.
 
     Parameters
     ----------
     values : Tensor
-        Of the same shape in all. It is changed.
+        Tensor of the same shape in all processes. It is changed in place.
 
     Returns
     -------
     values : Tensor
-        The sum.
+        Sum over all processes.
     """
     if current_team() is not None:
         with answering():
@@ -144,14 +144,14 @@ def sum_over_processes(values: Tensor) -> Tensor:
 
 
 def sum_gradients(module: nn.Module) -> None:
-    """Give all processes the sum of their gradients; where there is none, it counts as zero.
+    """Sum gradients over all processes; a missing gradient counts as zero.
 
     Parameters
     ----------
     module : Module
-        Whose parameters have gradients.
+        Network whose parameters have gradients.
     """
-    # Before the parameters are listed, which takes a tenth of a millisecond of each step.
+    # Return before listing the parameters, which takes a tenth of a millisecond per step.
     if current_team() is None:
         return
     parameters = [p for p in module.parameters() if p.requires_grad]
@@ -167,12 +167,12 @@ def sum_gradients(module: nn.Module) -> None:
 
 @torch.no_grad()
 def average_buffers(module: nn.Module) -> None:
-    """Average running statistics, which each process takes of its own part of a batch.
+    """Average running statistics, which each process computes from its own part of a batch.
 
     Parameters
     ----------
     module : Module
-        Whose buffers are changed.
+        Network whose buffers are changed.
     """
     if current_team() is not None:
         for buffer in module.buffers():
@@ -182,12 +182,12 @@ def average_buffers(module: nn.Module) -> None:
 
 
 def first_weights(module: nn.Module) -> None:
-    """Give all processes the weights and the buffers of the first, of whatever shape they are.
+    """Copy weights and buffers, of any shape, from the first process to all others.
 
     Parameters
     ----------
     module : Module
-        Of one structure in all processes.
+        Network with the same structure in all processes.
     """
     if current_team() is None:
         return
@@ -200,17 +200,17 @@ def first_weights(module: nn.Module) -> None:
 
 
 def first_tensor(values: Tensor) -> Tensor:
-    """What the first process has.
+    """Copy a tensor from the first process to all others.
 
     Parameters
     ----------
     values : Tensor
-        Of the same shape in all. It is changed, other than in the first.
+        Tensor of the same shape in all processes. It is changed in place in all but the first.
 
     Returns
     -------
     values : Tensor
-        The same in all.
+        Tensor of the first process.
     """
     if current_team() is not None:
         with answering():
@@ -219,17 +219,17 @@ def first_tensor(values: Tensor) -> Tensor:
 
 
 def from_first(value):
-    """What the first process has: any object that can be pickled.
+    """Copy any object that can be pickled from the first process to all others.
 
     Parameters
     ----------
     value : object
-        That of this process.
+        Object of this process.
 
     Returns
     -------
     value : object
-        The same in all.
+        Object of the first process.
     """
     values = [value]
     if current_team() is not None:
@@ -239,30 +239,30 @@ def from_first(value):
 
 
 def own_seed(seed: int) -> int:
-    """A seed of what each process is to draw by itself; the first keeps the one given.
+    """Derive a different seed for each process; the first keeps the one given.
 
     Parameters
     ----------
     seed : int
-        The same in all.
+        Same seed in all processes.
 
     Returns
     -------
     seed : int
-        Another in each.
+        Seed of this process.
     """
     return seed if rank() == 0 else int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0])
 
 
-def synchronise_batch_norm(module: nn.Module, device: torch.device) -> None:
-    """Let batch normalisation take its statistics over all processes, which torch can on CUDA.
+def synchronize_batch_norm(module: nn.Module, device: torch.device) -> None:
+    """Let batch normalization use the statistics of all processes, which torch supports on CUDA.
 
     Parameters
     ----------
     module : Module
-        Whose parts are replaced; weights stay the same objects.
+        Network whose layers are replaced; weights stay the same objects.
     device : torch.device
-        Where it is.
+        Device of the network.
     """
     if current_team() is not None and device.type == "cuda":  # pragma: no cover
         nn.SyncBatchNorm.convert_sync_batchnorm(module)

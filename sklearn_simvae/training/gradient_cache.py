@@ -1,4 +1,4 @@
-"""Batches larger than memory: encode in chunks, and again chunk by chunk for the gradient."""
+"""Batches that do not fit in memory: encoding in chunks, repeated for the gradient."""
 
 import contextlib
 import os
@@ -7,31 +7,31 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-# Of the whole memory, for what a step keeps between the forward and the backward pass.
+# Share of the memory for what a step keeps between the forward and the backward pass.
 _SHARE = 0.25
 _UNKNOWN_MEMORY = 8 * 2**30
 
 
 def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
-    """Encode a batch, keeping the activations of a chunk of it at most.
+    """Encode a batch, with the activations of at most one chunk of it in memory.
 
-    Of a batch of several chunks, only the outputs are kept; in the backward pass each chunk is
-    encoded once more. The gradient is that of the batch as a whole, save that batch normalisation
-    inside the encoder normalises over a chunk.
+    If a batch has several chunks, only the outputs are kept, and each chunk is encoded again in the
+    backward pass. The gradient is the same as for the whole batch, except that batch normalization
+    inside the encoder normalizes over a chunk.
 
     Parameters
     ----------
     encoder : nn.Module
-        `(N, *shape) -> (N, d)`.
+        Network `(N, *shape) -> (N, d)`.
     x : Tensor of shape (N, *shape)
-        The batch.
+        Batch to encode.
     chunk_size : int
-        The most rows to encode at once.
+        Largest number of rows to encode at a time.
 
     Returns
     -------
     z : Tensor of shape (N, d)
-        As `encoder(x)`.
+        Outputs of the encoder.
 
     References
     ----------
@@ -47,7 +47,7 @@ def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
     """
     if len(x) <= chunk_size:
         return encoder(x)
-    # Even chunks: batch normalisation has nothing to say of a last chunk of one row.
+    # Even chunks: batch normalization cannot normalize a last chunk of one row.
     chunks = x.tensor_split(-(-len(x) // chunk_size))
     if not torch.is_grad_enabled():
         return torch.cat([encoder(chunk) for chunk in chunks])
@@ -62,30 +62,30 @@ def encode_in_chunks(encoder: nn.Module, x: Tensor, chunk_size: int) -> Tensor:
 
 @contextlib.contextmanager
 def _buffers_unchanged(encoder: nn.Module):
-    """Leave running statistics as they are: the second time counts for the gradient alone."""
+    """Keep running statistics unchanged: the second pass is only for the gradient."""
     before = [buffer.clone() for buffer in encoder.buffers()]
     try:
         yield
     finally:
-        # Checkpointing leaves by an exception once it has what it needs.
+        # Checkpointing ends the forward pass by an exception.
         for buffer, value in zip(encoder.buffers(), before, strict=True):
             buffer.copy_(value)
 
 
 def auto_chunk_size(encoder: nn.Module, x: Tensor) -> int:
-    """Rows whose activations fill a quarter of the memory of the device.
+    """Choose the number of rows whose activations fill a quarter of the memory of the device.
 
     Parameters
     ----------
     encoder : nn.Module
-        `(N, *shape) -> (N, d)`.
+        Network `(N, *shape) -> (N, d)`.
     x : Tensor of shape (N, *shape)
-        At least two rows, on the device.
+        Batch of at least two rows, on the device.
 
     Returns
     -------
     chunk_size : int
-        At least 16.
+        Number of rows, at least 16.
 
     Examples
     --------
@@ -94,17 +94,17 @@ def auto_chunk_size(encoder: nn.Module, x: Tensor) -> int:
     >>> auto_chunk_size(torch.nn.Linear(3, 2), torch.zeros(2, 3)) > 100_000
     True
     """
-    # What does not grow with the rows, such as weights, drops out of the difference.
+    # Memory that does not depend on the rows, such as weights, drops out of the difference.
     bytes_per_row = _saved_bytes(encoder, x[:2]) - _saved_bytes(encoder, x[:1])
     return max(16, int(_SHARE * _memory(x.device) / max(bytes_per_row, 1)))
 
 
 def _saved_bytes(encoder: nn.Module, x: Tensor) -> int:
-    """Bytes of the tensors that a forward pass keeps for the backward pass."""
+    """Count the bytes of the tensors that a forward pass keeps for the backward pass."""
     sizes = []
 
     def count(tensor):
-        # Giving back the tensor would tie it to the graph that it is the result of, for good.
+        # Returning the tensor would make a reference cycle with its graph, which is never freed.
         sizes.append(tensor.nbytes)
 
     with (
@@ -116,7 +116,7 @@ def _saved_bytes(encoder: nn.Module, x: Tensor) -> int:
 
 
 def _memory(device: torch.device) -> int:
-    """All memory of a device: what is free would make a fit depend on what else is running."""
+    """Return the total memory; a fit must not depend on how much is free."""
     if device.type == "cuda":  # pragma: no cover
         return torch.cuda.get_device_properties(device).total_memory
     try:

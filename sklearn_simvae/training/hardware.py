@@ -1,4 +1,4 @@
-"""What the machine is fast at: the device, the precision, the layout of weights, the threads."""
+"""Choices for a fast fit on this machine: device, precision, layout of weights, threads."""
 
 import contextlib
 import functools
@@ -12,29 +12,29 @@ from sklearn_simvae.training.distributed import local_cuda_device, n_processes
 
 # Below this many weights, casting them to bf16 at each step costs more than it saves.
 _BF16_MIN_WEIGHTS = 200_000
-# Products of a step, weights times views, up to which a second thread was measured to gain 7 % at
-# most, and to cost up to a quarter.
+# Weights times views of a step, up to which a second thread was measured to gain 7 % at most, and
+# to cost up to 25 %.
 _SHARED_PRODUCTS = 60e6
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """The device that a name stands for, checked to be there.
+    """Find the device of a name, and check that it is available.
 
     Parameters
     ----------
     device : str or torch.device
-        "auto" (CUDA, else MPS, else CPU) or any name that torch knows. Where processes train
-        together, "auto" and "cuda" are a device for each.
+        "auto" (CUDA, else MPS, else CPU) or any name that torch knows. If processes train together,
+        "auto" and "cuda" give each of them its own device.
 
     Returns
     -------
     device : torch.device
-        Where to train.
+        Device to train on.
 
     Raises
     ------
     ValueError
-        If the name is unknown or the device is not there.
+        If the name is unknown or the device is not available.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("mps" if mps else "cpu")
     try:
         resolved = torch.device(device)
-        # A tensor that holds no number is no use, so "meta" fails here too.
+        # Reading a number also refuses "meta", whose tensors hold none.
         torch.zeros(1, device=resolved).item()
         if resolved == torch.device("cuda"):  # pragma: no cover
             return local_cuda_device()
@@ -57,23 +57,23 @@ def resolve_device(device: str | torch.device) -> torch.device:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ValueError(
             f"device={device!r} is not available here ({reason}). Use device='auto' for the best "
-            "that is, or device='cpu'."
+            "available device, or device='cpu'."
         ) from error
     return resolved
 
 
 def resolve_precision(precision: str, device: torch.device, n_weights: int) -> bool:
-    """Whether to run the networks under bf16 autocast.
+    """Decide whether to run the networks under bf16 autocast.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bf16"}
-        "auto" takes bf16 where the processor has units for it and the network is large enough to
-        gain by it.
+        Precision. "auto" chooses bf16 if the processor has units for it and the network is large
+        enough to gain.
     device : torch.device
-        Where the training runs.
+        Device of the training.
     n_weights : int
-        Size of the network.
+        Number of weights of the network.
 
     Returns
     -------
@@ -100,17 +100,17 @@ def resolve_precision(precision: str, device: torch.device, n_weights: int) -> b
 
 
 def lay_out(module: nn.Module, device: torch.device) -> None:
-    """Keep the weights of convolutions as the device is fastest at them.
+    """Store the weights of convolutions in the layout that is fastest on the device.
 
-    Tensor cores take the channels last. On a CPU that was measured to be slower under bf16 (by a
-    third for a plain stack of convolutions) and hardly faster otherwise.
+    Tensor cores are fastest with channels last. On a CPU, this layout was measured to be slower
+    under bf16 (by a third for a plain stack of convolutions) and hardly faster otherwise.
 
     Parameters
     ----------
     module : nn.Module
-        What is trained.
+        Network to train.
     device : torch.device
-        Where it is.
+        Device of the network.
 
     Examples
     --------
@@ -129,17 +129,17 @@ def lay_out(module: nn.Module, device: torch.device) -> None:
 
 @contextlib.contextmanager
 def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
-    """Compute with one thread inside where a step is too little work to share out.
+    """Compute with one thread inside the context if a step is too small to divide.
 
-    Threads that wait for each other cost more than they save there, above all where other processes
-    want the same cores, as in a search. Other threads keep their number.
+    In small steps, threads cost more than they save by waiting for each other, above all if other
+    processes use the same cores, as in a search. Other threads of Python are not limited.
 
     Parameters
     ----------
     module : nn.Module
-        What is trained. Only of dense layers is the work known by their size.
+        Network to train. The work is estimated only for networks of dense layers.
     n_views : int
-        Views in a step.
+        Number of views in a step.
 
     Examples
     --------
@@ -149,13 +149,13 @@ def one_thread_if_small(module: nn.Module, n_views: int) -> Iterator[None]:
     ...     torch.get_num_threads()
     1
     """
-    # Also has torch choose the number for a thread that is new, which would undo the limit.
+    # In a new thread, this call also sets torch's number, which would later undo the limit.
     n_threads = torch.get_num_threads()
     layers = [m for m in module.modules() if next(m.parameters(recurse=False), None) is not None]
     dense = all(isinstance(m, nn.Linear | nn.modules.batchnorm._BatchNorm) for m in layers)
     products = n_views * sum(w.numel() for w in module.parameters())
     small = n_threads > 1 and dense and products < _SHARED_PRODUCTS
-    # Of this thread alone: torch.set_num_threads would also change it for those to come.
+    # Only this thread is limited: torch.set_num_threads would also limit later threads.
     with _openmp().limit(limits=1) if small else contextlib.nullcontext():
         yield
 

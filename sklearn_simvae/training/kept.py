@@ -1,11 +1,11 @@
-"""The last good state of a net, to go back to where a fit fails."""
+"""The last good state of a net, to go back to if a fit fails."""
 
 import torch
 from torch import Tensor, nn
 
 
 class DivergenceError(ValueError):
-    """The loss or the weights are no longer finite."""
+    """Error raised if the loss or the weights are no longer finite."""
 
 
 class LastGood:
@@ -28,7 +28,7 @@ class LastGood:
         self.n_epochs = len(self.net.history)
         good = self._weights or {}
         for name, w in _tensors(self.net.module_):
-            # Prototypes grow from none at the start of training.
+            # Shapes may change: there are no prototypes before training.
             if name in good and good[name].shape == w.shape:
                 good[name].copy_(w.detach())
             else:
@@ -45,7 +45,7 @@ class LastGood:
     def restore(self) -> None:
         """Put back the weights and the history.
 
-        The optimizer's state is that of the beginning, and forgotten once there was a whole epoch
+        The optimizer's state is that of the start of training, or empty if there was a whole epoch
         since.
         """
         if self._weights is None:
@@ -70,7 +70,7 @@ def weights_finite(module: nn.Module) -> bool:
     Returns
     -------
     finite : bool
-        True also where there are no parameters.
+        True also if there are no parameters.
 
     Examples
     --------

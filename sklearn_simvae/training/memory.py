@@ -1,28 +1,28 @@
-"""What memory holds: rows on a GPU, and batches in halves where it does not hold all."""
+"""Limits of memory: rows that fit on a GPU, and batches that are split if they do not fit."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
-# Of the free memory of a GPU, what the rows to learn from may take.
+# Share of the free memory of a GPU that the rows to train on may take.
 _LARGEST_SHARE = 0.25
 
 
 def fits_on_device(X: np.ndarray, device: torch.device) -> bool:
-    """Whether an array is small beside the memory that a GPU has free.
+    """Return whether an array takes at most a quarter of the free memory of a GPU.
 
     Parameters
     ----------
     X : ndarray
-        As it would be copied.
+        Array to copy.
     device : torch.device
-        Where to.
+        Device to copy it to.
 
     Returns
     -------
     fits : bool
-        False on a CPU, where X is already.
+        False on a CPU, where nothing has to be copied.
 
     Examples
     --------
@@ -38,17 +38,17 @@ def fits_on_device(X: np.ndarray, device: torch.device) -> bool:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the CPU or of a GPU, did not suffice.
+    """Return whether an error means that the CPU or a GPU ran out of memory.
 
     Parameters
     ----------
     error : BaseException
-        Any.
+        Error to check.
 
     Returns
     -------
     found : bool
-        Of the CPU's, torch tells by the words of a RuntimeError.
+        True also for torch's RuntimeError on the CPU, which is recognized by its message.
 
     Examples
     --------
@@ -61,27 +61,27 @@ def ran_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """Apply a function of rows, to half as many at a time where memory does not hold all.
+def split_on_oom(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Apply a function to a batch, or to its halves if it runs out of memory.
 
     Parameters
     ----------
     function : callable
-        From a batch of rows to a tensor with as many; what it gives for a row does not depend on
-        the others.
+        Function from a batch to a tensor with the same number of rows. The output of a row must not
+        depend on the other rows.
     x : Tensor of shape (n, ...)
-        The batch.
+        Batch of rows.
 
     Returns
     -------
     y : Tensor of shape (n, ...)
-        As `function(x)`.
+        Output of the function.
 
     Examples
     --------
     >>> import torch
-    >>> from sklearn_simvae.training.memory import in_halves
-    >>> in_halves(torch.exp, torch.zeros(3))
+    >>> from sklearn_simvae.training.memory import split_on_oom
+    >>> split_on_oom(torch.exp, torch.zeros(3))
     tensor([1., 1., 1.])
     """
     try:
@@ -89,5 +89,5 @@ def in_halves(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor)
     except (RuntimeError, MemoryError) as error:
         if len(x) < 2 or not ran_out_of_memory(error):
             raise
-    # Out here the error, and with it what it held of the attempt, is gone.
-    return torch.cat([in_halves(function, half) for half in x.tensor_split(2)])
+    # Outside of `except`, so that the error no longer keeps the failed attempt in memory.
+    return torch.cat([split_on_oom(function, half) for half in x.tensor_split(2)])

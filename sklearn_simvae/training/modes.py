@@ -1,4 +1,4 @@
-"""What a caller has switched on in torch, set aside while an estimator computes."""
+"""Global modes of torch, reset while an estimator computes."""
 
 import contextlib
 import threading
@@ -13,25 +13,25 @@ _LOCK = threading.RLock()
 
 
 class _DefaultType:
-    """How many compute under float32 as type of new tensors, and what the process had before."""
+    """Number of users of float32 as default type, and the type before the first of them."""
 
     n_users = 0
     before = torch.float32
 
 
-# The users of each module that is in evaluation mode, and its parts that were in training mode.
+# Number of users of each module in evaluation mode, and its parts that were in training mode.
 _users: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def forget_threads() -> None:
-    """Let go, in a forked process, of what threads hold that only its parent has."""
+    """Release, in a forked process, the lock of threads that only its parent has."""
     global _LOCK
     _LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
 def _float32_by_default() -> Iterator[None]:
-    # The type is that of the whole process: the first who comes sets it, the last puts it back.
+    # The type is global: the first user sets it, the last one restores it.
     with _LOCK:
         if _DefaultType.n_users == 0:
             _DefaultType.before = torch.get_default_dtype()
@@ -49,10 +49,10 @@ def _float32_by_default() -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_modes() -> Iterator[None]:
-    """Compute as if the caller had set nothing in torch.
+    """Reset the global modes of torch inside the context.
 
-    Inside there is no autocast, gradients are recorded, and new tensors are float32 numbers on the
-    CPU unless told otherwise.
+    Inside, there is no autocast, gradients are recorded, and new tensors are float32 on the CPU by
+    default.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def own_modes() -> Iterator[None]:
         for device in _AUTOCAST_DEVICES:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
-        # Entered only where it changes something: it makes each call of torch slower.
+        # Only if needed, since it makes each call of torch slower.
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         if torch.is_inference_mode_enabled():
@@ -79,17 +79,17 @@ def own_modes() -> Iterator[None]:
 
 @contextlib.contextmanager
 def bf16_autocast(device: torch.device, enabled: bool) -> Iterator[None]:
-    """Run networks in bf16, with weights that are rounded anew each time.
+    """Run networks in bf16, with weights that are rounded again each time.
 
-    Torch keeps the rounded weights until the outermost autocast ends. Where that is a caller's,
-    training would go on with those of its first step.
+    Torch keeps the rounded weights until the outermost autocast ends. If the caller uses autocast,
+    all steps would otherwise use the weights of the first step.
 
     Parameters
     ----------
     device : torch.device
-        Where the networks are.
+        Device of the networks.
     enabled : bool
-        Whether to do so at all.
+        Whether to use bf16.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def bf16_autocast(device: torch.device, enabled: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and each of its parts back into its own after.
+    """Put a module into evaluation mode, and restore the modes of its parts afterwards.
 
-    Threads that use one module at a time do not disturb each other: the last one puts it back.
+    Several threads may use one module: the last one restores the modes.
 
     Parameters
     ----------
     module : Module
-        What is going to be used.
+        Module to use.
 
     Examples
     --------
@@ -154,15 +154,15 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def inference(module: nn.Module) -> Iterator[None]:
-    """Compute with a trained module: without gradients, and in :func:`evaluation_mode`.
+    """Compute with a trained module, without gradients and in :func:`evaluation_mode`.
 
-    Parts that a caller trains, taken out of the module, go back to training mode after. What else
-    the caller has set in torch is set aside, as by :func:`own_modes`.
+    Parts of the module that the caller trains are in training mode again afterwards. Global modes
+    of torch are reset inside, by :func:`own_modes`.
 
     Parameters
     ----------
     module : Module
-        What is going to be used.
+        Module to use.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The skorch net that every estimator holds: whole batches, one host-side record an epoch."""
+"""The skorch net of every estimator, which reads whole batches and records once per epoch."""
 
 import numpy as np
 import torch
@@ -26,27 +26,27 @@ from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.training.run import Run
 from sklearn_simvae.training.schedules import lr_factor
 
-# An interruption while one of these works is not its own.
+# Callbacks that never stop a fit: an interruption during their work comes from the user.
 _NEVER_STOP = (ResumeCheckpoint, EpochTimer, FitProgress, KNNScore)
 
 
 class TotalLoss(nn.Module):
-    """The loss among the terms that an objective gives: skorch's criterion."""
+    """The criterion of skorch, which selects the loss among the terms of an objective."""
 
     def forward(self, terms: Terms, target=None) -> Tensor:
-        """Pick the loss.
+        """Select the loss.
 
         Parameters
         ----------
         terms : Terms
-            Value of an objective.
+            Terms of an objective.
         target : object, default=None
-            Not used: nothing is supervised here.
+            Not used, since there are no targets.
 
         Returns
         -------
         loss : scalar Tensor
-            To be minimized.
+            Loss to minimize.
         """
         return terms.loss
 
@@ -54,37 +54,39 @@ class TotalLoss(nn.Module):
 class SSLNet(NeuralNet):
     """A skorch net that trains a module on an objective of views.
 
-    It differs from :class:`skorch.NeuralNet` in what stands between the network and the data: its
-    datasets are :class:`~sklearn_simvae.views.Samples`, its batches come by index, the objective's
-    terms are summed on the device and read once an epoch, and everything random is fixed by the
-    seed and the epoch's number, so that training can go on from any epoch as if never stopped.
-    What belongs to a single fit is in its :class:`~sklearn_simvae.training.run.Run`, which `fit`
-    of an estimator makes anew each time; the net keeps the module, the optimizer and the history.
-    Where processes train together, each steps by the gradient of its own part of a batch, summed
-    over all.
+    It differs from :class:`skorch.NeuralNet` in how it reads and records: its datasets are
+    :class:`~sklearn_simvae.views.Samples`, batches are read by index, and the terms of the
+    objective are summed on the device and read once per epoch. Everything random is fixed by the
+    seed and the number of the epoch, so that training can be resumed at any epoch.
+
+    Settings and state of a single fit are in a :class:`~sklearn_simvae.training.run.Run`, which
+    each `fit` of an estimator creates. The net keeps the module, the optimizer and the history. If
+    processes train together, each computes the gradient of its own part of a batch, and they are
+    summed.
 
     Parameters
     ----------
     build : callable
-        Makes the module.
+        Function that makes the module.
     seed : int, default=0
-        Fixes everything random.
+        Seed that fixes everything random.
     unit_interval : bool or list of bool, default=False
-        Whether all of the data lay in [0, 1], by which the module is built again from its weights.
+        Whether all of the data lie in [0, 1], which is needed to build the module again when it is
+        loaded.
     criterion : type of torch.nn.Module, default=TotalLoss
-        Takes the loss out of the terms.
+        Module that selects the loss among the terms.
     **kwargs
-        As for :class:`skorch.NeuralNet`.
+        Parameters of :class:`skorch.NeuralNet`.
 
     Attributes
     ----------
     run : Run or None
-        The fit that is going on.
+        Fit that is running.
     bf16 : bool
         Whether the last fit ran under bf16 autocast.
     """
 
-    # Of nets that were pickled before there were any.
+    # Defaults for nets that were pickled before these attributes existed.
     run, bf16 = None, False
 
     def __init__(self, build, *, seed: int = 0, unit_interval=False, criterion=TotalLoss, **kwargs):
@@ -103,52 +105,52 @@ class SSLNet(NeuralNet):
         Returns
         -------
         net : SSLNet
-            Itself.
+            The net itself.
         """
         device = torch.device(self.device)
         with isolated_random_state(self.epoch_seeds(0)[0], device):
             super().initialize()
-        # How it was built is no part of what was trained.
+        # The function that built the module is not part of the trained net.
         self.module = type(self.module_)
         lay_out(self.module_, device)
         return self
 
     def move_to(self, device: torch.device) -> "SSLNet":
-        """Go on on another device, with the optimizer's state.
+        """Move the module and the state of the optimizer to another device.
 
         Parameters
         ----------
         device : torch.device
-            Where; where it is already, nothing is done.
+            Device to move to.
 
         Returns
         -------
         net : SSLNet
-            Itself.
+            The net itself.
         """
         if str(device) != self.device:
             self.device = str(device)
             self.module_.to(device)
             self.criterion_.to(device)
-            # Loading moves the moments to where the weights are.
+            # Loading moves the moments to the device of the weights.
             self.optimizer_.load_state_dict(self.optimizer_.state_dict())
             lay_out(self.module_, device)
         return self
 
     def replace_parameter(self, part: nn.Module, name: str, values: Tensor) -> None:
-        """Give a part of the module another parameter, which is new to the optimizer.
+        """Replace a parameter of a part of the module, and reset its state in the optimizer.
 
-        Other values in the same parameter would not do: what is left of an earlier step, such as
-        an error that somebody looks at, holds it to the shape that it had.
+        New values in the same parameter would not be enough: references to an earlier step, e.g. in
+        a traceback, fix its shape.
 
         Parameters
         ----------
         part : Module
-            Owner of the parameter.
+            Module that has the parameter.
         name : str
-            Name of the parameter in it.
+            Name of the parameter in this module.
         values : Tensor
-            Values of the new one, of any shape.
+            Values of the new parameter, of any shape.
         """
         old = getattr(part, name)
         new = nn.Parameter(values.detach(), requires_grad=old.requires_grad)
@@ -157,33 +159,33 @@ class SSLNet(NeuralNet):
             group["params"] = [new if p is old else p for p in group["params"]]
         state = self.optimizer_.state.pop(old, {})
         if state and self.optimizer_.defaults.get("fused"):
-            # Zeros rather than nothing: fused optimizers want the state of all or of none.
+            # Zeros rather than no state: fused optimizers need the state of all parameters or none.
             self.optimizer_.state[new] = {
                 key: torch.zeros_like(new if value.ndim else value) for key, value in state.items()
             }
 
     def epoch_seeds(self, epoch: int) -> tuple[int, int, int]:
-        """Seeds of an epoch's draws, of its order and of the global states.
+        """Compute the seeds of an epoch.
 
         Parameters
         ----------
         epoch : int
-            Its number; 0 is initialization and validation.
+            Number of the epoch; 0 is for initialization and validation.
 
         Returns
         -------
         seeds : tuple of int
-            Three of them.
+            Seeds of the random draws, of the order of the samples and of the global states.
         """
         return tuple(int(s) for s in np.random.SeedSequence([self.seed, epoch]).generate_state(3))
 
     def begin_run(self, run: Run) -> None:
-        """Take the settings of a fit.
+        """Take over the settings of a fit.
 
         Parameters
         ----------
         run : Run
-            The fit that begins.
+            Fit that begins.
         """
         self.run, self.bf16 = run, run.options.bf16
         self.set_params(lr=run.options.lr, batch_size=run.options.batch_size)
@@ -192,21 +194,21 @@ class SSLNet(NeuralNet):
         self._set_lr(1.0)
 
     def end_run(self) -> None:
-        """Let go of the fit, however it ended."""
+        """Release the fit, whether it succeeded or failed."""
         for _, callback in self.callbacks_:
             if isinstance(callback, FitProgress):
                 callback.close()
         self.module_.eval()
         self.run = None
 
-    # What skorch calls, in the order in which it does.
+    # Methods that skorch calls, in the order of the calls.
 
     def torch_compile(self, module, name):
-        # The objective is compiled as a whole instead, see `_forward`: weights keep their names.
+        # `_forward` compiles the whole objective instead, so that weights keep their names.
         return module
 
     def __getstate__(self):
-        # skorch packs the module into bytes, so that it has to be replaced before.
+        # skorch turns the module into bytes, so it has to be replaced before.
         net = object.__new__(type(self))
         vars(net).update(picklable(self.__dict__))
         state = NeuralNet.__getstate__(net)
@@ -217,11 +219,11 @@ class SSLNet(NeuralNet):
             state["history_"] = pack_history(self.history)
         return state
 
-    # Weights that are read in a caller's inference mode could not be trained.
+    # Weights that are loaded in inference mode could not be trained.
     @own_modes()
     def __setstate__(self, state):
         super().__setstate__(state)
-        # Nets that were pickled before have it as it is.
+        # Older pickles have the history itself.
         if isinstance(self.__dict__.get("history_"), dict):
             self.history_ = History(unpack_history(self.history_))
 
@@ -229,12 +231,12 @@ class SSLNet(NeuralNet):
         try:
             with agreement():
                 if self.run.options.saved is not None:
-                    # Callbacks have begun: what early stopping had seen is not forgotten again.
+                    # After callbacks have begun, which resets the state of early stopping.
                     self.run.resume()
                     epochs -= self.run.epochs_done
                 super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt:
-            # A whole epoch stays, even where it is the user who stops.
+            # The last whole epoch is kept, even if the user stops the fit.
             self.run.settle_interruption()
             raise
         return self
@@ -249,13 +251,13 @@ class SSLNet(NeuralNet):
                 callback.on_epoch_end(self, **cb_kwargs)
         except KeyboardInterrupt:
             stop = True
-            # Nobody else stops what never stops by itself.
+            # If this callback never stops a fit, the user did.
             self.run.stop(by_user=type(callback) in _NEVER_STOP)
         if any_process(stop):
             raise KeyboardInterrupt
 
     def on_train_end(self, net, **kwargs):
-        # Before callbacks hear of it: early stopping then goes on to the best of the whole epochs.
+        # Before the callbacks: early stopping then loads the best of the whole epochs.
         self.run.go_back_to_whole_epoch()
 
     def get_split_datasets(self, X, y=None, **fit_params):
@@ -279,10 +281,10 @@ class SSLNet(NeuralNet):
             return
         seed, iterator.seed, global_seed = self.epoch_seeds(len(self.history) if training else 0)
         generator = torch.Generator(self.device).manual_seed(seed)
-        # What draws from the global states must not draw the same numbers as the latents.
+        # Draws from the global states must differ from those of the latents.
         view_generator, own = generator, own_seed(global_seed)
         if n_processes() > 1:
-            # Latents draw their noise for the whole batch, views for the own part of it.
+            # Noise of latents is drawn for the whole batch, that of views for the own part.
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
         if training:
@@ -290,7 +292,7 @@ class SSLNet(NeuralNet):
         means = EpochMeans()
         with isolated_random_state(own, torch.device(self.device)):
             for batch in iterator:
-                # Callbacks of skorch take a batch apart into X and y.
+                # Callbacks of skorch unpack a batch into X and y.
                 pair = batch, None
                 self.notify("on_batch_begin", batch=pair, training=training)
                 step = step_fn(batch, generator=generator, view_generator=view_generator)
@@ -304,14 +306,14 @@ class SSLNet(NeuralNet):
         self._record(means, prefix, len(iterator) if training else None)
 
     def _record(self, means: EpochMeans, prefix: str, n_batches: int | None) -> None:
-        """Put the means of an epoch into the history."""
+        """Record the means of an epoch in the history."""
         for name, value in means.read().items():
             self.history.record(f"{prefix}_{name}", value)
-        # What skorch's Checkpoint looks for.
+        # skorch's Checkpoint reads this entry.
         losses = self.history[:, f"{prefix}_loss"]
         self.history.record(f"{prefix}_loss_best", losses[-1] == min(losses))
         if n_batches is not None:
-            # The last group is of all that no pattern names.
+            # The last group has all parameters that match no pattern.
             self.history.record("lr", self.optimizer_.param_groups[-1]["lr"])
             self.history.record("train_batch_count", n_batches)
             if not np.isfinite(self.history[-1, "train_loss"]):
@@ -322,21 +324,21 @@ class SSLNet(NeuralNet):
             super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
     def train_step(self, batch: Batch, generator=None, view_generator=None, **fit_params):
-        """One step of the optimizer.
+        """Take one step of the optimizer.
 
         Parameters
         ----------
         batch : Batch
-            As read.
+            Batch, as it was read.
         generator, view_generator : torch.Generator, default=None
-            Randomness of the objective, and of augmentations.
+            Source of randomness of the objective, and of the augmentations.
         **fit_params
             Not used.
 
         Returns
         -------
         step : dict
-            "loss", and the terms of the objective as "y_pred".
+            Loss as "loss", and the terms of the objective as "y_pred".
         """
         run = self.run
         if run.options.lr_schedule != "constant":
@@ -358,21 +360,21 @@ class SSLNet(NeuralNet):
         return step
 
     def validation_step(self, batch: Batch, generator=None, view_generator=None, **fit_params):
-        """The objective on a batch, without learning.
+        """Compute the objective on a batch, without a gradient.
 
         Parameters
         ----------
         batch : Batch
-            As read.
+            Batch, as it was read.
         generator, view_generator : torch.Generator, default=None
-            Randomness of the objective, and of augmentations.
+            Source of randomness of the objective, and of the augmentations.
         **fit_params
             Not used.
 
         Returns
         -------
         step : dict
-            "loss", and the terms of the objective as "y_pred".
+            Loss as "loss", and the terms of the objective as "y_pred".
         """
         with torch.no_grad():
             return self._forward(batch, generator, view_generator)
@@ -385,7 +387,7 @@ class SSLNet(NeuralNet):
         objective = options.loss
         if self.compile:
             if self._compiled is None:
-                # Else torch gives up at the ninth fit of a process, as all run the same code.
+                # Otherwise torch stops compiling at the ninth fit, since all have the same code.
                 self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
         with bf16_autocast(batch.views.device, self.bf16):

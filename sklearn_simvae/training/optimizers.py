@@ -1,4 +1,4 @@
-"""Optimisers by name, with the options that make them fast."""
+"""Optimizers by name, with the options that make them fast."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ import torch
 _OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
-    # Fused, it fails where a parameter gets its first gradient later than others.
+    # The fused version fails if a parameter gets its first gradient later than others.
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
 }
 
@@ -18,26 +18,26 @@ _OPTIMIZERS = {
 def optimizer_parameters(
     optimizer, weight_decay: float, lr_multiples: Mapping[str, float]
 ) -> dict[str, Any]:
-    """What a skorch net is to be told of its optimiser.
+    """Make the parameters of a skorch net for its optimizer.
 
     Parameters
     ----------
     optimizer : {"adam", "adamw", "sgd"} or callable
-        A name or a class of :mod:`torch.optim`.
+        Name, or class of :mod:`torch.optim`.
     weight_decay : float
-        Passed on where it is not 0, or where the optimiser has a default of its own.
+        Weight decay, passed on if it is not 0 or if the optimizer has a default of its own.
     lr_multiples : mapping of str to float
-        Parts of the module that learn at another rate: a multiple by pattern of names.
+        Multiples of the learning rate, by pattern of the names of parameters.
 
     Returns
     -------
     parameters : dict
-        "optimizer" and its options.
+        Entry "optimizer" and its options.
 
     Raises
     ------
     ValueError
-        If the optimiser asks for the loss several times a step, as LBFGS does.
+        If the optimizer evaluates the loss several times per step, like LBFGS.
 
     Examples
     --------
@@ -49,10 +49,10 @@ def optimizer_parameters(
     made, options = _OPTIMIZERS.get(optimizer, (optimizer, {}))
     if _needs_closure(made):
         raise ValueError(
-            f"optimizer={optimizer!r} asks for the loss several times a step, which is not "
-            "supported. Give one that takes one gradient a step, such as 'adam'."
+            f"optimizer={optimizer!r} evaluates the loss several times per step, which is not "
+            "supported. Use one that takes one gradient per step, such as 'adam'."
         )
-    # Left out, it would be torch's own default, which is 0.01 for AdamW.
+    # Without it, torch uses its own default, which is 0.01 for AdamW.
     if weight_decay or (inspect.isclass(made) and _has_weight_decay(made)):
         options = {**options, "weight_decay": weight_decay}
     if lr_multiples:
@@ -62,7 +62,7 @@ def optimizer_parameters(
 
 
 def _needs_closure(optimizer) -> bool:
-    """Whether a step calls for the loss itself, as far as a class tells."""
+    """Return whether a step evaluates the loss, if the signature of the class tells."""
     while isinstance(optimizer, functools.partial):
         optimizer = optimizer.func
     if not hasattr(optimizer, "step"):
@@ -72,10 +72,10 @@ def _needs_closure(optimizer) -> bool:
 
 
 def _has_weight_decay(optimizer: type) -> bool:
-    """Whether a class takes one, by name or for a class that it is derived of."""
+    """Return whether a class accepts weight_decay, by itself or through a base class."""
     for kind in optimizer.mro()[:-1]:
         own = inspect.signature(kind).parameters
-        # Named, or handed on to the next class.
+        # The parameter is named here, or nothing is passed on to the next class.
         if "weight_decay" in own or all(p.kind is not p.VAR_KEYWORD for p in own.values()):
             return "weight_decay" in own
     return False

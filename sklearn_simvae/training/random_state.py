@@ -1,4 +1,4 @@
-"""The global random states of torch, numpy and Python, fixed for a while and put back."""
+"""The global random states of torch, numpy and Python, seeded for a while and restored."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ _RANDOM_STATE_LOCK = threading.RLock()
 
 
 def _after_fork() -> None:
-    """Let go, in a forked process, of the threads that only its parent has."""
+    """Release, in a forked process, the locks of threads that only its parent has."""
     global _RANDOM_STATE_LOCK
     _RANDOM_STATE_LOCK = threading.RLock()
     forget_threads()
     forget_turns()
-    # GNU's OpenMP would wait for its own for ever.
+    # GNU's OpenMP would wait forever for threads that do not exist here.
     torch.set_num_threads(1)
 
 
@@ -31,10 +31,10 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def random_turn() -> Iterator[None]:
-    """Keep other threads from fixing the global random states.
+    """Prevent other threads from seeding the global random states.
 
-    Who needs them and the turn of an estimator takes this one first, or two threads could wait for
-    each other.
+    A thread that needs both this turn and that of an estimator takes this one first. Otherwise two
+    threads could wait for each other.
 
     Examples
     --------
@@ -49,18 +49,18 @@ def random_turn() -> Iterator[None]:
 
 @contextlib.contextmanager
 def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the random states of torch, numpy and Python inside, and put them back after.
+    """Seed the random states of torch, numpy and Python, and restore them afterwards.
 
-    Initialisation, dropout and augmentations from elsewhere draw from the global states: inside,
-    they too are fixed by `seed`. What else the caller has set in torch is set aside, as by
-    :func:`own_modes`. Threads take turns.
+    Initialization, dropout and augmentations of other packages draw from the global states, so
+    `seed` fixes them as well. Global modes of torch are reset inside, by :func:`own_modes`. Threads
+    take turns.
 
     Parameters
     ----------
     seed : int
-        Seed of the states inside.
+        Seed of the states.
     device : torch.device
-        Whose state is guarded beside the CPU's.
+        Device whose state is seeded besides that of the CPU.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One fit: its options, its course, and the state that is left where it ends early."""
+"""One fit: its options, its course, and the state that is kept if it ends early."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from sklearn_simvae.training.exchange import (
     from_first,
     gather_rows,
     own_part,
-    synchronise_batch_norm,
+    synchronize_batch_norm,
 )
 from sklearn_simvae.training.hardware import one_thread_if_small
 from sklearn_simvae.training.kept import DivergenceError, LastGood, weights_finite
@@ -28,38 +28,38 @@ from sklearn_simvae.training.options import FitOptions, FitResult
 from sklearn_simvae.training.random_state import isolated_random_state
 from sklearn_simvae.views.samples import Samples, not_finite
 
-# Seconds within which a second interruption ends not just a fit but also what the fit is part of.
+# Seconds within which a second interruption is raised to the caller, e.g. to a search.
 _MEANT_FOR_ALL = 2.0
 
 
 class _Interruptions:
-    """When a fit of this process was last interrupted."""
+    """Time at which a fit of this process was last interrupted."""
 
     last = -np.inf
 
 
 class Run:
-    """A fit that is going on.
+    """A fit that is running.
 
-    Living parts of the module see it, see :class:`~sklearn_simvae.networks.LivingPart`.
+    Living parts of the module have access to it, see :class:`~sklearn_simvae.networks.LivingPart`.
 
     Parameters
     ----------
     net : SSLNet
-        Net to train, new or with an earlier fit.
+        Net to train, which is new or was fitted before.
     options : FitOptions
         Settings of the fit.
     train : Samples
-        Samples to learn from.
+        Samples to train on.
     valid : Samples or None
         Samples on which the objective is recorded.
     watched : Tensor of shape (n, ...)
-        Some views, whose latents are looked at after each epoch.
+        Some views, whose latents are checked after each epoch.
 
     Attributes
     ----------
     step, n_steps : int
-        Steps of the optimizer so far, and in all.
+        Number of steps of the optimizer so far, and in total.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class Run:
 
     @property
     def module(self) -> nn.Module:
-        """The module that is trained."""
+        """Module that is trained."""
         return self.net.module_
 
     @property
     def device(self) -> torch.device:
-        """The device on which it is trained."""
+        """Device of the training."""
         return torch.device(self.net.device)
 
     @property
@@ -101,12 +101,12 @@ class Run:
 
     @property
     def epochs_done(self) -> int:
-        """Whole epochs of this fit, from 0 to `options.n_epochs`."""
+        """Number of whole epochs of this fit, from 0 to `options.n_epochs`."""
         return len(self.net.history) - self.start
 
     @property
     def n_views(self) -> int:
-        """The most views of a sample in a step."""
+        """Largest number of views of a sample in a step."""
         return self.train.n_given_views if self.train.views_given else self.train.n_views
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class Run:
         Parameters
         ----------
         samples : Samples, default=None
-            None is all samples to learn from.
+            Samples to represent; None means all samples to train on.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class Run:
         Raises
         ------
         DivergenceError
-            If they are not finite.
+            If the representations are not finite.
         """
         samples = self.train if samples is None else samples
         n = len(samples)
@@ -140,20 +140,20 @@ class Run:
         return self._check_latents(gather_rows(torch.cat(parts), n))
 
     def replace_parameter(self, part: nn.Module, name: str, values: Tensor) -> None:
-        """Give a part another parameter, of any shape, that is new to the optimizer.
+        """Replace a parameter of a part of the module, and reset its state in the optimizer.
 
         Parameters
         ----------
         part : Module
-            Owner of the parameter.
+            Module that has the parameter.
         name : str
-            Name of the parameter in it.
+            Name of the parameter in this module.
         values : Tensor
-            Values of the new one.
+            Values of the new parameter, of any shape.
         """
         self.net.replace_parameter(part, name, values)
 
-    # ---------------------------------------------------------------- its course
+    # ---------------------------------------------------------------- course of the fit
 
     def fit(self) -> FitResult:
         """Train; a failure or an interruption leaves the weights of the last whole epoch.
@@ -161,14 +161,15 @@ class Run:
         Returns
         -------
         result : FitResult
-            How it ended.
+            Outcome of the fit.
 
         Raises
         ------
         DivergenceError
             If the loss or the weights stop being finite.
         KeyboardInterrupt
-            If interrupted before the first whole epoch, or within two seconds of another fit.
+            If the fit is interrupted before the first whole epoch, or within two seconds of another
+            interruption.
         MemoryError
             If a step does not fit in memory.
         """
@@ -189,9 +190,9 @@ class Run:
         return FitResult(self.interrupted, None if trace is None else tuple(trace.tolist()))
 
     def begin(self) -> None:
-        """Hand the settings to the net, keep what there is, and tell the living parts."""
+        """Pass the settings to the net, keep its state, and notify the living parts."""
         self.net.begin_run(self)
-        synchronise_batch_norm(self.module, self.device)
+        synchronize_batch_norm(self.module, self.device)
         first_weights(self.module)
         self._good.keep()
         self._good.keep_moments()
@@ -203,7 +204,7 @@ class Run:
         self.begin()
         with one_thread_if_small(self.module, self.n_views * self.options.batch_size):
             net.partial_fit(self.train, epochs=self.options.n_epochs)
-        # Callbacks, which may choose or change weights, are those of the first process.
+        # Callbacks may choose or change weights, and run only in the first process.
         first_weights(self.module)
         net.history[:] = from_first(list(net.history))
         if self.interrupted and not self.epochs_done:
@@ -212,14 +213,14 @@ class Run:
             raise self.diverged()
 
     def tell_parts(self, event: str, epoch: int) -> None:
-        """Tell the living parts of the begin of the fit or of an epoch.
+        """Notify the living parts that the fit or an epoch begins.
 
         Parameters
         ----------
         event : {"on_fit_begin", "on_epoch_begin"}
-            Name of the method.
+            Name of the method to call.
         epoch : int
-            Number of the epoch, by which their draws are seeded.
+            Number of the epoch, which seeds their random draws.
         """
         if self.living:
             with isolated_random_state(self.net.epoch_seeds(epoch)[0], self.device):
@@ -228,10 +229,10 @@ class Run:
         first_weights(self.module)
 
     def begin_epoch(self) -> None:
-        """Keep the weights of the epoch before, if it left some that are good."""
+        """Keep the weights of the previous epoch, if they are finite."""
         if not weights_finite(self.module):
             raise self.diverged()
-        # At the first epoch they are kept already, as they were before the fit began.
+        # The weights before the first epoch are kept already.
         if len(self.net.history) > self._good.n_epochs:
             self._good.keep()
         self._in_epoch = True
@@ -242,11 +243,11 @@ class Run:
         Returns
         -------
         spread : dict of str to float
-            "effective_rank" and "representation_variance".
+            Entries "effective_rank" and "representation_variance".
         """
         with inference(self.module):
             z = self._check_latents(self.options.latent(self.module, self._watched)).cpu().double()
-        # From here on callbacks may stop the training, by KeyboardInterrupt as skorch has it.
+        # From here on, callbacks may stop the training by KeyboardInterrupt, as usual in skorch.
         self._in_epoch = False
         return {
             "effective_rank": smooth_rank(z.numpy()),
@@ -254,35 +255,35 @@ class Run:
         }
 
     def end_step(self) -> None:
-        """Tell the living parts that a step was taken."""
+        """Notify the living parts after a step."""
         for part in self.living:
             part.on_step_end(self)
 
     def resume(self) -> None:
-        """Go on after the epochs of the checkpoint, once callbacks have begun."""
+        """Continue after the epochs of the checkpoint, once callbacks have begun."""
         resume(self.net, self.options.saved)
         self._good.keep()
         self.step = self.epochs_done * self.n_steps // self.options.n_epochs
 
-    # ---------------------------------------------------------------- where it ends early
+    # ---------------------------------------------------------------- early end
 
     def stop(self, by_user: bool) -> None:
-        """Note that a callback or a user stops the training between two epochs.
+        """Record that a callback or the user stops the training between two epochs.
 
         Parameters
         ----------
         by_user : bool
-            Whether the callback at work never stops by itself, so that it is the user.
+            Whether the user stopped it, since the running callback never does.
         """
         self._stopped_by_user = by_user
 
     def settle_interruption(self) -> None:
-        """Find, with the other processes, whether an interruption came in the midst of an epoch."""
+        """Agree with the other processes whether an interruption came during an epoch."""
         by_user = self._in_epoch or self._stopped_by_user
         self._in_epoch, self.interrupted = from_first((self._in_epoch, by_user))
 
     def go_back_to_whole_epoch(self) -> None:
-        """Leave the epoch in which the user interrupted."""
+        """Discard the epoch that the user interrupted."""
         if self.interrupted and self._in_epoch:
             self.go_back()
 
@@ -295,16 +296,16 @@ class Run:
             raise
 
     def forget_views(self) -> None:
-        """Begin to note the range of views anew."""
+        """Reset the range of the views."""
         self._views_trace = None
 
     def note_views(self, views: Tensor) -> None:
-        """Note the range of augmented views on the device, where nobody waits for it.
+        """Update the range of augmented views on the device, without waiting for it.
 
         Parameters
         ----------
         views : Tensor
-            Views of a batch; NaN stays NaN.
+            Views of a batch; NaN is kept.
         """
         if not self.options.make_views.augments:
             return
@@ -320,7 +321,7 @@ class Run:
         Returns
         -------
         error : DivergenceError
-            With the cause, as far as it can be told.
+            Error that names the cause, if it is known.
         """
         trace, epoch = self._views_trace, len(self.net.history)
         if any_process(trace is not None and not bool(trace.isfinite().all())):
@@ -335,7 +336,7 @@ class Run:
         )
 
     def _check_latents(self, z: Tensor) -> Tensor:
-        """Latents, if training has left them finite."""
+        """Return latents, or raise if they are not finite."""
         if not z.isfinite().all():
             raise DivergenceError(
                 f"{self.options.name} makes latents of the data that are not finite: training "

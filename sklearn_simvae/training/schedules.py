@@ -1,4 +1,4 @@
-"""Learning rates over a fit, as factors of the peak."""
+"""Schedules of the learning rate over a fit, as factors of its peak."""
 
 import math
 
@@ -9,20 +9,20 @@ _START = 1 / 25
 
 
 def lr_factor(schedule: str, progress: float) -> float:
-    """Factor of `lr` at a point of the fit.
+    """Compute the factor of `lr` at a point of the fit.
 
     Parameters
     ----------
     schedule : {"one_cycle", "cosine", "constant"}
-        "one_cycle" rises from 1/25 to 1 over the first 30 % and falls to 0, both along half a
-        cosine; "cosine" falls from 1 to 0.
+        Schedule. "one_cycle" rises from 1/25 to 1 over the first 30 % and falls to 0, both along
+        half a cosine; "cosine" falls from 1 to 0.
     progress : float
         Fraction of the steps that are done, in [0, 1).
 
     Returns
     -------
     factor : float
-        In [0, 1].
+        Factor in [0, 1].
 
     References
     ----------
@@ -44,5 +44,5 @@ def lr_factor(schedule: str, progress: float) -> float:
 
 
 def _falling(t: float) -> float:
-    """Half a cosine, from 1 to 0."""
+    """Compute half a cosine, from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * t))

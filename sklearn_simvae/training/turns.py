@@ -1,4 +1,4 @@
-"""Whose turn it is, where several threads use one estimator."""
+"""Turns of several threads that use one estimator."""
 
 import contextlib
 import functools
@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 
 from sklearn_simvae.training.modes import own_modes
 
-# Seconds that readers let one go first who waits to change something.
+# Seconds that a new reader waits for a thread that wants to change something.
 _PATIENCE = 1.0
 _LOCK = threading.Lock()
 _turns: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class Turns:
-    """Many threads read at a time, or one changes what is read.
+    """A lock that many threads can hold to read, or one thread to change the object.
 
-    A thread that has its turn may take it again, inside.
+    A thread that holds the lock may take it again.
 
     Examples
     --------
@@ -29,19 +29,19 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        # Held by the one thread that trains; others may read until it changes what they read.
+        # Held by the one thread that trains; others may read until it changes the object.
         self.training = threading.RLock()
         self._condition = threading.Condition()
         self._readers: dict[int, int] = {}
         self._changer: int | None = None
         self._n_waiting = 0
         self._n_readers_waiting = 0
-        # Of those that waited for the last change, how many may come in before the next one.
+        # Number of readers that waited for the last change, and go before the next one.
         self._n_invited = 0
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Read together with other threads, after those that wait to change something."""
+        """Read together with other threads, after those that wait to change the object."""
         me = threading.get_ident()
 
         def may_read() -> bool:
@@ -51,7 +51,7 @@ class Turns:
             if me not in self._readers and self._changer != me:
                 self._n_readers_waiting += 1
                 try:
-                    # Not for ever: who waits may itself wait for a reader that waits for this one.
+                    # Only for a while: the waiting thread may depend on this one.
                     self._condition.wait_for(
                         lambda: may_read() and (self._n_invited or not self._n_waiting), _PATIENCE
                     )
@@ -72,7 +72,7 @@ class Turns:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Change what is read, while no other thread reads."""
+        """Change the object, while no other thread reads."""
         me = threading.get_ident()
         with self.training:
             outermost = self._changer != me
@@ -97,17 +97,17 @@ class Turns:
 
 
 def turns_of(estimator) -> Turns:
-    """The turns of an estimator, which are no part of its state.
+    """Return the turns of an estimator, which are no part of its state.
 
     Parameters
     ----------
     estimator : object
-        Anything that threads share.
+        Object that threads share.
 
     Returns
     -------
     turns : Turns
-        The same for as long as the estimator lives.
+        Turns, the same object during the life of the estimator.
 
     Examples
     --------
@@ -124,27 +124,27 @@ def turns_of(estimator) -> Turns:
 
 
 def forget_turns() -> None:
-    """Let go, in a forked process, of the turns of threads that only its parent has."""
+    """Release, in a forked process, the turns of threads that only its parent has."""
     global _LOCK
     _LOCK = threading.Lock()
     _turns.clear()
 
 
 def reads(method: Callable) -> Callable:
-    """Make a method of a fitted estimator one that any number of threads may call at a time.
+    """Decorate a method of a fitted estimator that many threads may call at a time.
 
-    It waits for a training that changes the network in place, and what the caller has set in torch
-    is set aside, see :func:`~sklearn_simvae.training.modes.own_modes`.
+    It waits while a fit changes the network in place. Global modes of torch are reset during the
+    call, see :func:`~sklearn_simvae.training.modes.own_modes`.
 
     Parameters
     ----------
     method : callable
-        A method that changes nothing.
+        Method that does not change the estimator.
 
     Returns
     -------
     method : callable
-        The same, in its turn.
+        Method that waits for its turn.
 
     Examples
     --------

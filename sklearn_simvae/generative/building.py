@@ -1,0 +1,35 @@
+"""Networks of the generative methods, made of an estimator's parameters."""
+
+from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.networks import make_decoder, make_encoder
+from sklearn_simvae.views import Layout
+
+
+def make_autoencoder(
+    estimator, layout: Layout, unit_interval: bool, encoder, likelihood, noise_variance
+) -> AutoEncoder:
+    """Build the module for one kind of data."""
+    shape, hidden = layout.network_shape, estimator.hidden_layer_sizes
+    encoder_module = make_encoder(
+        encoder,
+        kind=layout.kind,
+        input_shape=shape,
+        n_outputs=2 * estimator.n_components,
+        hidden_layer_sizes=hidden,
+    )
+    decoder_module = make_decoder(
+        estimator.decoder,
+        encoder=encoder,
+        kind=layout.kind,
+        n_components=estimator.n_components,
+        output_shape=shape,
+        hidden_layer_sizes=hidden,
+    )
+    return AutoEncoder(
+        encoder_module,
+        decoder_module,
+        estimator.n_components,
+        "gaussian" if likelihood == "auto" else likelihood,
+        noise_variance,
+        squash=likelihood == "auto" and unit_interval,
+    )
