@@ -48,7 +48,7 @@ class FitOptions:
     saved : Saved or None, default=None
         The checkpoint of this fit, after whose epochs it goes on.
     description : mapping, default={}
-        What this fit is known by, for its checkpoint.
+        Identity of the fit, by which its checkpoint knows it again.
     as_fitted : callable, default=None
         `(net) -> estimator`, the estimator as if the fit had ended now.
     """
