@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names
 from torch import Tensor, nn
 
 from sklearn_simvae._checks import seed_of
+from sklearn_simvae._needs import Needs
 from sklearn_simvae._plain import described
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.networks import hidden_features
@@ -99,16 +100,18 @@ class Plan:
 def train(estimator: BaseSSL, X, groups, partial: bool, reset: bool) -> None:
     """Check everything, then train, and only then keep what was fitted."""
     estimator._validate_params()
-    samples, feature_names = read_to_fit(estimator, X, groups, reset)
+    needs = estimator._needs()
+    samples, feature_names = read_to_fit(estimator, needs, X, groups, reset)
     plan = make_plan(estimator, partial)
     # It looks at all rows, those of the validation part among them.
     view_maker = estimator._view_maker(samples)
-    training, valid = split_samples(estimator, plan, samples)
+    training, valid = split_samples(estimator, needs, plan, samples)
+    size = batch_size(estimator, needs, len(training))
     net = make_net(estimator, training, plan.seed) if reset else continue_net(estimator)
-    check_parts(estimator, net, training, valid, goes_on=not reset)
+    check_parts(estimator, needs, size, net, training, valid, goes_on=not reset)
     watched = training.some_views(PROBE_ROWS, net.device)
-    check_same_in_processes(estimator, net, training, watched)
-    options = make_options(estimator, plan, net, view_maker, training, watched, feature_names)
+    check_same_in_processes(estimator, size, net, training, watched)
+    options = make_options(estimator, plan, size, net, view_maker, training, watched, feature_names)
     run = Run(net, options, training, valid, watched)
     try:
         result = run.fit()
@@ -146,6 +149,7 @@ def make_plan(estimator: BaseSSL, partial: bool) -> Plan:
 def make_options(
     estimator: BaseSSL,
     plan: Plan,
+    size: int,
     net: SSLNet,
     make_views: ViewMaker,
     samples: Samples,
@@ -163,7 +167,7 @@ def make_options(
     return FitOptions(
         name=type(estimator).__name__,
         n_epochs=plan.n_epochs,
-        batch_size=batch_size(estimator, samples),
+        batch_size=size,
         loss=estimator._objective,
         latent=estimator._latent,
         make_views=make_views,
@@ -180,7 +184,9 @@ def make_options(
     )
 
 
-def read_to_fit(estimator: BaseSSL, X, groups, reset: bool) -> tuple[Samples, np.ndarray | None]:
+def read_to_fit(
+    estimator: BaseSSL, needs: Needs, X, groups, reset: bool
+) -> tuple[Samples, np.ndarray | None]:
     """Read the samples of X, and the names of its columns."""
     reader = estimator._reader(anew=reset)
     X, groups = reader.split_groups(X, groups, needed=True)
@@ -192,29 +198,34 @@ def read_to_fit(estimator: BaseSSL, X, groups, reset: bool) -> tuple[Samples, np
         feature_names = getattr(estimator, "feature_names_in_", None)
         estimator._check_structure()
         samples = reader.read(X, groups, estimator.n_views)
-    check_samples(type(estimator).__name__, samples, estimator._needs().views)
+    check_samples(type(estimator).__name__, samples, needs.views)
     if samples.groups is not None and rank() == 0:
         warn_of_groups(samples.groups)
     return samples, feature_names
 
 
 def split_samples(
-    estimator: BaseSSL, plan: Plan, samples: Samples
+    estimator: BaseSSL, needs: Needs, plan: Plan, samples: Samples
 ) -> tuple[Samples, Samples | None]:
     """Split samples into a part to train on and, for early stopping, one to validate on."""
     if not plan.stops_early:
         return samples, None
-    needs = estimator._needs()
     contributing = samples.has_pairs() if needs.pairs else np.ones(len(samples), dtype=bool)
     fraction = estimator.validation_fraction
     return split(samples, fraction, plan.seed, needs.scored_samples, contributing)
 
 
 def check_parts(
-    estimator: BaseSSL, net: SSLNet, train: Samples, valid: Samples | None, goes_on: bool
+    estimator: BaseSSL,
+    needs: Needs,
+    size: int,
+    net: SSLNet,
+    train: Samples,
+    valid: Samples | None,
+    goes_on: bool,
 ) -> None:
     """Raise where batches are too small, and hold values to those that the network can give."""
-    name, needs, size = type(estimator).__name__, estimator._needs(), batch_size(estimator, train)
+    name = type(estimator).__name__
     estimator._suit(net.module_, train, goes_on)
     check_batches(name, train, size, needs.scored_samples)
     if valid is not None:
@@ -284,11 +295,11 @@ def make_view_maker(estimator: BaseSSL, samples: Samples) -> ViewMaker:
     )
 
 
-def batch_size(estimator: BaseSSL, samples: Samples) -> int:
-    """Choose the samples of a step, of all processes together."""
-    n, processes = len(samples), n_processes()
+def batch_size(estimator: BaseSSL, needs: Needs, n: int) -> int:
+    """Choose how many of n samples are in a step, of all processes together."""
+    processes = n_processes()
     if estimator.batch_size == "auto":
-        size = auto_batch_size(n, estimator._needs().batch_size * processes)
+        size = auto_batch_size(n, needs.batch_size * processes)
         size = max(size, 2 * processes)
     else:
         size = min(estimator.batch_size * processes, n)
@@ -320,7 +331,7 @@ def _describe_fit(
 
 
 def check_same_in_processes(
-    estimator: BaseSSL, net: SSLNet, samples: Samples, watched: Tensor
+    estimator: BaseSSL, size: int, net: SSLNet, samples: Samples, watched: Tensor
 ) -> None:
     """Raise where processes that train together are given different things."""
     if n_processes() > 1:
@@ -329,7 +340,7 @@ def check_same_in_processes(
                 "estimator": type(estimator).__name__,
                 "n_samples": len(samples),
                 "X (checksum)": fingerprint(watched),
-                "batch_size": batch_size(estimator, samples),
+                "batch_size": size,
                 "max_epochs": estimator.max_epochs,
                 "number of weights": _n_weights(net.module_),
             }

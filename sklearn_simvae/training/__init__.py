@@ -3,7 +3,6 @@
 from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly
 from sklearn_simvae.training.checkpoint import ResumeCheckpoint
-from sklearn_simvae.training.distributed import ProcessLostError
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
 from sklearn_simvae.training.hardware import resolve_device, resolve_precision
 from sklearn_simvae.training.kept import DivergenceError
@@ -14,6 +13,7 @@ from sklearn_simvae.training.options import FitOptions, FitResult
 from sklearn_simvae.training.random_state import isolated_random_state, random_turn
 from sklearn_simvae.training.run import Run
 from sklearn_simvae.training.schedules import SCHEDULES, lr_factor
+from sklearn_simvae.training.team import ProcessLostError
 from sklearn_simvae.training.turns import reads, turns_of
 
 __all__ = [

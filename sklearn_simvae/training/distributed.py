@@ -10,11 +10,8 @@ import contextlib
 import multiprocessing
 import os
 import threading
-import traceback
 import zlib
 from collections.abc import Iterator
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,23 +19,18 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-# Longest time that a process may keep the others waiting.
-_TIMEOUT = timedelta(minutes=10)
+from sklearn_simvae.training.team import Alone, Team, join
+
 _VARIABLES = ("RANK", "MASTER_ADDR", "MASTER_PORT")
-_INTERRUPTED = "interrupted"
 
 
 class _Local(threading.local):
-    """Processes of the fit that runs in a thread; None if it trains alone."""
+    """Processes of the fit that runs in a thread."""
 
-    team = None
+    team = Alone()
 
 
 _local = _Local()
-
-
-class ProcessLostError(RuntimeError):
-    """Error raised if another process of the same training failed or is gone."""
 
 
 # ---------------------------------------------------------------- processes of a fit
@@ -63,33 +55,24 @@ def train_together() -> Iterator[None]:
     1
     """
     outer = _local.team
-    if outer is not None or not _launched():
+    if not outer.alone or not _launched():
         # A fit inside a fit, e.g. by a callback, runs in one process.
-        _local.team = None
+        _local.team = Alone()
         try:
             yield
         finally:
             _local.team = outer
         return
-    with answering():
-        if not dist.is_initialized():
-            dist.init_process_group(_backend(), timeout=_TIMEOUT)
-            atexit.register(_leave)
-        _local.team = SimpleNamespace(
-            rank=dist.get_rank(),
-            size=dist.get_world_size(),
-            group=_new_group(),
-            # Only to agree on how the fit ends: a process that fails closes the other group.
-            control=dist.new_group(backend="gloo", timeout=_TIMEOUT),
-            over=False,
-        )
+    if not dist.is_initialized():
+        join()
+        atexit.register(_leave)
+    _local.team = Team()
     try:
         with agreement():
             yield
     finally:
-        _close_group()
-        dist.destroy_process_group(_local.team.control)
-        _local.team = None
+        _local.team.leave()
+        _local.team = Alone()
 
 
 def _launched() -> bool:
@@ -104,43 +87,24 @@ def _launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and all(v in os.environ for v in _VARIABLES)
 
 
-def _backend() -> str:
-    n_devices = torch.cuda.device_count()
-    if not n_devices:
-        return "gloo"
-    # NCCL needs a device for each process.
-    shared = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > n_devices
-    return "cpu:gloo,cuda:gloo" if shared else "cpu:gloo,cuda:nccl"
-
-
-def _new_group():
-    return dist.new_group(backend=_backend(), timeout=_TIMEOUT)
-
-
-def _close_group() -> None:
-    if _local.team.group is not None:
-        dist.destroy_process_group(_local.team.group)
-        _local.team.group = None
-
-
 def _leave() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def current_team() -> SimpleNamespace | None:
-    """Return the processes of the fit that runs in this thread; None if it trains alone."""
+def current_team() -> Alone:
+    """Return the processes of the fit that runs in this thread."""
     return _local.team
 
 
 def rank() -> int:
-    """Return the rank of this process among those that train together; 0 if it is alone."""
-    return 0 if _local.team is None else _local.team.rank
+    """Return the number of this process among those that train together; 0 if it is alone."""
+    return _local.team.rank
 
 
 def n_processes() -> int:
-    """Return the number of processes that train together."""
-    return 1 if _local.team is None else _local.team.size
+    """Return how many processes train together."""
+    return _local.team.size
 
 
 def local_cuda_device() -> torch.device:  # pragma: no cover
@@ -170,69 +134,9 @@ def agreement() -> Iterator[None]:
         yield
     except BaseException as raised:
         error = raised
-    if _local.team is not None and not _local.team.over:
-        error = _settle(error)
+    error = _local.team.settle(error)
     if error is not None:
         raise error
-
-
-def _settle(error: BaseException | None) -> BaseException | None:
-    """Return the error that this process raises, after telling the others of its own."""
-    mine = None
-    if error is not None:
-        # Closing the group tells others that wait for this process. Frames of an error that was
-        # raised during an operation would keep the connections open.
-        raised = error
-        while raised is not None:
-            traceback.clear_frames(raised.__traceback__)
-            raised = raised.__context__
-        _close_group()
-        if isinstance(error, KeyboardInterrupt):
-            mine = _INTERRUPTED
-        elif isinstance(error, ProcessLostError):
-            mine = ""
-        else:
-            mine = f"{type(error).__name__}: {error}"
-    outcomes = [None] * _local.team.size
-    try:
-        with answering():
-            dist.all_gather_object(outcomes, mine, group=_local.team.control)
-    except ProcessLostError as lost:
-        _local.team.over = True
-        return lost if mine is None else error
-    failures = {r: text for r, text in enumerate(outcomes) if text not in (None, "", _INTERRUPTED)}
-    if failures:
-        _local.team.over = True
-        if _local.team.rank in failures:
-            return error
-        r, text = next(iter(failures.items()))
-        return ProcessLostError(
-            f"Process {r} of {_local.team.size} that train together failed. {text}"
-        )
-    if _INTERRUPTED in outcomes:
-        _close_group()
-        _local.team.group = _new_group()
-        return KeyboardInterrupt()
-    # No process failed, but one did not hear from another.
-    _local.team.over = any(text == "" for text in outcomes)
-    return ProcessLostError(_lost()) if _local.team.over and error is None else error
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[None]:
-    """Raise a clear error if another process does not answer."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise ProcessLostError(_lost()) from error
-
-
-def _lost() -> str:
-    return (
-        "Another of the processes that train together failed or is gone, or kept others waiting "
-        f"for {_TIMEOUT.total_seconds() / 60:.0f} minutes. See its own messages. Every process has "
-        "to make the same calls of fit and partial_fit, on the same data."
-    )
 
 
 def any_process(condition: bool) -> bool:
@@ -248,7 +152,7 @@ def any_process(condition: bool) -> bool:
     any : bool
         Same value in all processes.
     """
-    return any(_from_all(condition))
+    return any(_local.team.all_objects(condition))
 
 
 def check_same(value: dict[str, Any]) -> None:
@@ -264,7 +168,7 @@ def check_same(value: dict[str, Any]) -> None:
     ValueError
         If any value differs.
     """
-    values = _from_all(value)
+    values = _local.team.all_objects(value)
     for other, theirs in enumerate(values):
         different = [name for name in theirs if theirs[name] != values[0][name]]
         if different:
@@ -290,11 +194,3 @@ def fingerprint(x: Tensor) -> int:
         Number that is equal for equal bits.
     """
     return zlib.crc32(np.ascontiguousarray(x.cpu().numpy()).data)
-
-
-def _from_all(value) -> list:
-    values = [value] * n_processes()
-    if _local.team is not None:
-        with answering():
-            dist.all_gather_object(values, value, group=_local.team.group)
-    return values

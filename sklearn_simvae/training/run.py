@@ -58,6 +58,8 @@ class Run:
 
     Attributes
     ----------
+    module : torch.nn.Module
+        The module that is trained.
     step, n_steps : int
         Number of steps of the optimizer so far, and in total.
     """
@@ -66,6 +68,7 @@ class Run:
         self, net, options: FitOptions, train: Samples, valid: Samples | None, watched: Tensor
     ):
         self.net = net
+        self.module = net.module_
         self.options = options
         self.train = train
         self.valid = valid
@@ -78,11 +81,6 @@ class Run:
         self._good = LastGood(net)
 
     # ---------------------------------------------------------------- seen by living parts
-
-    @property
-    def module(self) -> nn.Module:
-        """Module that is trained."""
-        return self.net.module_
 
     @property
     def device(self) -> torch.device:

@@ -300,9 +300,9 @@ def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits)
 def test_batches_of_large_sets_are_those_of_the_documentation(method):
     # SimCLR's negatives come of the batch.
     largest = 512 if method is SimCLR else 256
-    assert batch_size(method(), range(100_000)) == largest
-    assert batch_size(method(), range(1_000)) == 50
-    assert batch_size(method(batch_size=7), range(100_000)) == 7
+    assert batch_size(method(), method()._needs(), 100_000) == largest
+    assert batch_size(method(), method()._needs(), 1_000) == 50
+    assert batch_size(method(batch_size=7), method()._needs(), 100_000) == 7
 
 
 @pytest.mark.parametrize("name", ["SimCLR", "VICReg", "BarlowTwins", "InstanceDiscrimination"])

@@ -17,7 +17,7 @@ from torch import nn
 import sklearn_simvae
 from sklearn_simvae import BYOL, SimSiam
 from sklearn_simvae.training import run
-from sklearn_simvae.training.distributed import ProcessLostError
+from sklearn_simvae.training.team import ProcessLostError
 
 # Interrupted fits come soon after each other here.
 run._MEANT_FOR_ALL = -1.0
