@@ -475,7 +475,7 @@ def test_a_validation_part_holds_pairs_where_few_rows_are_complete(seed):
 def test_a_single_pair_is_none():
     A = np.random.default_rng(0).standard_normal((20, 4))
     B = np.where(np.arange(20)[:, None] < 1, A, np.nan)
-    with pytest.raises(ValueError, match=r"1 row of X has the same two.*it takes 2"):
+    with pytest.raises(ValueError, match=r"1 row of X has the same two.*2 are needed"):
         CLIP(**TINY).fit({"a": A, "b": B})
 
 
