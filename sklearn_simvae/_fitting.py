@@ -1,12 +1,10 @@
 """The settings of a fit, made of an estimator's parameters and its data."""
 
-from __future__ import annotations
-
 import functools
 import warnings
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -56,9 +54,6 @@ from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.lazy import named
 from sklearn_simvae.views.samples import one_hot_columns
 
-if TYPE_CHECKING:
-    from sklearn_simvae.base import BaseSSL
-
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
 
@@ -97,7 +92,7 @@ class Plan:
     seed: int
 
 
-def train(estimator: BaseSSL, X, groups, partial: bool, reset: bool) -> None:
+def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     """Check everything, then train, and only then keep what was fitted."""
     estimator._validate_params()
     needs = estimator._needs()
@@ -130,7 +125,7 @@ def train(estimator: BaseSSL, X, groups, partial: bool, reset: bool) -> None:
         warn_of_result(estimator, result, training, partial)
 
 
-def make_plan(estimator: BaseSSL, partial: bool) -> Plan:
+def make_plan(estimator, partial: bool) -> Plan:
     """Plan a fit, and read its checkpoint if there is one."""
     lr_schedule = "constant" if partial else estimator.lr_schedule
     stops_early = estimator.early_stopping and not partial
@@ -147,7 +142,7 @@ def make_plan(estimator: BaseSSL, partial: bool) -> Plan:
 
 
 def make_options(
-    estimator: BaseSSL,
+    estimator,
     plan: Plan,
     size: int,
     net: SSLNet,
@@ -185,7 +180,7 @@ def make_options(
 
 
 def read_to_fit(
-    estimator: BaseSSL, needs: Needs, X, groups, reset: bool
+    estimator, needs: Needs, X, groups, reset: bool
 ) -> tuple[Samples, np.ndarray | None]:
     """Read the samples of X, and the names of its columns."""
     reader = estimator._reader(anew=reset)
@@ -205,7 +200,7 @@ def read_to_fit(
 
 
 def split_samples(
-    estimator: BaseSSL, needs: Needs, plan: Plan, samples: Samples
+    estimator, needs: Needs, plan: Plan, samples: Samples
 ) -> tuple[Samples, Samples | None]:
     """Split samples into a part to train on and, for early stopping, one to validate on."""
     if not plan.stops_early:
@@ -216,7 +211,7 @@ def split_samples(
 
 
 def check_parts(
-    estimator: BaseSSL,
+    estimator,
     needs: Needs,
     size: int,
     net: SSLNet,
@@ -234,7 +229,7 @@ def check_parts(
     check_batch_norm(net.module_, train, size)
 
 
-def make_net(estimator: BaseSSL, samples: Samples, seed: int) -> SSLNet:
+def make_net(estimator, samples: Samples, seed: int) -> SSLNet:
     """Make a new net, its first weights fitted to the data."""
     unit_interval = estimator._reader(anew=True).unit_interval(samples)
     net = new_net(estimator, samples.layout, unit_interval, seed)
@@ -242,14 +237,12 @@ def make_net(estimator: BaseSSL, samples: Samples, seed: int) -> SSLNet:
     return net
 
 
-def continue_net(estimator: BaseSSL) -> SSLNet:
+def continue_net(estimator) -> SSLNet:
     """Take the net that there is, to the device that may have been set since."""
     return estimator.net_.move_to(resolve_device(estimator.device))
 
 
-def new_net(
-    estimator: BaseSSL, layout: Layout, unit_interval: bool | list[bool], seed: int
-) -> SSLNet:
+def new_net(estimator, layout: Layout, unit_interval: bool | list[bool], seed: int) -> SSLNet:
     """Make a net for rows of this layout, with first weights that know nothing of the data."""
     needs = estimator._needs()
     net = SSLNet(
@@ -269,12 +262,12 @@ def new_net(
     return net
 
 
-def _runs_in_bf16(estimator: BaseSSL, net: SSLNet) -> bool:
+def _runs_in_bf16(estimator, net: SSLNet) -> bool:
     n_weights = _n_weights(net.module_)
     return resolve_precision(estimator.precision, resolve_device(estimator.device), n_weights)
 
 
-def make_view_maker(estimator: BaseSSL, samples: Samples) -> ViewMaker:
+def make_view_maker(estimator, samples: Samples) -> ViewMaker:
     """Make the function from a batch as it is read to views, on the device."""
     layout, augmentation = samples.layout, estimator.augmentation
     if isinstance(augmentation, str):
@@ -295,7 +288,7 @@ def make_view_maker(estimator: BaseSSL, samples: Samples) -> ViewMaker:
     )
 
 
-def batch_size(estimator: BaseSSL, needs: Needs, n: int) -> int:
+def batch_size(estimator, needs: Needs, n: int) -> int:
     """Choose how many of n samples are in a step, of all processes together."""
     processes = n_processes()
     if estimator.batch_size == "auto":
@@ -314,7 +307,7 @@ def batch_size(estimator: BaseSSL, needs: Needs, n: int) -> int:
 
 
 def _describe_fit(
-    estimator: BaseSSL, plan: Plan, n_before: int, samples: Samples, watched: Tensor
+    estimator, plan: Plan, n_before: int, samples: Samples, watched: Tensor
 ) -> dict[str, Any]:
     """Describe a fit, to know it again by its checkpoint."""
     parameters = described(estimator.get_params(deep=False))
@@ -331,7 +324,7 @@ def _describe_fit(
 
 
 def check_same_in_processes(
-    estimator: BaseSSL, size: int, net: SSLNet, samples: Samples, watched: Tensor
+    estimator, size: int, net: SSLNet, samples: Samples, watched: Tensor
 ) -> None:
     """Raise where processes that train together are given different things."""
     if n_processes() > 1:
@@ -351,7 +344,7 @@ def _n_weights(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _make_callbacks(estimator: BaseSSL, plan: Plan) -> list:
+def _make_callbacks(estimator, plan: Plan) -> list:
     callbacks = callbacks_of_process(plan.given_callbacks)
     if plan.stops_early:
         callbacks.append(("early_stopping", StopEarly(estimator.n_iter_no_change)))
@@ -368,7 +361,7 @@ def _make_callbacks(estimator: BaseSSL, plan: Plan) -> list:
     return callbacks
 
 
-def warn_of_result(estimator: BaseSSL, result: FitResult, samples: Samples, partial: bool) -> None:
+def warn_of_result(estimator, result: FitResult, samples: Samples, partial: bool) -> None:
     """Warn of a fit that is not what was asked for."""
     if result.interrupted:
         warnings.warn(
