@@ -85,7 +85,7 @@ def check_count(value, name: str, least: int = 1) -> None:
 
 
 def check_finite(estimator: str, made: np.ndarray, name: str = "X") -> np.ndarray:
-    """What an estimator makes of the rows of X, or of another input, if all of it is finite."""
+    """Return the values that an estimator computed, or raise if some are not finite."""
     bad = ~np.isfinite(made).reshape(len(made), -1).all(1)
     if bad.any():
         raise ValueError(
@@ -97,7 +97,7 @@ def check_finite(estimator: str, made: np.ndarray, name: str = "X") -> np.ndarra
 
 
 def missing(labels: np.ndarray) -> np.ndarray:
-    """Which labels are NaN, NaT, None or the NA of pandas."""
+    """Tell which labels are NaN, NaT, None or the NA of pandas."""
     kind = labels.dtype.kind
     if kind in "mM":
         return np.isnat(labels)

@@ -77,7 +77,7 @@ class Plan:
     checkpoint : ResumeCheckpoint or None
         The one among them.
     saved : Saved or None
-        What the checkpoint holds.
+        State of the fit in the checkpoint, if there is one.
     seed : int
         Seed of a new net, and of the validation part.
     """
@@ -135,7 +135,7 @@ def make_plan(estimator, partial: bool) -> Plan:
     if saved is None or isinstance(estimator.random_state, Integral):
         seed = from_first(seed_of(estimator.random_state))
     else:
-        # That of the fit that goes on, where no number was given.
+        # A fit that goes on keeps its seed, where no number was given.
         seed = saved.metadata["fit"]["seed"]
     n_epochs = 1 if partial else estimator.max_epochs
     return Plan(partial, n_epochs, lr_schedule, stops_early, callbacks, checkpoint, saved, seed)

@@ -17,14 +17,14 @@ COUNT = Interval(Integral, 1, None, closed="left")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What there is to know of a parameter.
+    """A parameter: its default, its constraints, its documentation and its uses.
 
     Parameters
     ----------
     default : object
-        What it is unless a class has a default of its own.
+        Default, unless a class has a default of its own.
     constraints : list
-        What it may be, as scikit-learn checks it.
+        Constraints, in the form that scikit-learn checks.
     doc : str
         Its type as documented, then, from the second line on, what it is.
     structure : bool, default=False

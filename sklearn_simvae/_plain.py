@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-# What stands for parameters of which a file holds no more than that they are the user's own.
+# Stands in a file for parameters that are the user's own code.
 OWN_CODE = "(own code)"
 
 
@@ -29,9 +29,9 @@ def plain(
     value : object
         Any.
     other : callable, default=that it is the user's own
-        What stands for functions, modules and other objects.
+        Function that stands in for functions, modules and other objects.
     array : callable, default=its values
-        What stands for arrays.
+        Function that stands in for arrays.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _name(code) -> str:
 
 
 def fitted_digest(value: Any) -> str:
-    """What tells a fitted transformer from one of other parameters, or fitted on other data.
+    """Compute a digest that differs for other parameters, and for other data of a fit.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _array(values: np.ndarray) -> list:
 
 
 def _taken_apart(value: Any, within: tuple[int, ...]) -> Any:
-    # What they draw next is not learned.
+    # The numbers that they draw next are not learned.
     if isinstance(value, np.random.RandomState | np.random.Generator) or id(value) in within:
         return OWN_CODE
     if hasattr(value, "__qualname__") and not isinstance(value, types.MethodType):
@@ -145,7 +145,7 @@ def _taken_apart(value: Any, within: tuple[int, ...]) -> Any:
 
 
 def _parts(value: Any) -> Any:
-    """What an object is told by, without what is of its process."""
+    """Take an object apart, without the parts that belong to its process."""
     if isinstance(value, torch.Tensor):
         numbers = value.detach().cpu().contiguous().reshape(-1)
         return [str(value.dtype), tuple(value.shape), numbers.view(torch.uint8).numpy()]
@@ -169,7 +169,7 @@ def _public(value: Any) -> dict[str, Any]:
 
 
 def _that_count(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Those without what makes no result: processors, what is said, and whether a module trains."""
+    """Leave out what changes no result: processors, verbosity, and whether a module trains."""
     return {n: v for n, v in attributes.items() if n not in ("n_jobs", "verbose", "training")}
 
 

@@ -1,4 +1,4 @@
-"""What there is to know of the parameters that estimators share, and their types."""
+"""The parameters that estimators share, and their types."""
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real

@@ -328,7 +328,7 @@ class BaseSSL(
         """The terms of the objective on views of shape (batch, n_views, ...)."""
 
     def _needs(self) -> Needs:
-        """What the method asks of data and training, given its parameters."""
+        """Return the requirements of the method, given its parameters."""
         return Needs()
 
     def _initialize(self, module: nn.Module, samples: Samples) -> None:
@@ -338,7 +338,7 @@ class BaseSSL(
         """Hold samples to the values that a network can give back, which may go on with others."""
 
     def _default_augmentation(self, layout: Layout):
-        """What augmentation="auto" stands for where views are to be made."""
+        """Return the augmentation that "auto" stands for where views are to be made."""
         return default_augmentation(layout.kind, layout.network_shape[0])
 
     def _diagnose(self, samples: Samples) -> None:
@@ -363,7 +363,7 @@ class BaseSSL(
     def _read(self, X, groups=None, n_views=1) -> Samples:
         """The samples of an X that is like what was fitted."""
         reader = self._reader()
-        # Where groups count, they were taken before.
+        # Groups that count were taken before.
         X, _ = reader.split_groups(X)
         _check_feature_names(self, named(X), reset=False)
         return reader.read(X, groups, n_views)

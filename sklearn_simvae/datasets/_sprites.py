@@ -207,7 +207,7 @@ def make_sprites(
     ((100, 2, 3, 28, 28), (100, 2, 6), (100,))
     """
     _check_parameters(n_samples, image_size, n_channels, n_views, noise)
-    # As numpy integers of few bits, the products below would overflow.
+    # Products below would overflow numpy integers of few bits.
     n_samples, image_size, n_channels, n_views = map(
         int, (n_samples, image_size, n_channels, n_views)
     )

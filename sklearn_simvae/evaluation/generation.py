@@ -48,7 +48,7 @@ def reconstruction_error(
     X : array-like of shape (n, ...)
         Rows, without a views axis.
     multioutput : {"uniform_average", "raw_values", "samples"}, default="uniform_average"
-        Which errors to return: the mean over all values, one for each feature, or one for each row.
+        Errors to return: the mean over all values, one for each feature, or one for each row.
 
     Returns
     -------

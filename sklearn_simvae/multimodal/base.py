@@ -1,4 +1,4 @@
-"""What the multimodal estimators share: rows whose parts are of several kinds.
+"""Base of the multimodal estimators: rows whose parts are of several kinds.
 
 The modalities of a row are its views. Travelling, they stand one after the other in a row of
 numbers, NaN where one is missing, so that everything between X and the networks is that of the
@@ -256,7 +256,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         ValueError
             If the file is damaged or of something else, of a later format, or of another estimator
             or network, with what differs, or if it needs preprocessors that this estimator has not.
-            What was fitted before is then kept.
+            The former fit is then kept.
         """
         return super().load_weights(path)
 
@@ -289,7 +289,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         persistence.to_onnx(self, path, self.layout_.modalities[j].layout, represent)
 
     def _latent_of(self, encoder, x):
-        """What `module_.latents` gives of one modality: means, or directions."""
+        """Compute the latents of one modality: means, or directions."""
         z = encoder(x).float()
         if hasattr(self.module_, "encode"):
             return z[:, : self.module_.n_components]
@@ -336,7 +336,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
                 preprocessors.get(m["name"]),
                 Layout.from_dict(m["layout"]),
                 m["start"],
-                # Of files that were written before there were any.
+                # Files that were written before have none.
                 tuple(m["feature_names"]) if m.get("feature_names") else None,
             )
             for m in fields["modalities"]

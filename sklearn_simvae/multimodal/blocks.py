@@ -16,7 +16,7 @@ class Block:
     Parameters
     ----------
     values : ndarray, sparse matrix or LazyArray of shape (n_present, ...)
-        Of those rows alone.
+        Values of those rows alone.
     position : ndarray of int of shape (n,)
         For each row its place in `values`, -1 where it has none.
     """
@@ -40,7 +40,7 @@ class Blocks:
     blocks : list of Block
         One for each modality.
     modalities : sequence of Modality
-        Where their values go.
+        Modalities, with the places of their values.
     """
 
     ndim = 2
@@ -69,5 +69,5 @@ class Blocks:
         return out
 
     def present(self) -> np.ndarray:
-        """Which rows have which modality, as bool of shape (n, n_modalities)."""
+        """Tell which rows have which modality, as bool of shape (n, n_modalities)."""
         return np.stack([block.position >= 0 for block in self.blocks], axis=1)

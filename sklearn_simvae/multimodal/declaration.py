@@ -17,7 +17,7 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
     Parameters
     ----------
     X : array-like, DataFrame, sparse matrix or dict
-        What is to be fitted.
+        Data to fit.
     modalities : list of (name, encoder) or (name, encoder, columns), or None
         None is the entries of a dict, or the two halves of the columns.
     preprocessing : list of (name, transformer)

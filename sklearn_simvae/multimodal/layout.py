@@ -19,7 +19,7 @@ class Modality:
     name : str
         Its name.
     encoder : str, callable or torch.nn.Module
-        As the `encoder` of the other estimators.
+        Same as the `encoder` of the other estimators.
     columns : tuple of int or None
         Its columns in X; None where X is a dict.
     as_series : bool
@@ -124,7 +124,7 @@ class ModalLayout(Layout):
         Returns
         -------
         layout : ModalLayout
-            Of such a dict.
+            Layout of such a dict.
         """
         modalities = []
         for m in self.modalities:

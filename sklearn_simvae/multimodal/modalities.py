@@ -31,7 +31,7 @@ def fit_modalities(
     Parameters
     ----------
     X : array-like, DataFrame, sparse matrix or dict
-        What is to be fitted.
+        Data to fit.
     declared : tuple of Modality
         From :func:`declare`.
     input_shapes : dict of str to tuple of int or None
@@ -219,7 +219,7 @@ def _as_array(values):
     """Lists of numbers as an array; lists of text and of what else there is as they are."""
     values = list(values) if isinstance(values, tuple) else tensor_to_array(values)
     if hasattr(values, "to_pylist") and not hasattr(values, "column_names"):
-        # Of Arrow, whose texts and lists are scalars of its own.
+        # Texts and lists of Arrow are scalars of its own.
         array = np.asarray(values)
         values = values.to_pylist() if array.dtype == object else array
     if isinstance(values, list) and values and not any(isinstance(v, str) for v in values):
@@ -231,7 +231,7 @@ def _as_array(values):
 
 
 def _missing(values, name: str, partly_allowed: bool) -> np.ndarray:
-    """Which rows are missing: wholly NaN or None."""
+    """Tell which rows are missing: wholly NaN or None."""
     if sparse.issparse(values):
         return np.zeros(values.shape[0], dtype=bool)
     if isinstance(values, list):

@@ -36,7 +36,7 @@ def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tenso
 
 
 def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
-    """Which modalities rows have.
+    """Tell which modalities rows have.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
     networks : sequence of Module
         One for each modality, all of the same width.
     parts : list of Tensor of shape (N, *shape)
-        As :func:`split_modalities` gives them.
+        Parts, from :func:`split_modalities`.
     mask : Tensor of bool of shape (N, n_modalities)
         True where a modality is there.
 
@@ -78,18 +78,18 @@ def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
 def of_present(
     network: nn.Module, function: Callable[..., Tensor], present: Tensor, *rows: Tensor
 ) -> Tensor:
-    """What a network makes of the rows that are there, which alone go into batch statistics.
+    """Apply a network to the rows that are there, which alone go into batch statistics.
 
     Parameters
     ----------
     network : Module
-        That of the function.
+        Network of the function.
     function : callable
         From some of the rows to a tensor of as many.
     present : Tensor of bool of shape (N,)
-        Which there are.
+        True for rows that are there.
     *rows : Tensor of shape (N, ...)
-        What `function` takes.
+        Arguments of `function`.
 
     Returns
     -------

@@ -245,7 +245,7 @@ class ModalityReader:
 
     def _hint_at_scales(self, blocks: Blocks, names: np.ndarray | None) -> None:
         for m, block in zip(self.layout.modalities, blocks.blocks, strict=True):
-            # What is sparse, such as counts of words, has no scale by column.
+            # Sparse values, such as counts of words, have no scale by column.
             if issparse(block.values):
                 continue
             own = m.feature_names

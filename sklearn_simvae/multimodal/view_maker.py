@@ -27,7 +27,7 @@ class ModalViewMaker:
     make: ViewMaker
     layout: ModalLayout
     augmentations: dict
-    # What an augmentation gives is looked at here, by modality.
+    # Augmented values are looked at here, by modality.
     augments = False
 
     def __call__(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -103,7 +103,7 @@ def check_groups(groups, X: np.ndarray, has_views: bool) -> Groups | None:
 def in_unit_interval(X: np.ndarray | LazyArray) -> bool:
     """Whether all of X lies in [0, 1]; of what is not in memory, some rows."""
     X = some_rows(X)
-    # Of a modality that no row has there is nothing to say.
+    # A modality that no row has lies in any interval.
     return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
 
 
