@@ -201,7 +201,7 @@ class BaseSSL(
         with turns_of(self).changing():
             self.net_ = net
             self.layout_ = layout
-            self.n_features_in_ = layout.n_features
+            self.n_features_in_ = layout.n_columns
             self.__dict__.pop("feature_names_in_", None)
             if feature_names is not None:
                 self.feature_names_in_ = feature_names

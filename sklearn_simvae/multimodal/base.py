@@ -117,10 +117,6 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
 
     # ---------------------------------------------------------------- fit
 
-    def _keep(self, net, layout, feature_names, batch_size):
-        super()._keep(net, layout, feature_names, batch_size)
-        self.n_features_in_ = layout.n_columns
-
     def _reader(self, anew=False):
         if not anew:
             check_is_fitted(self, "net_")
@@ -214,9 +210,6 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
     def _latent(self, module, x):
         mask, z = module.latents(x)
         return mean_over_views(z, mask).float()
-
-    def _count_outputs(self):
-        return self.module_.n_components
 
     @property
     def encoders_(self) -> dict[str, nn.Module]:

@@ -121,6 +121,11 @@ class Layout:
         return layout, has_views
 
     @property
+    def n_columns(self) -> int:
+        """Number of columns of X that a row is made of."""
+        return self.n_features
+
+    @property
     def n_features(self) -> int:
         """Number of values in a row."""
         return math.prod(self.input_shape)
