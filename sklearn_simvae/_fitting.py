@@ -4,6 +4,7 @@ import functools
 import warnings
 from dataclasses import dataclass
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,14 @@ class Plan:
 def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     """Check everything, then train, and only then keep what was fitted."""
     estimator._validate_params()
-    needs = estimator._needs()
+    callbacks = check_callbacks(
+        estimator.callbacks,
+        "constant" if partial else estimator.lr_schedule,
+        estimator.early_stopping and not partial,
+    )
+    checkpoint, needs = find_checkpoint(callbacks), estimator._needs()
     samples, feature_names = read_to_fit(estimator, needs, X, groups, reset)
-    plan = make_plan(estimator, partial)
+    plan = make_plan(estimator, partial, callbacks, checkpoint)
     # It looks at all rows, those of the validation part among them.
     view_maker = estimator._view_maker(samples)
     training, valid = split_samples(estimator, needs, plan, samples)
@@ -125,12 +131,12 @@ def train(estimator, X, groups, partial: bool, reset: bool) -> None:
         warn_of_result(estimator, result, training, partial)
 
 
-def make_plan(estimator, partial: bool) -> Plan:
+def make_plan(
+    estimator, partial: bool, callbacks: list, checkpoint: ResumeCheckpoint | None
+) -> Plan:
     """Plan a fit, and read its checkpoint if there is one."""
     lr_schedule = "constant" if partial else estimator.lr_schedule
     stops_early = estimator.early_stopping and not partial
-    callbacks = check_callbacks(estimator.callbacks, lr_schedule, stops_early)
-    checkpoint = find_checkpoint(callbacks)
     saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
     if saved is None or isinstance(estimator.random_state, Integral):
         seed = from_first(seed_of(estimator.random_state))
@@ -171,7 +177,8 @@ def make_options(
         bf16=_runs_in_bf16(estimator, net),
         callbacks=_make_callbacks(estimator, plan),
         record_batches=want_batches(plan.given_callbacks),
-        parameters=estimator.get_params(deep=False),
+        # A view, so that callbacks may set what living parts read.
+        parameters=MappingProxyType(vars(estimator)),
         feature_names=feature_names,
         saved=plan.saved,
         description=description,

@@ -167,7 +167,11 @@ def store_shared(estimator: Any, given: dict[str, Any]) -> None:
         If it has no such parameter.
     """
     cls = type(estimator)
-    known = inspect.signature(cls).parameters
+    # A class before it, such as a mixin, may take any `__init__` of its own.
+    owner = next(
+        base for base in cls.__mro__ if hasattr(vars(base).get("__init__"), "__signature__")
+    )
+    known = inspect.signature(owner.__init__).parameters
     names = [name for table in _tables_of(cls).values() for name in table if name in known]
     for name in given:
         if name not in names:
@@ -189,6 +193,13 @@ def share_parameters(cls: type) -> None:
         The class.
     """
     init = cls.__dict__.get("__init__")
+    own_defaults = vars(cls).get("_own_defaults", {})
+    shared = {name for table in _tables_of(cls).values() for name in table}
+    if own_defaults and (init is None or not own_defaults.keys() <= shared):
+        raise TypeError(
+            f"_own_defaults={own_defaults} of {cls.__name__} must be defaults of shared "
+            "parameters, in a class that has an __init__ of its own."
+        )
     if init is not None:
         init.__signature__ = _signature(cls, init)
     if cls.__doc__:

@@ -208,13 +208,11 @@ class BaseSSL(
             self._fitted_structure = self._current_structure()
             self._fitted_batch_size = batch_size
             self.n_iter_ = len(net.history)
-            self._fitted_width = self.representation, self._count_outputs()
 
     def _as_fitted(self, layout, net):
         """A copy of this estimator as if the fit of a net had ended now."""
         estimator = copy.copy(self)
         estimator.net_, estimator.layout_ = net, layout
-        estimator.__dict__.pop("_fitted_width", None)
         return estimator
 
     # ---------------------------------------------------------------- representation
@@ -245,11 +243,13 @@ class BaseSSL(
             self._reader().check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
         samples = self._read(X)
-        Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
+
+        def represent(views):
+            z = split_on_oom(self._represent, views.flatten(0, 1)).float()
+            return z.unflatten(0, views.shape[:2]).mean(1)
+
         with inference(self.module_):
-            for part, views, _ in samples.batches(self.net_.device):
-                z = split_on_oom(self._represent, views.flatten(0, 1)).float()
-                Z[part] = z.unflatten(0, views.shape[:2]).mean(1).cpu().numpy()
+            Z = samples.map(represent, self.net_.device)
         return check_finite(type(self).__name__, Z)
 
     def _represent(self, x: Tensor) -> Tensor:
@@ -279,11 +279,6 @@ class BaseSSL(
 
     @property
     def _n_features_out(self) -> int:
-        representation, width = self.__dict__.get("_fitted_width", (None, 0))
-        # Another may have been set since the fit.
-        return width if representation == self.representation else self._count_outputs()
-
-    def _count_outputs(self) -> int:
         with inference(self.module_):
             shape = (1, *self.layout_.network_shape)
             x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)

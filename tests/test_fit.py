@@ -297,7 +297,7 @@ def test_validation_part_is_of_the_size_asked_for(make, digits):
         assert len(spy.seen("epoch_begin", "dataset_train")[0]) == 160 - expected
 
 
-# ---------------------------------------------------------------- outputs are counted
+# ---------------------------------------------------------------- the width of outputs
 
 
 def test_transform_passes_rows_through_the_encoder_alone(make, digits):
@@ -308,9 +308,7 @@ def test_transform_passes_rows_through_the_encoder_alone(make, digits):
             part.register_forward_hook(lambda part, args, out: passes.append(len(out)))
     Z = estimator.transform(X)
     assert passes and 1 not in passes
-    n_passes = len(passes)
     assert len(estimator.get_feature_names_out()) == Z.shape[1]
-    assert len(passes) == n_passes
 
 
 def test_outputs_are_those_of_the_representation_that_is_set(digits, tmp_path):
@@ -319,10 +317,7 @@ def test_outputs_are_those_of_the_representation_that_is_set(digits, tmp_path):
     estimator.save_weights(path)
     loaded = pickle.loads(pickle.dumps(estimator))
     other = tiny("SimVAE", n_components=5, representation="hidden").fit(X)
-    of_before = pickle.loads(pickle.dumps(estimator))
-    # As the nets of former versions are.
-    del of_before._fitted_width
-    for one in (estimator, loaded, of_before, tiny("SimVAE").load_weights(path)):
+    for one in (estimator, loaded, tiny("SimVAE").load_weights(path)):
         Z = one.transform(X)
         assert_array_equal(Z, estimator.transform(X))
         one.set_params(representation="hidden")

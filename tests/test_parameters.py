@@ -124,3 +124,25 @@ def test_defaults_of_a_subclass_are_its_parameters(method):
 
 def test_checkpoints_tell_fits_apart_by_all_that_changes_them():
     assert set(NOT_DESCRIBED) == {"callbacks", "device", "random_state", "verbose", "warm_start"}
+
+
+def test_a_mixin_with_an_init_of_its_own_may_stand_before_an_estimator():
+    class Mixin:
+        def __init__(self, *, tag="x", **parameters):
+            super().__init__(**parameters)
+            self.tag = tag
+
+    class Tagged(Mixin, SimCLR):
+        pass
+
+    assert (Tagged().lr, Tagged().tag) == (SimCLR().lr, "x")
+    assert Tagged(n_components=3, tag="y").n_components == 3
+
+
+@pytest.mark.parametrize("defaults", [{"lr": 0.5}, {"temperature": 0.9, "lr": 0.5}])
+def test_own_defaults_that_would_be_ignored_are_refused(defaults):
+    members = {"_own_defaults": defaults}
+    if "temperature" in defaults:
+        members["__init__"] = lambda self, **shared: SimCLR.__init__(self, **shared)
+    with pytest.raises(TypeError, match="must be defaults of shared parameters"):
+        type("Own", (SimCLR,), members)

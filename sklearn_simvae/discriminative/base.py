@@ -33,7 +33,7 @@ from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
 from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
-from sklearn_simvae.views.samples import not_finite
+from sklearn_simvae.views.hints import not_finite
 
 # Below this ratio of spread to size, representations differ by rounding rather than by content.
 _COLLAPSED_SPREAD = 1e-2

@@ -191,11 +191,9 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
             transform = functools.partial(self.transform, modality=modality)
             return by_chunk(transform, X, (self._n_features_out,))
         samples = self._samples_of(X, modality)
-        Z = np.empty((len(samples), self._n_features_out), dtype=np.float32)
+        latent = functools.partial(self._latent, self.module_)
         with inference(self.module_):
-            for part, views, _ in samples.batches(self.net_.device):
-                z = split_on_oom(functools.partial(self._latent, self.module_), views[:, 0])
-                Z[part] = z.cpu().numpy()
+            Z = samples.map(lambda v: split_on_oom(latent, v[:, 0]), self.net_.device)
         return check_finite(type(self).__name__, Z)
 
     def _samples_of(self, X, modality: str | None) -> Samples:

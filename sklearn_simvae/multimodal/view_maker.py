@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sklearn_simvae.multimodal.layout import ModalLayout
 from sklearn_simvae.views import ViewMaker, make_views
-from sklearn_simvae.views.samples import not_finite
+from sklearn_simvae.views.hints import not_finite
 
 
 @dataclass(frozen=True)

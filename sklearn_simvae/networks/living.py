@@ -55,7 +55,10 @@ class LivingPart(nn.Module):
 
 
 def living_parts(module: nn.Module) -> list[LivingPart]:
-    """List the living parts of a module, itself among them.
+    """List the living parts of a module: itself, and those that were added to it.
+
+    Encoders and decoders are left out, since a part in a user's network belongs to another fit, and
+    so are parts in other parts, such as in the copy of a network that a teacher is.
 
     Parameters
     ----------
@@ -74,4 +77,6 @@ def living_parts(module: nn.Module) -> list[LivingPart]:
     >>> len(living_parts(torch.nn.Sequential(torch.nn.Linear(2, 2), LivingPart())))
     1
     """
-    return [part for part in module.modules() if isinstance(part, LivingPart)]
+    networks = ("encoder", "encoders", "decoder", "parts")
+    added = (part for name, part in module.named_children() if name not in networks)
+    return [part for part in (module, *added) if isinstance(part, LivingPart)]

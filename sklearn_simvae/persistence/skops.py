@@ -13,7 +13,7 @@ from sklearn_simvae.training import resolve_device
 # Attributes set by `fit` that are restored from the packed bytes.
 _PACKED = (
     *("net_", "layout_", "n_features_in_", "feature_names_in_", "history_", "n_iter_"),
-    *("_fitted_structure", "_fitted_batch_size", "_fitted_width"),
+    *("_fitted_structure", "_fitted_batch_size"),
 )
 
 

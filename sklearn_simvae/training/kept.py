@@ -36,10 +36,12 @@ class LastGood:
         self._weights = good
 
     def keep_moments(self) -> None:
-        """Keep the optimizer's state, by the tensor that it belongs to."""
+        """Keep the optimizer's state, by the name of the parameter that it belongs to."""
+        states = self.net.optimizer_.state
         self._moments = {
-            weights: {k: v.clone() if torch.is_tensor(v) else v for k, v in state.items()}
-            for weights, state in self.net.optimizer_.state.items()
+            name: {k: v.clone() if torch.is_tensor(v) else v for k, v in states[p].items()}
+            for name, p in self.net.module_.named_parameters()
+            if p in states
         }
 
     def restore(self) -> None:
@@ -55,7 +57,9 @@ class LastGood:
             w.data = self._weights[name]
         self.net.optimizer_.state.clear()
         if self.n_epochs == self._start:
-            self.net.optimizer_.state.update(self._moments)
+            # By name: prototypes may be another tensor than when training began.
+            own = dict(self.net.module_.named_parameters())
+            self.net.optimizer_.state.update({own[n]: s for n, s in self._moments.items()})
         del self.net.history[self.n_epochs :]
 
 

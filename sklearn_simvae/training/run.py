@@ -26,7 +26,8 @@ from sklearn_simvae.training.memory import ran_out_of_memory
 from sklearn_simvae.training.modes import bf16_autocast, inference
 from sklearn_simvae.training.options import FitOptions, FitResult
 from sklearn_simvae.training.random_state import isolated_random_state
-from sklearn_simvae.views.samples import Samples, not_finite
+from sklearn_simvae.views.hints import not_finite
+from sklearn_simvae.views.samples import Samples
 
 # Seconds within which a second interruption is raised to the caller, e.g. to a search.
 _MEANT_FOR_ALL = 2.0

@@ -91,3 +91,22 @@ def warn_of_range(layout: Layout, views_range: tuple[float, float] | None) -> No
             "is, and put what standardizes pixels into the encoder.",
             UserWarning,
         )
+
+
+def not_finite(who: str) -> str:
+    """Return the error message for an augmentation that makes NaN or infinity from finite data.
+
+    Parameters
+    ----------
+    who : str
+        Name of the augmentation.
+
+    Returns
+    -------
+    message : str
+        Message that says what to look for.
+    """
+    return (
+        f"{who} returned values that are NaN or infinite, of data that are finite. Look in it for "
+        "a division by zero, a root or logarithm of a number that is not positive, or an overflow."
+    )

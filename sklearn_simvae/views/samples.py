@@ -208,6 +208,29 @@ class Samples:
             del rows
             yield part, views, mask
 
+    def map(self, function: Callable[[Tensor], Tensor], device: torch.device | str) -> np.ndarray:
+        """Apply a function to all samples, as they are, a batch at a time.
+
+        Parameters
+        ----------
+        function : callable
+            From views, `(batch, n_views, *layout.network_shape)`, to a row for each sample.
+        device : torch.device or str
+            Device of the views.
+
+        Returns
+        -------
+        rows : ndarray of float32 of shape (n_samples, ...)
+            Results in the order of the samples.
+        """
+        rows = None
+        for part, views, _ in self.batches(device):
+            made = function(views)
+            if rows is None:
+                rows = np.empty((len(self), *made.shape[1:]), dtype=np.float32)
+            rows[part] = made.cpu().numpy()
+        return rows
+
     def group_batches(
         self, device: torch.device | str
     ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor, Tensor | None]]:
@@ -340,25 +363,6 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
         yield
     finally:
         DATA.reset(data)
-
-
-def not_finite(who: str) -> str:
-    """Return the error message for an augmentation that makes NaN or infinity from finite data.
-
-    Parameters
-    ----------
-    who : str
-        Name of the augmentation.
-
-    Returns
-    -------
-    message : str
-        Message that says what to look for.
-    """
-    return (
-        f"{who} returned values that are NaN or infinite, of data that are finite. Look in it for "
-        "a division by zero, a root or logarithm of a number that is not positive, or an overflow."
-    )
 
 
 def one_hot_columns(X, layout: Layout) -> tuple[tuple[int, int], ...] | None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import skops.io
 import torch
 from conftest import tiny
 from skorch.callbacks import Callback
@@ -10,6 +11,7 @@ from torch import nn
 from sklearn_simvae import SimCLR
 from sklearn_simvae.networks import LivingPart
 from sklearn_simvae.networks.living import living_parts
+from sklearn_simvae.training import ResumeCheckpoint
 
 X = np.random.default_rng(0).standard_normal((40, 6)).astype(np.float32)
 LONG = {"max_epochs": 3, "batch_size": 20}
@@ -89,9 +91,63 @@ def test_global_random_states_are_as_before_a_fit_with_living_parts():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_parts_of_parts_are_living_too():
-    inner = nn.Sequential(nn.Linear(2, 2), Diary())
-    assert len(living_parts(nn.ModuleList([inner, LivingPart()]))) == 2
+def test_parts_of_encoders_and_of_other_parts_belong_to_other_fits():
+    module, teacher = fitted().module_, LivingPart()
+    teacher.module, module.teacher = fitted().module_, teacher
+    module.encoder = fitted().module_
+    assert living_parts(module) == [module, module.diary, teacher]
+
+
+class FromOther(nn.Module):
+    """An encoder on the projections of a network that another estimator has trained."""
+
+    def __init__(self, other, n_outputs):
+        super().__init__()
+        self.other, self.last = other, nn.Linear(4, n_outputs)
+
+    def forward(self, x):
+        return self.last(self.other(x[:, None])[:, 0])
+
+
+@pytest.mark.parametrize("inner", ["SimCLR", "BYOL", "DeepCluster"])
+@pytest.mark.parametrize("outer", ["SimVAE", "SimCLR", "BYOL"])
+def test_an_encoder_may_hold_the_network_of_another_estimator(inner, outer):
+    other = tiny(inner, projection_layer_sizes=(8, 4)).fit(X).module_
+    encoder = FromOther(other, 6 if outer == "SimVAE" else 3)
+    assert tiny(outer, encoder=encoder, kind="vector").fit(X).transform(X).shape == (40, 3)
+
+
+@pytest.mark.parametrize("method", ["InstanceDiscrimination", "DeepCluster"])
+@pytest.mark.parametrize("go_on", ["partial_fit", "fit"])
+def test_parts_that_were_replaced_in_a_failed_fit_are_kept_as_they_were(method, go_on, tmp_path):
+    def fails(x):
+        raise RuntimeError("stop")
+
+    estimator = tiny(method, warm_start=True, augmentation=None).fit(X)
+    before = skops.io.dumps(estimator)
+    with pytest.raises(RuntimeError, match="stop"):
+        getattr(estimator.set_params(augmentation=fails), go_on)(X)
+    estimator.set_params(augmentation=None)
+    assert len(skops.io.dumps(estimator)) == pytest.approx(len(before), rel=0.05)
+    checkpoint = ResumeCheckpoint(tmp_path / "fit.checkpoint")
+    n_epochs = estimator.n_iter_
+    getattr(estimator.set_params(callbacks=checkpoint), go_on)(X)
+    assert estimator.n_iter_ > n_epochs
+
+
+def test_a_teacher_reads_its_momentum_as_it_is_set_during_a_fit():
+    class Sets(Callback):
+        def __init__(self, momentum):
+            self.momentum = momentum
+
+        def on_epoch_end(self, net, **kwargs):
+            estimator.set_params(target_momentum=self.momentum)
+
+    made = []
+    for momentum in (0.99, 0.1):
+        estimator = tiny("BYOL", callbacks=Sets(momentum), **LONG)
+        made.append(estimator.fit(X).module_.teacher.module.encoder[-1].weight.detach())
+    assert not torch.equal(*made)
 
 
 class AtEpochEnd(Callback):
