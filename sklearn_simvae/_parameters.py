@@ -168,10 +168,8 @@ def store_shared(estimator: Any, given: dict[str, Any]) -> None:
     """
     cls = type(estimator)
     # A class before it, such as a mixin, may take any `__init__` of its own.
-    owner = next(
-        base for base in cls.__mro__ if hasattr(vars(base).get("__init__"), "__signature__")
-    )
-    known = inspect.signature(owner.__init__).parameters
+    inits = (vars(base).get("__init__") for base in cls.__mro__)
+    known = next(i.__signature__ for i in inits if hasattr(i, "__signature__")).parameters
     names = [name for table in _tables_of(cls).values() for name in table if name in known]
     for name in given:
         if name not in names:
