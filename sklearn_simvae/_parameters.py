@@ -168,7 +168,7 @@ def store_shared(estimator: Any, given: dict[str, Any]) -> None:
     """
     cls = type(estimator)
     # A class before it, such as a mixin, may take any `__init__` of its own.
-    inits = (vars(base).get("__init__") for base in cls.__mro__)
+    inits = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base)]
     known = next(i.__signature__ for i in inits if hasattr(i, "__signature__")).parameters
     names = [name for table in _tables_of(cls).values() for name in table if name in known]
     for name in given:
