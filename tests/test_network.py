@@ -52,7 +52,7 @@ ALLOWED = {
     "datasets/_remote.py": {"http.client", "urllib.request"},
     # The processes of one fit, at the address that their launcher gives.
     "training/distributed.py": {"torch.distributed"},
-    "training/exchange.py": {"torch.distributed"},
+    "training/team.py": {"torch.distributed"},
 }
 
 

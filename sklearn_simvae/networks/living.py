@@ -6,10 +6,10 @@ from torch import nn
 class LivingPart(nn.Module):
     """Base of modules that a run tells of its course: teachers, memories, clusters, limits.
 
-    A part is added to the module itself, and overrides what it needs. `run` is the :class:`~sklearn_simvae.training.run.Run`: it has
-    the module that is trained, the samples, `latents` of them, the estimator's parameters by name,
-    and the progress of the fit. What parts draw from the global random states is fixed by the seed
-    of the fit.
+    A part is added to the module itself, and overrides what it needs. `run` is the
+    :class:`~sklearn_simvae.training.run.Run`: it has the module that is trained, the samples,
+    `latents` of them, the estimator's parameters by name, and the progress of the fit. What parts
+    draw from the global random states is fixed by the seed of the fit.
 
     Examples
     --------
