@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -89,21 +89,16 @@ class Plan:
     stops_early: bool
     given_callbacks: list
     checkpoint: ResumeCheckpoint | None
-    saved: Saved | None
-    seed: int
+    saved: Saved | None = None
+    seed: int = 0
 
 
 def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     """Check everything, then train, and only then keep what was fitted."""
     estimator._validate_params()
-    callbacks = check_callbacks(
-        estimator.callbacks,
-        "constant" if partial else estimator.lr_schedule,
-        estimator.early_stopping and not partial,
-    )
-    checkpoint, needs = find_checkpoint(callbacks), estimator._needs()
+    plan, needs = make_plan(estimator, partial), estimator._needs()
     samples, feature_names = read_to_fit(estimator, needs, X, groups, reset)
-    plan = make_plan(estimator, partial, callbacks, checkpoint)
+    plan = with_seed(estimator, plan)
     # It looks at all rows, those of the validation part among them.
     view_maker = estimator._view_maker(samples)
     training, valid = split_samples(estimator, needs, plan, samples)
@@ -131,20 +126,26 @@ def train(estimator, X, groups, partial: bool, reset: bool) -> None:
         warn_of_result(estimator, result, training, partial)
 
 
-def make_plan(
-    estimator, partial: bool, callbacks: list, checkpoint: ResumeCheckpoint | None
-) -> Plan:
-    """Plan a fit, and read its checkpoint if there is one."""
+def make_plan(estimator, partial: bool) -> Plan:
+    """Plan a fit, as far as nothing is drawn or read for it."""
     lr_schedule = "constant" if partial else estimator.lr_schedule
     stops_early = estimator.early_stopping and not partial
+    callbacks = check_callbacks(estimator.callbacks, lr_schedule, stops_early)
+    n_epochs = 1 if partial else estimator.max_epochs
+    checkpoint = find_checkpoint(callbacks)
+    return Plan(partial, n_epochs, lr_schedule, stops_early, callbacks, checkpoint)
+
+
+def with_seed(estimator, plan: Plan) -> Plan:
+    """Read the checkpoint of a plan if there is one, and choose the seed."""
+    checkpoint = plan.checkpoint
     saved = from_first(checkpoint.read() if checkpoint and rank() == 0 else None)
     if saved is None or isinstance(estimator.random_state, Integral):
         seed = from_first(seed_of(estimator.random_state))
     else:
         # A fit that goes on keeps its seed, where no number was given.
         seed = saved.metadata["fit"]["seed"]
-    n_epochs = 1 if partial else estimator.max_epochs
-    return Plan(partial, n_epochs, lr_schedule, stops_early, callbacks, checkpoint, saved, seed)
+    return replace(plan, saved=saved, seed=seed)
 
 
 def make_options(

@@ -478,7 +478,7 @@ def graphs():
 @pytest.mark.parametrize("make", ["SimVAE", "VICReg", "SwAV", "BYOL"], indirect=True)
 def test_compiled_training_is_the_same_and_can_be_pickled(make, digits, graphs):
     X, _ = digits
-    # Where batch normalization undoes an offset its gradient is rounding, and Adam steps by that;
+    # An offset that batch normalization undoes has rounding as its gradient, by which Adam steps;
     # and rounding may put a sample into another cluster at the second epoch.
     params = {"optimizer": "sgd", "max_epochs": 1}
     plain, compiled = (make(compile=c, **params).fit(X) for c in (False, True))

@@ -15,7 +15,7 @@ from sklearn_simvae.base import BaseSSL
 PACKAGE = Path(sklearn_simvae.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in FILES}
-# What a method of one's own may define, see docs/write_your_own_method.rst.
+# Hooks that a method of one's own may define, see docs/write_your_own_method.rst.
 HOOKS = {"_build_module", "_objective", "_latent", "_needs", "_initialize", "_suit"}
 HOOKS |= {"_default_augmentation", "_diagnose"}
 
@@ -105,7 +105,7 @@ class Hops:
 @pytest.mark.parametrize("method", ["SimVAE", "CLIP"])
 def test_way_from_fit_transform_to_the_first_gradient_does_not_grow(method):
     X = np.random.default_rng(0).standard_normal((60, 13))
-    # What is done once in a process is no part of the way.
+    # The first call in a process does things that are done once.
     tiny(method).fit_transform(X)
     hops = Hops()
     sys.setprofile(hops)

@@ -1,4 +1,4 @@
-"""What a type checker, `help` and scikit-learn know of parameters is the same."""
+"""Parameters are the same to a type checker, to `help` and to scikit-learn."""
 
 import inspect
 import typing

@@ -208,9 +208,8 @@ class BaseDiscriminative(BaseSSL):
         """
         samples = self._read(X)
         with inference(self.module_):
-            batches = samples.batches(self.net_.device)
-            parts = [split_on_oom(self.module_, views).mean(1) for _, views, _ in batches]
-        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
+            P = samples.map(lambda v: split_on_oom(self.module_, v).mean(1), self.net_.device)
+        return check_finite(type(self).__name__, P)
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise if there are too few samples to compare."""

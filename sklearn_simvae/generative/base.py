@@ -164,18 +164,22 @@ class BaseGenerative(BaseSSL):
 
     def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Compute the posterior of each row, whether rows have groups or not, or of each view."""
-        n_views = samples.X.shape[1] if samples.has_views else 1
-        shape = (len(samples.X), n_views, self.n_components_)
-        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
         rows = Samples(samples.X, samples.layout, samples.has_views)
-        with inference(self.module_):
-            for part, views, _ in rows.batches(self.net_.device):
-                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
-                m, log_v = both.unbind(1)
-                mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
+        mean, variance = self._posteriors(rows)
         for made in (mean, variance):
             check_finite(type(self).__name__, made)
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
+
+    def _posteriors(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the means and variances of samples, of shape (n, n_views, n_components)."""
+
+        def encode(views):
+            mean, log_variance = self.module_.encode(views)
+            return torch.stack([mean, log_variance.exp()], 1)
+
+        with inference(self.module_):
+            both = samples.map(lambda v: split_on_oom(encode, v), self.net_.device)
+        return both[:, 0].copy(), both[:, 1].copy()
 
     @reads
     def inverse_transform(self, Z) -> np.ndarray:
@@ -335,16 +339,15 @@ class BaseGenerative(BaseSSL):
             )
             return by_chunk(score, X, ())
         samples = self._read(X, groups)
-        scores = np.empty(len(samples.X), dtype=np.float32)
+
+        def bound_of(views):
+            return self._bound(views, None, n_importance_samples)
+
         with inference(self.module_):
             if samples.groups is None:
-
-                def bound_of(views):
-                    return self._bound(views, None, n_importance_samples)
-
-                for part, views, _ in samples.batches(self.net_.device):
-                    scores[part] = split_on_oom(bound_of, views).cpu().numpy()
+                scores = samples.map(lambda v: split_on_oom(bound_of, v), self.net_.device)
             else:
+                scores = np.empty(len(samples.X), dtype=np.float32)
                 for rows, given, views, mask in samples.group_batches(self.net_.device):
                     bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
                     share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import (
-    _check_feature_names,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from torch import nn
 
 from sklearn_simvae import persistence
@@ -29,11 +26,7 @@ from sklearn_simvae.multimodal.reader import ModalityReader
 from sklearn_simvae.multimodal.view_maker import ModalViewMaker
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
-from sklearn_simvae.views import (
-    Layout,
-    Samples,
-    default_augmentation,
-)
+from sklearn_simvae.views import Layout, Samples, default_augmentation
 from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
 from sklearn_simvae.views.lazy import by_chunk, is_dask_array, named
 from sklearn_simvae.views.samples import one_hot_columns
@@ -170,8 +163,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         X : array-like, DataFrame, sparse matrix or dict
             Same as in :meth:`fit`; missing modalities are NaN or None, or left out of a dict. If
             `modality` is given, its values alone are enough: the entry of a dict, or its columns of
-            a table. A Dask array is transformed by chunk, when the result is
-            asked for.
+            a table. A Dask array is transformed by chunk, when the result is asked for.
         modality : str, default=None
             Modality to represent. None is the mean over those that a row has.
 

@@ -295,9 +295,8 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
             return mean_over_views(z, mask)
 
         with inference(self.module_):
-            batches = samples.batches(self.net_.device)
-            parts = [split_on_oom(directions, views[:, 0]) for _, views, _ in batches]
-        return check_finite(type(self).__name__, torch.cat(parts).cpu().numpy())
+            P = samples.map(lambda v: split_on_oom(directions, v[:, 0]), self.net_.device)
+        return check_finite(type(self).__name__, P)
 
     @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:

@@ -27,8 +27,7 @@ from sklearn_simvae.multimodal.layout import ModalLayout
 from sklearn_simvae.multimodal.present import (
     split_modalities,
 )
-from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.memory import split_on_oom
+from sklearn_simvae.training import reads
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.checks import looks_unit_interval
 from sklearn_simvae.views.lazy import some_rows
@@ -208,13 +207,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return self._posterior(self._read(X))
 
     def _posterior(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-        shape = (len(samples), len(self.layout_.modalities), self.n_components_)
-        mean, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        with inference(self.module_):
-            for part, views, _ in samples.batches(self.net_.device):
-                both = split_on_oom(lambda x: torch.stack(self.module_.encode(x), 1), views)
-                m, log_v = both.unbind(1)
-                mean[part], variance[part] = m.cpu().numpy(), log_v.exp().cpu().numpy()
+        mean, variance = self._posteriors(samples)
         missing = ~samples.X.present()
         for made in (mean, variance):
             made[missing] = 0.0

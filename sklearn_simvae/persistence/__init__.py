@@ -3,9 +3,6 @@
 from sklearn_simvae.persistence.mixin import PersistenceMixin as PersistenceMixin
 from sklearn_simvae.persistence.onnx import ONNX_OPSET
 from sklearn_simvae.persistence.onnx import to_onnx as to_onnx
-
-# Pickles of former versions name it here.
-from sklearn_simvae.persistence.pickles import _weights as _weights
 from sklearn_simvae.persistence.skops import trusted_types
 from sklearn_simvae.persistence.weights import read_metadata
 

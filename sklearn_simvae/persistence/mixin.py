@@ -133,8 +133,6 @@ class PersistenceMixin:
         state = dict(state)
         packed = state.pop("_packed", None)
         preprocessors = state.pop("_fitted_preprocessors", None)
-        # Older pickles hold this attribute, which is a property now.
-        state.pop("history_", None)
         super().__setstate__(state)
         if packed is not None:
             set_plain_state(self, packed, preprocessors)

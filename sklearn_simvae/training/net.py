@@ -86,7 +86,7 @@ class SSLNet(NeuralNet):
         Whether the last fit ran under bf16 autocast.
     """
 
-    # Defaults for nets that were pickled before these attributes existed.
+    # As they are until a fit begins.
     run, bf16 = None, False
 
     def __init__(self, build, *, seed: int = 0, unit_interval=False, criterion=TotalLoss, **kwargs):
@@ -223,8 +223,7 @@ class SSLNet(NeuralNet):
     @own_modes()
     def __setstate__(self, state):
         super().__setstate__(state)
-        # Older pickles have the history itself.
-        if isinstance(self.__dict__.get("history_"), dict):
+        if "history_" in self.__dict__:
             self.history_ = History(unpack_history(self.history_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):

@@ -22,7 +22,7 @@ from sklearn_simvae.views.sources import as_lazy_array
 def check_rows(name: str, X) -> np.ndarray | LazyArray:
     """X as an array of finite numbers, in the type that it has, without a copy where possible.
 
-    Of what is not in memory some rows are checked here, the others when they are read.
+    Some rows of a lazy array are checked here, the others when they are read.
     """
     check_holds_rows(X)
     if isinstance(X, Mapping) and not sparse.issparse(X):

@@ -1,4 +1,4 @@
-"""What losses share: means over what is there, pairs of views, and terms."""
+"""Parts that losses share: means over views that are there, pairs of views, and terms."""
 
 import numpy as np
 import pytest

@@ -118,7 +118,7 @@ def test_batch_norm_makes_the_head_blind_to_the_scale_of_its_input():
     batch = torch.rand(50, 8)
     torch.testing.assert_close(head(100 * batch), head(batch), atol=1e-3, rtol=1e-3)
     assert not torch.allclose(plain(100 * batch), plain(batch), atol=1e-1)
-    # What has been seen in training is what evaluation normalizes by, whatever the batch.
+    # Evaluation normalizes by the statistics of training, whatever the batch.
     head.eval()
     torch.testing.assert_close(head(batch)[:1], head(batch[:1]))
 

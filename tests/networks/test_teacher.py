@@ -16,7 +16,7 @@ def student():
 
 
 def change(module):
-    """As a step of an optimizer would."""
+    """Change weights like a step of an optimizer."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter))
