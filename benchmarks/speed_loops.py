@@ -114,17 +114,19 @@ def simclr(images, batch_size, epochs, projection_layer_sizes, temperature=0.1):
     train(images, batch_size, epochs, (encoder, projector), loss_of, 3e-3)
 
 
+def spread(z):
+    """Compute VICReg's terms of variance and covariance."""
+    z = z - z.mean(0)
+    covariance = z.T @ z / (len(z) - 1)
+    variance = covariance.diagonal()
+    off_diagonal = covariance.square().sum() - variance.square().sum()
+    return F.relu(1 - (variance + 1e-4).sqrt()).mean(), off_diagonal / z.shape[1]
+
+
 def vicreg(images, batch_size, epochs, projection_layer_sizes):
     """Train VICReg with two views and its authors' weights."""
     torch.manual_seed(0)
     encoder, projector = mlp([*SIZES, N_COMPONENTS]), head(projection_layer_sizes)
-
-    def spread(z):
-        z = z - z.mean(0)
-        covariance = z.T @ z / (batch_size - 1)
-        variance = covariance.diagonal()
-        off_diagonal = covariance.square().sum() - variance.square().sum()
-        return F.relu(1 - (variance + 1e-4).sqrt()).mean(), off_diagonal / z.shape[1]
 
     def loss_of(x):
         with bf16():
@@ -144,3 +146,56 @@ def encode(encoder, rows, batch_size=1024):
             x = torch.from_numpy(rows[start : start + batch_size]).float() / 255
             Z[start : start + batch_size] = encoder(x)[:, :N_COMPONENTS].numpy()
     return Z
+
+
+def corrupt(x, p=0.3):
+    """Replace features at random by those of other rows."""
+    other = torch.randint(len(x), x.shape)
+    return torch.where(torch.rand(x.shape) < p, x.gather(0, other), x)
+
+
+def train_vectors(method, X, batch_size, epochs, hidden, projection_layer_sizes=None):
+    """Train a small network on two corrupted copies of vectors, in float32."""
+    torch.manual_seed(0)
+    sizes = [X.shape[1], *hidden]
+    if method == "SimVAE":
+        encoder, decoder = mlp([*sizes, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *sizes[::-1]])
+        modules = encoder, decoder
+    else:
+        encoder, projector = mlp([*sizes, N_COMPONENTS]), head(projection_layer_sizes)
+        modules = encoder, projector
+
+    def simvae_loss(x, n):
+        mean, log_variance = encoder(x).chunk(2, 1)
+        z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        error = 0.5 * (x - decoder(z)).square().sum() / NOISE
+        m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
+        center = m.mean(1, keepdim=True)
+        pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
+        prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
+        return (error + pull + prior - 0.5 * log_variance.sum()) / n
+
+    def simclr_loss(x, n):
+        z = F.normalize(projector(encoder(x)), dim=1)
+        itself, other = torch.eye(2 * n, dtype=torch.bool), torch.arange(2 * n) ^ 1
+        return F.cross_entropy((z @ z.T / 0.1).masked_fill(itself, -torch.inf), other)
+
+    def vicreg_loss(x, n):
+        z = projector(encoder(x))
+        (a, c), (b, d) = spread(z[::2]), spread(z[1::2])
+        return 25 * F.mse_loss(z[::2], z[1::2]) + 25 * (a + b) / 2 + c + d
+
+    loss_of = {"SimVAE": simvae_loss, "SimCLR": simclr_loss, "VICReg": vicreg_loss}[method]
+    X = torch.from_numpy(X)
+    parameters = [p for module in modules for p in module.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    n_steps = epochs * -(-len(X) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=n_steps)
+    for _ in range(epochs):
+        for which in torch.randperm(len(X)).split(batch_size):
+            x = X[which].repeat_interleave(2, 0)
+            loss = loss_of(corrupt(x), len(which))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()

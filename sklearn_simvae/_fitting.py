@@ -28,6 +28,7 @@ from sklearn_simvae.training import (
     SSLNet,
     StopEarly,
     auto_batch_size,
+    auto_max_epochs,
     optimizer_parameters,
     resolve_device,
     resolve_precision,
@@ -57,18 +58,18 @@ from sklearn_simvae.views.samples import one_hot_columns
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
+# Rows that a network is sized for if `partial_fit` makes it, which does not know how many follow.
+_UNKNOWN_SAMPLES = 60_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The course of a fit, as far as it does not depend on the data.
+    """The course of a fit.
 
     Parameters
     ----------
     partial : bool
         Whether it is one pass of `partial_fit`.
-    n_epochs : int
-        Passes over the samples.
     lr_schedule : str
         Course of the learning rate.
     stops_early : bool
@@ -81,16 +82,18 @@ class Plan:
         State of the fit in the checkpoint, if there is one.
     seed : int
         Seed of a new net, and of the validation part.
+    n_epochs : int
+        Passes over the samples, set once their number is known.
     """
 
     partial: bool
-    n_epochs: int
     lr_schedule: str
     stops_early: bool
     given_callbacks: list
     checkpoint: ResumeCheckpoint | None
     saved: Saved | None = None
     seed: int = 0
+    n_epochs: int = 1
 
 
 def train(estimator, X, groups, partial: bool, reset: bool) -> None:
@@ -103,10 +106,11 @@ def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     view_maker = estimator._view_maker(samples)
     training, valid = split_samples(estimator, needs, plan, samples)
     size = batch_size(estimator, needs, len(training))
-    net = make_net(estimator, training, plan.seed) if reset else continue_net(estimator)
+    plan = replace(plan, n_epochs=n_epochs(estimator, plan, len(training)))
+    net = make_net(estimator, plan, samples) if reset else continue_net(estimator)
     check_parts(estimator, needs, size, net, training, valid, goes_on=not reset)
     watched = training.some_views(PROBE_ROWS, net.device)
-    check_same_in_processes(estimator, size, net, training, watched)
+    check_same_in_processes(estimator, plan, size, net, training, watched)
     options = make_options(estimator, plan, size, net, view_maker, training, watched, feature_names)
     run = Run(net, options, training, valid, watched)
     try:
@@ -131,9 +135,8 @@ def make_plan(estimator, partial: bool) -> Plan:
     lr_schedule = "constant" if partial else estimator.lr_schedule
     stops_early = estimator.early_stopping and not partial
     callbacks = check_callbacks(estimator.callbacks, lr_schedule, stops_early)
-    n_epochs = 1 if partial else estimator.max_epochs
     checkpoint = find_checkpoint(callbacks)
-    return Plan(partial, n_epochs, lr_schedule, stops_early, callbacks, checkpoint)
+    return Plan(partial, lr_schedule, stops_early, callbacks, checkpoint)
 
 
 def with_seed(estimator, plan: Plan) -> Plan:
@@ -175,7 +178,7 @@ def make_options(
         make_views=make_views,
         lr=estimator.lr,
         lr_schedule=plan.lr_schedule,
-        bf16=_runs_in_bf16(estimator, net),
+        bf16=_runs_in_bf16(estimator, net, size * samples.n_step_views),
         callbacks=_make_callbacks(estimator, plan),
         record_batches=want_batches(plan.given_callbacks),
         # A view, so that callbacks may set what living parts read.
@@ -237,10 +240,13 @@ def check_parts(
     check_batch_norm(net.module_, train, size)
 
 
-def make_net(estimator, samples: Samples, seed: int) -> SSLNet:
+def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
     """Make a new net, its first weights fitted to the data."""
-    unit_interval = estimator._reader(anew=True).unit_interval(samples)
-    net = new_net(estimator, samples.layout, unit_interval, seed)
+    reader = estimator._reader(anew=True)
+    n_samples = _UNKNOWN_SAMPLES if plan.partial else len(samples)
+    sizes = reader.hidden_sizes(samples, estimator.hidden_layer_sizes, n_samples)
+    unit_interval = reader.unit_interval(samples)
+    net = new_net(estimator, samples.layout, unit_interval, sizes, plan.seed)
     estimator._initialize(net.module_, samples)
     return net
 
@@ -250,13 +256,16 @@ def continue_net(estimator) -> SSLNet:
     return estimator.net_.move_to(resolve_device(estimator.device))
 
 
-def new_net(estimator, layout: Layout, unit_interval: bool | list[bool], seed: int) -> SSLNet:
+def new_net(
+    estimator, layout: Layout, unit_interval: bool | list[bool], sizes: tuple | list, seed: int
+) -> SSLNet:
     """Make a net for rows of this layout, with first weights that know nothing of the data."""
     needs = estimator._needs()
     net = SSLNet(
-        functools.partial(estimator._build_module, layout, unit_interval),
+        functools.partial(estimator._build_module, layout, unit_interval, sizes),
         seed=seed,
         unit_interval=unit_interval,
+        hidden_layer_sizes=sizes,
         lr=estimator.lr,
         device=str(resolve_device(estimator.device)),
         compile=estimator.compile,
@@ -270,9 +279,9 @@ def new_net(estimator, layout: Layout, unit_interval: bool | list[bool], seed: i
     return net
 
 
-def _runs_in_bf16(estimator, net: SSLNet) -> bool:
-    n_weights = _n_weights(net.module_)
-    return resolve_precision(estimator.precision, resolve_device(estimator.device), n_weights)
+def _runs_in_bf16(estimator, net: SSLNet, n_views: int) -> bool:
+    n_weights, device = _n_weights(net.module_), resolve_device(estimator.device)
+    return resolve_precision(estimator.precision, device, n_weights, n_views)
 
 
 def make_view_maker(estimator, samples: Samples) -> ViewMaker:
@@ -314,6 +323,13 @@ def batch_size(estimator, needs: Needs, n: int) -> int:
     return size
 
 
+def n_epochs(estimator, plan: Plan, n: int) -> int:
+    """Choose the passes over n samples."""
+    if plan.partial:
+        return 1
+    return auto_max_epochs(n) if estimator.max_epochs == "auto" else estimator.max_epochs
+
+
 def _describe_fit(
     estimator, plan: Plan, n_before: int, samples: Samples, watched: Tensor
 ) -> dict[str, Any]:
@@ -332,7 +348,7 @@ def _describe_fit(
 
 
 def check_same_in_processes(
-    estimator, size: int, net: SSLNet, samples: Samples, watched: Tensor
+    estimator, plan: Plan, size: int, net: SSLNet, samples: Samples, watched: Tensor
 ) -> None:
     """Raise where processes that train together are given different things."""
     if n_processes() > 1:
@@ -342,7 +358,7 @@ def check_same_in_processes(
                 "n_samples": len(samples),
                 "X (checksum)": fingerprint(watched),
                 "batch_size": size,
-                "max_epochs": estimator.max_epochs,
+                "max_epochs": plan.n_epochs,
                 "number of weights": _n_weights(net.module_),
             }
         )

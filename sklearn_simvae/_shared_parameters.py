@@ -17,10 +17,13 @@ from sklearn_simvae.views.layout import KINDS
 SHARED = {
     "n_components": Parameter(10, [COUNT], "int\nNumber of features.", structure=True),
     "hidden_layer_sizes": Parameter(
-        (2000, 500, 500),
-        ["array-like", COUNT],
-        """int or array-like of int
-        Widths of the hidden layers of "mlp" networks; decoders mirror them.""",
+        "auto",
+        [StrOptions({"auto"}), "array-like", COUNT],
+        """int, array-like of int or "auto"
+        Widths of the hidden layers of "mlp" networks; decoders mirror them. "auto" is (256, 128)
+        for less than 50,000 values in X, (512, 256) for less than 10 million, and else the
+        paper's (2000, 500, 500). A first call of `partial_fit`, which does not know how many rows
+        follow, counts 60,000.""",
         structure=True,
     ),
     "kind": Parameter(
@@ -96,10 +99,12 @@ SHARED = {
         structure=True,
     ),
     "max_epochs": Parameter(
-        100,
-        [COUNT],
-        """int
-        Passes over the samples.""",
+        "auto",
+        [StrOptions({"auto"}), COUNT],
+        """int or "auto"
+        Passes over the samples. With "auto" there are about 40 times as many steps as the square
+        root of the number of samples, of the automatic `batch_size`, and at most 100 passes: 44
+        passes over 178 samples, 42 over 60,000 and 10 over a million.""",
     ),
     "batch_size": Parameter(
         "auto",
@@ -176,7 +181,8 @@ SHARED = {
         [StrOptions({"auto", "float32", "bf16"})],
         """{"auto", "float32", "bf16"}
         Precision of training: "auto" runs the networks under bf16 autocast if the hardware is fast
-        at it and they are large enough to gain. `transform` and scores always use float32.""",
+        at it, and the networks and their batches are large enough to gain. `transform` and scores
+        always use float32.""",
     ),
     "compile": Parameter(
         False,
@@ -309,8 +315,8 @@ Sizes = int | Sequence[int] | np.ndarray
 class TrainingParameters(TypedDict, total=False):
     """Types of the parameters of every estimator, as keywords."""
 
-    hidden_layer_sizes: Sizes
-    max_epochs: int
+    hidden_layer_sizes: Sizes | Literal["auto"]
+    max_epochs: int | Literal["auto"]
     batch_size: int | Literal["auto"]
     lr: float
     weight_decay: float
@@ -370,13 +376,13 @@ class SharedAttributes:
     """Types of the shared parameters as attributes, for editors and type checkers."""
 
     n_components: int
-    hidden_layer_sizes: Sizes
+    hidden_layer_sizes: Sizes | Literal["auto"]
     encoder: str | Callable[..., nn.Module]
     representation: str
     n_views: int
     augmentation: str | Callable[..., Tensor] | None
     input_shape: tuple[int, ...] | list[int] | None
-    max_epochs: int
+    max_epochs: int | Literal["auto"]
     batch_size: int | Literal["auto"]
     lr: float
     weight_decay: float

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -201,6 +201,7 @@ class BaseSSL(
         with turns_of(self).changing():
             self.net_ = net
             self.layout_ = layout
+            self.hidden_layer_sizes_ = net.hidden_layer_sizes
             self.n_features_in_ = layout.n_columns
             self.__dict__.pop("feature_names_in_", None)
             if feature_names is not None:
@@ -315,7 +316,7 @@ class BaseSSL(
     # ---------------------------------------------------------------- what a method adds
 
     @abstractmethod
-    def _build_module(self, layout: Layout, unit_interval: bool) -> nn.Module:
+    def _build_module(self, layout: Layout, unit_interval: bool, sizes: Sequence) -> nn.Module:
         """The module to train, with an attribute `encoder`."""
 
     @abstractmethod
@@ -365,9 +366,9 @@ class BaseSSL(
 
     # ---------------------------------------------------------------- net
 
-    def _new_net(self, layout: Layout, unit_interval: bool, seed: int) -> SSLNet:
+    def _new_net(self, layout: Layout, unit_interval: bool, sizes: Sequence, seed: int) -> SSLNet:
         """Make a net for rows of this layout, with first weights that know nothing of the data."""
-        return new_net(self, layout, unit_interval, seed)
+        return new_net(self, layout, unit_interval, sizes, seed)
 
     def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
         """From a batch as read to views, on the device."""

@@ -92,7 +92,7 @@ class Projector(LivingPart):
         """
         x = views.flatten(0, 1)
         z = encode_in_chunks(self.encoder, x, self.chunk_size or len(x))
-        return self.head(z).float().unflatten(0, views.shape[:2])
+        return self.head(z).float().reshape(*views.shape[:2], -1)
 
     @torch.no_grad()
     def directions(self, latents: Tensor) -> Tensor:
@@ -146,13 +146,13 @@ class BaseDiscriminative(BaseSSL):
 
     # ---------------------------------------------------------------- training
 
-    def _build_module(self, layout, unit_interval):
+    def _build_module(self, layout, unit_interval, sizes):
         encoder = make_encoder(
             self.encoder,
             kind=layout.kind,
             input_shape=layout.network_shape,
             n_outputs=self.n_components,
-            hidden_layer_sizes=self.hidden_layer_sizes,
+            hidden_layer_sizes=sizes,
         )
         head = projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
         module = Projector(encoder, head)

@@ -5,8 +5,6 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,6 +41,9 @@ class Clusters(LivingPart):
         run : Run
             Fit that is running.
         """
+        # Imported here, since it takes a tenth of a second.
+        from sklearn.cluster import MiniBatchKMeans
+
         latents = run.latents()
         self._whiten(latents)
         features = self._directions(latents).cpu().numpy()
@@ -76,6 +77,8 @@ class Clusters(LivingPart):
         return torch.cdist(self._directions(latents), self.centers).argmin(1)
 
     def _whiten(self, latents: Tensor) -> None:
+        from sklearn.decomposition import PCA
+
         with np.errstate(invalid="ignore"):  # explained variance ratios of constant data, not used
             pca = PCA().fit(latents.cpu().double().numpy())
         # Directions without variance would be blown up to noise.

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sklearn_simvae.losses import (
     bernoulli_log_likelihood,
@@ -78,7 +79,8 @@ class AutoEncoder(nn.Module):
         mean, log_variance : Tensor of float32 of shape (batch, n_views, n_components)
             Parameters of the posterior of each view.
         """
-        return posterior(self.encoder(views.flatten(0, 1)).float().unflatten(0, views.shape[:2]))
+        output = self.encoder(views.flatten(0, 1)).float()
+        return posterior(output.reshape(*views.shape[:2], -1))
 
     def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
         """Compute log p(x | z), in nats.
@@ -104,7 +106,7 @@ class AutoEncoder(nn.Module):
         else:
             mean = output.sigmoid() if self.squash else output
             value = gaussian_log_likelihood(x, mean, self.noise_variance)
-        return value.unflatten(0, views.shape[:2])
+        return value.reshape(views.shape[:2])
 
     @torch.no_grad()
     def best_log_likelihood(self, views: Tensor) -> Tensor:
@@ -289,7 +291,8 @@ def posterior(output: Tensor) -> tuple[Tensor, Tensor]:
         Means, and log-variances clipped to bounds.
     """
     mean, log_variance = output.chunk(2, dim=-1)
-    return mean, log_variance.clamp(-_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
+    # A clamp whose gradient is one operation.
+    return mean, F.hardtanh(log_variance, -_LOG_VARIANCE_BOUND, _LOG_VARIANCE_BOUND)
 
 
 def reparameterize(

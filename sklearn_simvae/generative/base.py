@@ -83,9 +83,9 @@ class BaseGenerative(BaseSSL):
         learned = self.noise_variance == "learned"
         return Needs(lr_multipliers={"log_noise_variance": 10.0} if learned else {})
 
-    def _build_module(self, layout: Layout, unit_interval: bool) -> AutoEncoder:
+    def _build_module(self, layout: Layout, unit_interval: bool, sizes) -> AutoEncoder:
         return make_autoencoder(
-            self, layout, unit_interval, self.encoder, self.likelihood, self.noise_variance
+            self, layout, unit_interval, sizes, self.encoder, self.likelihood, self.noise_variance
         )
 
     def _initialize(self, module, samples):

@@ -6,16 +6,16 @@ from sklearn_simvae.views import Layout
 
 
 def make_autoencoder(
-    estimator, layout: Layout, unit_interval: bool, encoder, likelihood, noise_variance
+    estimator, layout: Layout, unit_interval: bool, sizes, encoder, likelihood, noise_variance
 ) -> AutoEncoder:
     """Build the module for one kind of data."""
-    shape, hidden = layout.network_shape, estimator.hidden_layer_sizes
+    shape = layout.network_shape
     encoder_module = make_encoder(
         encoder,
         kind=layout.kind,
         input_shape=shape,
         n_outputs=2 * estimator.n_components,
-        hidden_layer_sizes=hidden,
+        hidden_layer_sizes=sizes,
     )
     decoder_module = make_decoder(
         estimator.decoder,
@@ -23,7 +23,7 @@ def make_autoencoder(
         kind=layout.kind,
         n_components=estimator.n_components,
         output_shape=shape,
-        hidden_layer_sizes=hidden,
+        hidden_layer_sizes=sizes,
     )
     return AutoEncoder(
         encoder_module,

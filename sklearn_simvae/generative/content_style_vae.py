@@ -188,8 +188,8 @@ class ContentStyleVAE(BaseContent):
             return max(1, round(_CONTENT_SHARE * self.n_components))
         return int(self.n_content_components)
 
-    def _build_module(self, layout, unit_interval):
-        module = super()._build_module(layout, unit_interval)
+    def _build_module(self, layout, unit_interval, sizes):
+        module = super()._build_module(layout, unit_interval, sizes)
         module.n_content_components = self._n_content()
         module.head = projection_head(module.n_content_components, self.projection_layer_sizes)
         module.register_buffer("unit_information", torch.tensor(0.0, dtype=torch.float32))
@@ -205,7 +205,7 @@ class ContentStyleVAE(BaseContent):
         z = reparameterize(mean, log_variance, generator, len(batch.indices))
         log_likelihood = module.log_likelihood(batch.views, z)
         content = self._content(module, mean).flatten(0, 1)
-        projections = module.head(content).float().unflatten(0, mean.shape[:2])
+        projections = module.head(content).float().reshape(*mean.shape[:2], -1)
         gap = module.best_log_likelihood(batch.views) - log_likelihood.detach()
         (projections, gap), whole = gather_batch((projections, gap), batch)
         # Similarities need more digits than autocast keeps.

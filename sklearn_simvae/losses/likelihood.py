@@ -31,10 +31,11 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, noise_variance: float | Ten
     >>> gaussian_log_likelihood(torch.zeros(1, 2), torch.zeros(1, 2), 1.0)
     tensor([-1.8379])
     """
-    squared_error = (x - mean).square().sum(-1)
+    # One operation with one gradient, where the square of a difference has several.
+    squared_error = F.mse_loss(*torch.broadcast_tensors(mean, x), reduction="none").sum(-1)
     log = torch.log if isinstance(noise_variance, Tensor) else math.log
     constant = x.shape[-1] * log(2 * math.pi * noise_variance)
-    return -0.5 * (squared_error / noise_variance + constant)
+    return squared_error * (-0.5 / noise_variance) - 0.5 * constant
 
 
 def multinomial_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:

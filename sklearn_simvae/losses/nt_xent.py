@@ -9,8 +9,6 @@ from sklearn_simvae._batch import Terms
 from sklearn_simvae.losses.reduction import (
     check_batch,
     softmax_terms,
-    sum_over_views,
-    view_pairs,
 )
 
 # Similarities in memory at a time: all those of up to 2,896 views. Larger blocks (over 32 MiB) are
@@ -69,10 +67,14 @@ def nt_xent(
     if mask is not None:
         z = z.masked_fill(~mask.unsqueeze(-1), 0.0)
     z = F.normalize(z, dim=-1)
-    positive = view_pairs(z, mask)
-    n_positives = positive.sum(-1)
-    similarity = z @ z.transpose(1, 2) / temperature
-    own = sum_over_views(similarity, positive) / n_positives.clamp(min=1)
+    # The sum of the similarities to the other views: missing ones are zero.
+    own = (z * (z.sum(1, keepdim=True) - z)).sum(-1)
+    if mask is None:
+        n_positives = z.shape[1] - 1
+        own = own / (temperature * n_positives)
+    else:
+        n_positives = (mask.sum(1, keepdim=True) - 1) * mask
+        own = own / temperature / n_positives.clamp(min=1)
 
     z = z.flatten(0, 1)
     missing = None if mask is None else ~mask.flatten()

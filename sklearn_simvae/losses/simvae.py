@@ -107,7 +107,7 @@ def expected_log_joint_prior(
     n_dims = mean.shape[-1]
     if mask is None:
         n_views = float(mean.shape[-2])
-        log_views, weight = math.log(n_views), 1.0
+        log_views, weight = math.log(n_views), None
     else:
         weight = mask.unsqueeze(-1).to(mean.dtype)
         # The shape (..., 1) broadcasts over the dimensions.
@@ -116,22 +116,23 @@ def expected_log_joint_prior(
         # Filled, not multiplied: NaN in the padding must reach neither the value nor the gradient.
         mean = without_padding(mean, mask)
         variance = None if variance is None else without_padding(variance, mask)
-
     center = mean.sum(-2) / n_views
-    spread = (weight * (mean - center.unsqueeze(-2)).square()).sum(-2)
-    center_square = center.square()
-    if variance is not None:
-        total_variance = variance.sum(-2)
-        spread = spread + (1 - 1 / n_views) * total_variance
-        center_square = center_square + total_variance / n_views**2
+    squares = (mean - center.unsqueeze(-2)).square()
+    spread = (squares if weight is None else weight * squares).sum(-2)
 
-    exponent = -spread / (2 * style_variance)
+    # Factors of the squared distances from the center, of its own square, and of the variances.
+    of_spread, of_center = -0.5 / style_variance, 0.0
+    exponent = of_spread * spread
     if prior_variance is None:
         scale = (n_views - 1) * (_LOG_2PI + _log(style_variance)) + log_views
     else:
         total = n_views * prior_variance + style_variance
-        exponent = exponent - 0.5 * n_views * center_square / total
+        of_center = -0.5 * n_views / total
+        exponent = exponent + of_center * center.square()
         scale = n_views * _LOG_2PI + (n_views - 1) * _log(style_variance) + _log(total)
+    if variance is not None:
+        of_variance = (1 - 1 / n_views) * of_spread + of_center / n_views**2
+        exponent = exponent + of_variance * variance.sum(-2)
     return exponent.sum(-1) - 0.5 * _sum_of_dims(scale, n_dims)
 
 

@@ -212,16 +212,16 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         self.temperature = temperature
         self.max_logit_scale = max_logit_scale
 
-    def _build_module(self, layout, unit_interval):
+    def _build_module(self, layout, unit_interval, sizes):
         encoders = [
             make_encoder(
                 modality.encoder,
                 kind=modality.layout.kind,
                 input_shape=modality.layout.network_shape,
                 n_outputs=self.n_components,
-                hidden_layer_sizes=self.hidden_layer_sizes,
+                hidden_layer_sizes=own,
             )
-            for modality in layout.modalities
+            for modality, own in zip(layout.modalities, sizes, strict=True)
         ]
         heads = [
             projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)

@@ -10,6 +10,7 @@ from sklearn_simvae.multimodal.blocks import Blocks
 from sklearn_simvae.multimodal.declaration import declare
 from sklearn_simvae.multimodal.layout import ModalLayout, take_columns
 from sklearn_simvae.multimodal.modalities import fit_modalities, read_modalities
+from sklearn_simvae.networks import hidden_sizes
 from sklearn_simvae.views import LazyArray, Samples, as_lazy_array
 from sklearn_simvae.views.checks import check_like_fitted, in_unit_interval
 from sklearn_simvae.views.hints import warn_of_scales
@@ -206,6 +207,26 @@ class ModalityReader:
             m.layout.pixels or in_unit_interval(block.values)
             for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
         ]
+
+    def hidden_sizes(self, samples: Samples, sizes, n_samples: int) -> list[tuple[int, ...]]:
+        """Choose the widths of the hidden layers of the network of each modality.
+
+        Parameters
+        ----------
+        samples : Samples
+            The samples of X.
+        sizes : int, sequence of int or "auto"
+            Widths of all of them, or "auto" to choose them.
+        n_samples : int
+            Number of rows that the networks are to learn from.
+
+        Returns
+        -------
+        sizes : list of tuple of int
+            Widths of the hidden layers, in the order of the modalities.
+        """
+        modalities = samples.layout.modalities
+        return [hidden_sizes(sizes, m.layout.n_features, n_samples) for m in modalities]
 
     def is_alone(self, X, modality: str) -> bool:
         """Tell whether X is the columns of a modality without those of the others.

@@ -144,12 +144,14 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
     def _check_like_fitted(self, blocks: Blocks, layout: ModalLayout) -> None:
         check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
 
-    def _build_module(self, layout, unit_interval):
+    def _build_module(self, layout, unit_interval, sizes):
         likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
         noise = by_name(self.noise_variance, layout.names, "noise_variance", "learned")
         parts = [
-            make_autoencoder(self, m.layout, bounded, m.encoder, likelihoods[m.name], noise[m.name])
-            for m, bounded in zip(layout.modalities, unit_interval, strict=True)
+            make_autoencoder(
+                self, m.layout, bounded, own, m.encoder, likelihoods[m.name], noise[m.name]
+            )
+            for m, bounded, own in zip(layout.modalities, unit_interval, sizes, strict=True)
         ]
         return JointAutoEncoder(layout, parts)
 

@@ -95,6 +95,7 @@ def described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "structure": _structure(estimator),
         "layout": estimator._layout_to_dict(),
         "unit_interval": plain(net.unit_interval),
+        "hidden_layer_sizes": plain(net.hidden_layer_sizes),
         "feature_names": None if names is None else [str(name) for name in names],
         "history": plain_history(net.history),
         "seed": int(net.seed),
@@ -113,7 +114,11 @@ def restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, A
     try:
         _check_structure(estimator, metadata, where)
         layout = estimator._layout_from_dict(metadata["layout"], preprocessors)
-        net = estimator._new_net(layout, metadata["unit_interval"], metadata["seed"])
+        sizes = metadata["hidden_layer_sizes"]
+        # Of each modality, where there are several.
+        several = bool(sizes) and isinstance(sizes[0], list)
+        sizes = [tuple(own) for own in sizes] if several else tuple(sizes)
+        net = estimator._new_net(layout, metadata["unit_interval"], sizes, metadata["seed"])
         _fill(net, tensors, metadata, where, type(estimator).__name__)
         names = metadata["feature_names"]
         names = None if names is None else np.asarray(names, dtype=object)

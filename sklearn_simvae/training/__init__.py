@@ -1,6 +1,6 @@
 """Training with skorch: batches by index, precision, schedules, and one record per epoch."""
 
-from sklearn_simvae.training.batching import BatchLoader, auto_batch_size
+from sklearn_simvae.training.batching import BatchLoader, auto_batch_size, auto_max_epochs
 from sklearn_simvae.training.callbacks import FitProgress, KNNScore, StopEarly
 from sklearn_simvae.training.checkpoint import ResumeCheckpoint
 from sklearn_simvae.training.gradient_cache import auto_chunk_size, encode_in_chunks
@@ -32,6 +32,7 @@ __all__ = [
     "TotalLoss",
     "auto_batch_size",
     "auto_chunk_size",
+    "auto_max_epochs",
     "bf16_autocast",
     "encode_in_chunks",
     "inference",

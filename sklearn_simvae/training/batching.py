@@ -1,6 +1,6 @@
 """Batches of samples, read by index as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,10 @@ from sklearn_simvae.training.memory import fits_on_device
 from sklearn_simvae.views.samples import Samples
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
+# The steps that "auto" epochs amount to.
+_STEPS_PER_ROOT, _FEWEST_STEPS, _MOST_EPOCHS = 40, 400, 100
+# Small batches are augmented together, up to so many rows and values.
+_ROWS_AT_ONCE, _VALUES_AT_ONCE = 256, 2**20
 
 
 def auto_batch_size(n_samples: int, largest: int = 256) -> int:
@@ -37,6 +41,33 @@ def auto_batch_size(n_samples: int, largest: int = 256) -> int:
     [256, 100, 16]
     """
     return int(np.clip(n_samples // _STEPS_PER_EPOCH, _MIN_BATCH, largest))
+
+
+def auto_max_epochs(n_samples: int) -> int:
+    """Choose the passes over a dataset, which give it a number of steps by its size.
+
+    There are about 40 times as many steps as the square root of the number of samples, in batches
+    of :func:`auto_batch_size`.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples in an epoch.
+
+    Returns
+    -------
+    max_epochs : int
+        Number of epochs, at most 100.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.training import auto_max_epochs
+    >>> [auto_max_epochs(n) for n in (178, 60_000, 1_000_000)]
+    [44, 42, 10]
+    """
+    steps_per_epoch = -(-n_samples // auto_batch_size(n_samples))
+    n_steps = max(_FEWEST_STEPS, _STEPS_PER_ROOT * n_samples**0.5)
+    return int(np.clip(round(n_steps / steps_per_epoch), 1, _MOST_EPOCHS))
 
 
 class BatchLoader:
@@ -110,3 +141,60 @@ class BatchLoader:
         if self.device.type == "cuda":  # pragma: no cover
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
+
+
+def with_views(
+    batches: Iterable[Batch],
+    make_views: Callable[..., Tensor],
+    generator: torch.Generator | None = None,
+) -> Iterator[Batch]:
+    """Make the views of batches, those of several small batches at once.
+
+    For a small batch an augmentation takes as long as the network: its time is that of starting
+    its operations.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+        Batches as they are read.
+    make_views : callable
+        Function from rows to views, with the parameter `generator`.
+    generator : torch.Generator, default=None
+        Source of randomness of the views.
+
+    Yields
+    ------
+    batch : Batch
+        The same batches with views as the networks take them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_simvae.training.batching import with_views
+    >>> from sklearn_simvae.views import Batch
+    >>> batches = [Batch(torch.ones(n, 3), None, torch.arange(n)) for n in (2, 1)]
+    >>> twice = lambda rows, generator: 2 * rows.unsqueeze(1)
+    >>> [batch.views.shape for batch in with_views(batches, twice)]
+    [torch.Size([2, 1, 3]), torch.Size([1, 1, 3])]
+    """
+    for some in _together(batches):
+        rows = some[0].views if len(some) == 1 else torch.cat([batch.views for batch in some])
+        views = make_views(rows, generator=generator)
+        for batch, own in zip(some, views.split([len(b.views) for b in some]), strict=True):
+            yield batch._replace(views=own)
+
+
+def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Collect batches of rows of one shape that are small enough to be augmented at once."""
+    some: list[Batch] = []
+    n_rows = 0
+    for batch in batches:
+        rows = batch.views
+        n_most = min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // max(1, rows[0].numel()))
+        if some and (n_rows + len(rows) > n_most or rows.shape[1:] != some[0].views.shape[1:]):
+            yield some
+            some, n_rows = [], 0
+        some.append(batch)
+        n_rows += len(rows)
+    if some:
+        yield some

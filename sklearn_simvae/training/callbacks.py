@@ -6,7 +6,6 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names, _get_feature_names, column_or_1d
 from skorch.callbacks import (
@@ -231,6 +230,9 @@ class KNNScore(Callback):
                 self._score(net)
 
     def _score(self, net):
+        # Imported here, since it takes a tenth of a second.
+        from sklearn.neighbors import KNeighborsClassifier
+
         estimator, X = _as_fitted(net, self.X)
         Z = estimator.transform(X)
         knn = KNeighborsClassifier(self.n_neighbors).fit(Z, np.ravel(tensor_to_array(self.y)))
@@ -276,6 +278,36 @@ def want_batches(callbacks: list) -> bool:
     False
     """
     return any(getattr(callback_type(item), "reads_batches", True) for item in callbacks)
+
+
+def unheard(handlers: list) -> frozenset[str]:
+    """Find the events of a step that none of the handlers acts on, so that nobody is told.
+
+    Parameters
+    ----------
+    handlers : list of skorch.callbacks.Callback or SSLNet
+        Callbacks of a fit, and the net if it acts on them, too.
+
+    Returns
+    -------
+    events : frozenset of str
+        Names of the events.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import EpochTimer
+    >>> from sklearn_simvae.training.callbacks import unheard
+    >>> sorted(unheard([EpochTimer()]))
+    ['on_batch_begin', 'on_batch_end', 'on_grad_computed']
+    """
+    return frozenset(
+        event
+        for event in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        if all(
+            getattr(getattr(handler, event), "__func__", None) is getattr(Callback, event)
+            for handler in handlers
+        )
+    )
 
 
 def callbacks_of_process(callbacks: list) -> list:

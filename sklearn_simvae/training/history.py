@@ -1,19 +1,27 @@
 """The record of a fit: means over each epoch, and rows as an estimator shows them."""
 
+from collections.abc import Callable
 from numbers import Real
 
 import torch
+from torch import Tensor
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae.training.exchange import sum_over_processes
+
+# Batches whose numbers are held one by one before they are summed, which takes fewer operations.
+_AT_ONCE = 256
 
 
 class EpochMeans:
     """Means of terms over an epoch, summed on the device and read once."""
 
     def __init__(self):
-        self._totals = self._weight = 0
-        self._names = ()
+        self._totals: Tensor | float = 0.0
+        self._weight: Tensor | float = 0.0
+        self._values: list[Tensor] = []
+        self._weights: list[Tensor | float] = []
+        self._names: tuple[str, ...] = ()
 
     def add(self, terms: Terms, n_samples: int) -> None:
         """Add the terms of a batch.
@@ -25,11 +33,21 @@ class EpochMeans:
         n_samples : int
             Samples of the batch, by which it counts where terms have no weight of their own.
         """
-        weight = n_samples if terms.weight is None else terms.weight
-        values = torch.stack([value.detach() for value in (terms.loss, *terms.parts.values())])
-        self._totals = self._totals + values * weight
-        self._weight = self._weight + weight
         self._names = ("loss", *terms.parts)
+        self._values += [value.detach() for value in (terms.loss, *terms.parts.values())]
+        self._weights.append(float(n_samples) if terms.weight is None else terms.weight.float())
+        if len(self._weights) == _AT_ONCE:
+            self._sum()
+
+    def _sum(self) -> None:
+        values = torch.stack(self._values).view(len(self._weights), -1)
+        if isinstance(self._weights[0], Tensor):
+            weights = torch.stack(self._weights)
+        else:
+            weights = values.new_tensor(self._weights)
+        self._totals = self._totals + (weights[:, None] * values).sum(0)
+        self._weight = self._weight + weights.sum()
+        self._values, self._weights = [], []
 
     def read(self) -> dict[str, float]:
         """Compute the means over the batches of all processes.
@@ -39,11 +57,65 @@ class EpochMeans:
         means : dict of str to float
             By name.
         """
-        totals = self._totals
-        weight = torch.as_tensor(self._weight, dtype=totals.dtype, device=totals.device)
-        totals = sum_over_processes(torch.cat([totals, weight.reshape(1)]))
+        if self._weights:
+            self._sum()
+        totals = sum_over_processes(torch.cat([self._totals, self._weight.reshape(1)]))
         means = (totals / totals[-1].clamp(min=1)).tolist()
         return dict(zip(self._names, means, strict=False))
+
+
+class SeenRange:
+    """Range of the views of an epoch, found on the device without waiting for it."""
+
+    def __init__(self):
+        self._ends: list[Tensor] = []
+
+    def add(self, views: Tensor) -> None:
+        """Widen the range by the views of a batch.
+
+        Parameters
+        ----------
+        views : Tensor
+            Views of a batch; NaN is kept.
+        """
+        self._ends += torch.aminmax(views.detach())
+        if len(self._ends) == 2 * _AT_ONCE:
+            self._ends = list(self._widest())
+
+    def watch(self, make_views: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """Widen the range by all views that a function makes.
+
+        Parameters
+        ----------
+        make_views : callable
+            Function that makes views.
+
+        Returns
+        -------
+        make_views : callable
+            The function, watched.
+        """
+
+        def watched(rows, generator=None):
+            views = make_views(rows, generator=generator)
+            self.add(views)
+            return views
+
+        return watched
+
+    def _widest(self) -> tuple[Tensor, Tensor]:
+        ends = torch.stack(self._ends)
+        return ends[::2].amin(), ends[1::2].amax()
+
+    def read(self) -> tuple[float, float] | None:
+        """Return the range.
+
+        Returns
+        -------
+        range : tuple of float or None
+            Smallest and largest value, NaN if there was one; None if there were no views.
+        """
+        return tuple(float(end) for end in self._widest()) if self._ends else None
 
 
 def public_rows(history) -> list[dict]:

@@ -104,6 +104,9 @@ def bf16_autocast(device: torch.device, enabled: bool) -> Iterator[None]:
     1.0
     2.0
     """
+    if not enabled and not torch.is_autocast_enabled(device.type):
+        yield
+        return
     torch.clear_autocast_cache()
     try:
         with torch.autocast(device.type, torch.bfloat16, enabled=enabled):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._states import pack_history, unpack_history
 from sklearn_simvae.networks.copies import picklable
-from sklearn_simvae.training.batching import BatchLoader
-from sklearn_simvae.training.callbacks import FitProgress, KNNScore, without_data
+from sklearn_simvae.training.batching import BatchLoader, with_views
+from sklearn_simvae.training.callbacks import FitProgress, KNNScore, unheard, without_data
 from sklearn_simvae.training.checkpoint import ResumeCheckpoint
 from sklearn_simvae.training.distributed import agreement, any_process, n_processes
 from sklearn_simvae.training.exchange import (
@@ -73,6 +73,8 @@ class SSLNet(NeuralNet):
     unit_interval : bool or list of bool, default=False
         Whether all of the data lie in [0, 1], which is needed to build the module again when it is
         loaded.
+    hidden_layer_sizes : tuple of int or list of tuple of int, default=()
+        Widths of the hidden layers, which are needed for that, too.
     criterion : type of torch.nn.Module, default=TotalLoss
         Module that selects the loss among the terms.
     **kwargs
@@ -87,12 +89,22 @@ class SSLNet(NeuralNet):
     """
 
     # As they are until a fit begins.
-    run, bf16 = None, False
+    run, bf16, _unheard = None, False, frozenset()
 
-    def __init__(self, build, *, seed: int = 0, unit_interval=False, criterion=TotalLoss, **kwargs):
+    def __init__(
+        self,
+        build,
+        *,
+        seed: int = 0,
+        unit_interval=False,
+        hidden_layer_sizes=(),
+        criterion=TotalLoss,
+        **kwargs,
+    ):
         super().__init__(build, criterion, verbose=0, **kwargs)
         self.seed = seed
         self.unit_interval = unit_interval
+        self.hidden_layer_sizes = hidden_layer_sizes
         self._compiled = None
 
     @property
@@ -191,6 +203,9 @@ class SSLNet(NeuralNet):
         self.set_params(lr=run.options.lr, batch_size=run.options.batch_size)
         self.callbacks = run.options.callbacks
         self._initialize_callbacks()
+        handlers = [callback for _, callback in self.callbacks_]
+        # The net itself records batches.
+        self._unheard = unheard([*handlers, self] if run.options.record_batches else handlers)
         self._set_lr(1.0)
 
     def end_run(self) -> None:
@@ -241,6 +256,8 @@ class SSLNet(NeuralNet):
         return self
 
     def notify(self, method_name, **cb_kwargs):
+        if method_name in self._unheard:
+            return None
         if method_name != "on_epoch_end":
             return super().notify(method_name, **cb_kwargs)
         callback, stop = None, False
@@ -286,15 +303,15 @@ class SSLNet(NeuralNet):
             # Noise of latents is drawn for the whole batch, that of views for the own part.
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
-        if training:
-            self.run.forget_views()
-        means = EpochMeans()
+        means, make_views = EpochMeans(), self.run.options.make_views
+        if training and make_views.augments:
+            make_views = self.run.seen.watch(make_views)
         with isolated_random_state(own, torch.device(self.device)):
-            for batch in iterator:
+            for batch in with_views(iterator, make_views, view_generator):
                 # Callbacks of skorch unpack a batch into X and y.
                 pair = batch, None
                 self.notify("on_batch_begin", batch=pair, training=training)
-                step = step_fn(batch, generator=generator, view_generator=view_generator)
+                step = step_fn(batch, generator=generator)
                 means.add(step["y_pred"], len(batch.views))
                 if self.run.options.record_batches:
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
@@ -322,15 +339,15 @@ class SSLNet(NeuralNet):
         if self.run.options.record_batches:
             super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
-    def train_step(self, batch: Batch, generator=None, view_generator=None, **fit_params):
+    def train_step(self, batch: Batch, generator=None, **fit_params):
         """Take one step of the optimizer.
 
         Parameters
         ----------
         batch : Batch
-            Batch, as it was read.
-        generator, view_generator : torch.Generator, default=None
-            Source of randomness of the objective, and of the augmentations.
+            Batch of views.
+        generator : torch.Generator, default=None
+            Source of randomness of the objective.
         **fit_params
             Not used.
 
@@ -344,7 +361,7 @@ class SSLNet(NeuralNet):
             self._set_lr(lr_factor(run.options.lr_schedule, run.progress))
         run.step += 1
         self.optimizer_.zero_grad(set_to_none=True)
-        step = self._forward(batch, generator, view_generator)
+        step = self._forward(batch, generator)
         share = len(batch.views) / len(batch.indices)
         (step["loss"] if share == 1 else step["loss"] * share).backward()
         sum_gradients(self.module_)
@@ -358,15 +375,15 @@ class SSLNet(NeuralNet):
         run.end_step()
         return step
 
-    def validation_step(self, batch: Batch, generator=None, view_generator=None, **fit_params):
+    def validation_step(self, batch: Batch, generator=None, **fit_params):
         """Compute the objective on a batch, without a gradient.
 
         Parameters
         ----------
         batch : Batch
-            Batch, as it was read.
-        generator, view_generator : torch.Generator, default=None
-            Source of randomness of the objective, and of the augmentations.
+            Batch of views.
+        generator : torch.Generator, default=None
+            Source of randomness of the objective.
         **fit_params
             Not used.
 
@@ -376,14 +393,10 @@ class SSLNet(NeuralNet):
             Loss as "loss", and the terms of the objective as "y_pred".
         """
         with torch.no_grad():
-            return self._forward(batch, generator, view_generator)
+            return self._forward(batch, generator)
 
-    def _forward(self, batch: Batch, generator, view_generator) -> dict:
-        options = self.run.options
-        batch = batch._replace(views=options.make_views(batch.views, generator=view_generator))
-        if self.module_.training:
-            self.run.note_views(batch.views)
-        objective = options.loss
+    def _forward(self, batch: Batch, generator) -> dict:
+        objective = self.run.options.loss
         if self.compile:
             if self._compiled is None:
                 # Otherwise torch stops compiling at the ninth fit, since all have the same code.

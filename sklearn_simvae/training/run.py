@@ -21,6 +21,7 @@ from sklearn_simvae.training.exchange import (
     synchronize_batch_norm,
 )
 from sklearn_simvae.training.hardware import one_thread_if_small
+from sklearn_simvae.training.history import SeenRange
 from sklearn_simvae.training.kept import DivergenceError, LastGood, weights_finite
 from sklearn_simvae.training.memory import ran_out_of_memory
 from sklearn_simvae.training.modes import bf16_autocast, inference
@@ -63,6 +64,8 @@ class Run:
         The module that is trained.
     step, n_steps : int
         Number of steps of the optimizer so far, and in total.
+    seen : SeenRange
+        Range of the augmented views of this epoch.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Run:
         self.step = 0
         self.n_steps = options.n_epochs * -(-len(train) // options.batch_size)
         self.interrupted = self._in_epoch = self._stopped_by_user = False
-        self._views_trace = None
+        self.seen = SeenRange()
         self._watched = watched
         self._good = LastGood(net)
 
@@ -106,7 +109,7 @@ class Run:
     @property
     def n_views(self) -> int:
         """Largest number of views of a sample in a step."""
-        return self.train.n_given_views if self.train.views_given else self.train.n_views
+        return self.train.n_step_views
 
     @torch.no_grad()
     def latents(self, samples: Samples | None = None) -> Tensor:
@@ -185,8 +188,7 @@ class Run:
             before, _Interruptions.last = _Interruptions.last, time.monotonic()
             if from_first(_Interruptions.last - before < _MEANT_FOR_ALL):
                 raise KeyboardInterrupt
-        trace = self._views_trace
-        return FitResult(self.interrupted, None if trace is None else tuple(trace.tolist()))
+        return FitResult(self.interrupted, self.seen.read())
 
     def begin(self) -> None:
         """Pass the settings to the net, keep its state, and notify the living parts."""
@@ -229,6 +231,7 @@ class Run:
 
     def begin_epoch(self) -> None:
         """Keep the weights of the previous epoch, if they are finite."""
+        self.seen = SeenRange()
         if not weights_finite(self.module):
             raise self.diverged()
         # The weights before the first epoch are kept already.
@@ -294,26 +297,6 @@ class Run:
             self._good.restore()
             raise
 
-    def forget_views(self) -> None:
-        """Reset the range of the views."""
-        self._views_trace = None
-
-    def note_views(self, views: Tensor) -> None:
-        """Update the range of augmented views on the device, without waiting for it.
-
-        Parameters
-        ----------
-        views : Tensor
-            Views of a batch; NaN is kept.
-        """
-        if not self.options.make_views.augments:
-            return
-        low, high = torch.aminmax(views.detach().float())
-        if self._views_trace is not None:
-            low = torch.minimum(low, self._views_trace[0])
-            high = torch.maximum(high, self._views_trace[1])
-        self._views_trace = torch.stack([low, high])
-
     def diverged(self) -> DivergenceError:
         """Make the error for a loss or weights that are no longer finite.
 
@@ -322,8 +305,8 @@ class Run:
         error : DivergenceError
             Error that names the cause, if it is known.
         """
-        trace, epoch = self._views_trace, len(self.net.history)
-        if any_process(trace is not None and not bool(trace.isfinite().all())):
+        seen, epoch = self.seen.read(), len(self.net.history)
+        if any_process(seen is not None and not np.isfinite(seen).all()):
             return DivergenceError(
                 f"Training diverged in epoch {epoch}, where the loss became NaN or infinite. "
                 f"{not_finite('The augmentation')} The last good weights are kept."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
+from sklearn_simvae.networks import hidden_sizes
 from sklearn_simvae.views.checks import (
     check_groups,
     check_like_fitted,
@@ -209,6 +210,25 @@ class ArrayReader:
             For a source, as far as rows were looked at.
         """
         return samples.layout.pixels or in_unit_interval(samples.X)
+
+    def hidden_sizes(self, samples: Samples, sizes, n_samples: int) -> tuple[int, ...]:
+        """Choose the widths of the hidden layers of a network for these samples.
+
+        Parameters
+        ----------
+        samples : Samples
+            The samples of X.
+        sizes : int, sequence of int or "auto"
+            Widths, or "auto" to choose them.
+        n_samples : int
+            Number of rows that the network is to learn from.
+
+        Returns
+        -------
+        sizes : tuple of int
+            Widths of the hidden layers.
+        """
+        return hidden_sizes(sizes, samples.layout.n_features, n_samples)
 
     def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
         if self._bounds is not None and not self.layout.pixels:

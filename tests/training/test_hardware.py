@@ -75,8 +75,8 @@ def test_cuda_is_refused_where_there_is_none(device):
 @pytest.mark.parametrize("n_weights", [0, 10**9])
 def test_named_precision_is_taken_everywhere(pretend, device, n_weights):
     pretend(capability=(7, 0))
-    assert resolve_precision("bf16", device, n_weights) is True
-    assert resolve_precision("float32", device, n_weights) is False
+    assert resolve_precision("bf16", device, n_weights, 512) is True
+    assert resolve_precision("float32", device, n_weights, 512) is False
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_auto_takes_bf16_where_the_processor_has_units_for_it(
     pretend, device, capability, units, expected
 ):
     pretend(capability=capability, units=units)
-    assert resolve_precision("auto", device, 10**7) is expected
+    assert resolve_precision("auto", device, 10**7, 512) is expected
 
 
 @pytest.mark.parametrize("device", [CPU, CUDA])
 def test_auto_leaves_small_networks_in_float32(pretend, device):
     pretend(units=["amx_bf16"])
-    assert resolve_precision("auto", device, 1000) is False
+    assert resolve_precision("auto", device, 1000, 512) is False
 
 
 # Random states.

@@ -127,9 +127,9 @@ class FeatureCorruption(_ByBlock):
             return x.clone()
         # Fewer than n - n_views steps from the next sample on never reach a row's own sample.
         step = torch.randint(n - n_views, x.shape, generator=generator, device=x.device)
-        own = torch.arange(n, device=x.device).div_(n_views, rounding_mode="floor")
-        following = (own + 1)[:, None] * n_views
-        source = (following + step).remainder_(n)
+        following = torch.arange(n_views, n + 1, n_views, device=x.device)
+        source = step.view(len(following), n_views, -1).add_(following.view(-1, 1, 1))
+        source = source.remainder_(n).view(step.shape)
         replaced = rand(x.shape, x, generator) < self.p
         first = self._first_columns(x)
         if first is not None:
