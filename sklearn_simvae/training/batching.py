@@ -100,9 +100,11 @@ class BatchLoader:
             mask = None if mask is None else self._to_device(mask)
             yield Batch(self._rows(indices), mask, self._to_device(which))
 
-    def _rows(self, indices: np.ndarray) -> Tensor:
+    def _rows(self, indices: np.ndarray) -> Tensor | tuple[Tensor, ...]:
         if self._resident is None:
-            return self._to_device(self.samples.read(indices))
+            rows = self.samples.read(indices)
+            is_tuple = isinstance(rows, tuple)
+            return tuple(map(self._to_device, rows)) if is_tuple else self._to_device(rows)
         return self._resident[self._to_device(indices)]
 
     def _to_device(self, array: np.ndarray) -> Tensor:

@@ -286,8 +286,6 @@ class SSLNet(NeuralNet):
             # Noise of latents is drawn for the whole batch, that of views for the own part.
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
-        if training:
-            self.run.forget_views()
         means = EpochMeans()
         with isolated_random_state(own, torch.device(self.device)):
             for batch in iterator:
@@ -295,10 +293,10 @@ class SSLNet(NeuralNet):
                 pair = batch, None
                 self.notify("on_batch_begin", batch=pair, training=training)
                 step = step_fn(batch, generator=generator, view_generator=view_generator)
-                means.add(step["y_pred"], len(batch.views))
+                means.add(step["y_pred"], len(batch))
                 if self.run.options.record_batches:
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
-                    self.history.record_batch(prefix + "_batch_size", len(batch.views))
+                    self.history.record_batch(prefix + "_batch_size", len(batch))
                 self.notify("on_batch_end", batch=pair, training=training, **step)
         if training:
             average_buffers(self.module_)
@@ -345,8 +343,10 @@ class SSLNet(NeuralNet):
         run.step += 1
         self.optimizer_.zero_grad(set_to_none=True)
         step = self._forward(batch, generator, view_generator)
-        share = len(batch.views) / len(batch.indices)
-        (step["loss"] if share == 1 else step["loss"] * share).backward()
+        loss = step["loss"]
+        if n_processes() > 1:
+            loss = loss * (len(batch) / len(batch.indices))
+        loss.backward()
         sum_gradients(self.module_)
         self.notify(
             "on_grad_computed",
@@ -380,7 +380,7 @@ class SSLNet(NeuralNet):
 
     def _forward(self, batch: Batch, generator, view_generator) -> dict:
         options = self.run.options
-        batch = batch._replace(views=options.make_views(batch.views, generator=view_generator))
+        batch = options.make_views(batch, generator=view_generator)
         if self.module_.training:
             self.run.note_views(batch.views)
         objective = options.loss
@@ -389,7 +389,7 @@ class SSLNet(NeuralNet):
                 # Otherwise torch stops compiling at the ninth fit, since all have the same code.
                 self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
-        with bf16_autocast(batch.views.device, self.bf16):
+        with bf16_autocast(batch.indices.device, self.bf16):
             terms = objective(self.module_, batch, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms}
 
