@@ -38,18 +38,11 @@ _NOT_SHARED = {
 class BaseMultimodal(BaseSSL, _BaseComposition):
     """Base of the estimators whose views are modalities.
 
-    Their module has `encoders`, and `latents`, which gives one latent for each modality.
+    Their module has a list of encoders as `encoder`, and `latents_of` for rows of one modality.
     """
 
     _tables = {"modalities": MODALITIES}
-    _parameter_constraints = {
-        **{
-            name: constraint
-            for name, constraint in BaseSSL._parameter_constraints.items()
-            if name not in _NOT_SHARED
-        },
-        **constraints_of(MODALITIES),
-    }
+    _parameter_constraints = {**BaseSSL._parameter_constraints, **constraints_of(MODALITIES)}
     _not_shared = _NOT_SHARED
     _structure = (
         *(name for name in BaseSSL._structure if name not in _NOT_SHARED),
@@ -194,15 +187,8 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
         """
         check_is_fitted(self, "net_")
         j = self.layout_.index(modality)
-        represent = functools.partial(self._latent_of, self.encoder_[j])
+        represent = functools.partial(self.module_.latents_of, j)
         persistence.to_onnx(self, path, self.layout_.modalities[j].layout, represent)
-
-    def _latent_of(self, encoder, x):
-        """Compute the latents of one modality: means, or directions."""
-        z = encoder(x).float()
-        if hasattr(self.module_, "encode"):
-            return z[:, : self.module_.n_components]
-        return nn.functional.normalize(z, dim=-1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

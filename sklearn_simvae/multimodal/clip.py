@@ -112,6 +112,23 @@ class ClipNetwork(nn.Module):
         """
         return F.normalize(encode_present(self.encoders, views, mask), dim=-1)
 
+    def latents_of(self, j: int, x: Tensor) -> Tensor:
+        """Encode rows of one modality.
+
+        Parameters
+        ----------
+        j : int
+            Number of the modality.
+        x : Tensor of shape (N, *shape)
+            Rows that have it.
+
+        Returns
+        -------
+        z : Tensor of float32 of shape (N, n_components)
+            Directions, of length 1.
+        """
+        return F.normalize(self.encoders[j](x).float(), dim=-1)
+
     def forward(self, views: Sequence[Tensor], mask: Tensor) -> Tensor:
         """Project modalities.
 
@@ -230,19 +247,19 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         return Needs(views=1, scored_samples=2, batch_size=512, pairs=True)
 
     def _reader(self, anew=False):
-        reader = BaseMultimodal._reader(self, anew)
+        reader = super()._reader(anew)
         if anew:
             # Later ones may come in parts, of which some hold no pairs.
             reader.require(_check_pairs)
         return reader
 
     def _check_scored(self, samples):
-        n_pairs, fewest = _most_pairs(samples), self._needs().scored_samples
-        if n_pairs < fewest:
+        fewest = self._needs().scored_samples
+        if samples.n_pairs < fewest:
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
-                f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
-                "more rows, or use larger folds in cross-validation."
+                f"with the same two of the modalities {samples.layout.names}; got "
+                f"{samples.n_pairs}. Give more rows, or use larger folds in cross-validation."
             )
 
     def _latent(self, module, batch):
@@ -373,16 +390,10 @@ def _weights(mask: Tensor) -> Tensor:
 
 
 def _check_pairs(samples: ModalSamples) -> None:
-    n_pairs = _most_pairs(samples)
     # A single row is refused as by all methods.
-    if n_pairs < 2 <= len(samples):
+    if samples.n_pairs < 2 <= len(samples):
         raise ValueError(
-            f"{n_pairs or 'No'} row of X has the same two of the modalities "
+            f"{samples.n_pairs or 'No'} row of X has the same two of the modalities "
             f"{samples.layout.names}: there are no pairs to learn from; 2 are needed. Rows of one "
             "sample must have the same place in each modality."
         )
-
-
-def _most_pairs(samples: ModalSamples) -> int:
-    """Count rows that have both modalities of the pair of modalities that most have."""
-    return max(int((a & b).sum()) for a, b in combinations(samples.mask.T, 2))

@@ -45,6 +45,23 @@ class JointAutoEncoder(nn.Module):
         """
         return posterior(encode_present(self.encoder, views, mask))
 
+    def latents_of(self, j: int, x: Tensor) -> Tensor:
+        """Compute the means of the posteriors of rows of one modality.
+
+        Parameters
+        ----------
+        j : int
+            Number of the modality.
+        x : Tensor of shape (N, *shape)
+            Rows that have it.
+
+        Returns
+        -------
+        mean : Tensor of float32 of shape (N, n_components)
+            Latents.
+        """
+        return self.encoder[j](x).float()[:, : self.n_components]
+
     def log_likelihood(self, views: Sequence[Tensor], z: Tensor, mask: Tensor) -> Tensor:
         """Compute log p(x | z) of each modality, in nats.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,11 @@ class ModalSamples(Samples):
         """
         batch = self.some(n_samples, device)
         return [x[present] for x, present in zip(batch.views, batch.mask.T, strict=True)]
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of samples that have both of those two modalities that most samples have."""
+        return max(int((a & b).sum()) for a, b in combinations(self.mask.T, 2))
 
     def has_pairs(self) -> np.ndarray:
         """Tell which samples have at least two of their modalities.

@@ -124,7 +124,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return Needs(lr_multipliers={"*log_noise_variance": 10.0} if learned else {})
 
     def _reader(self, anew=False):
-        reader = BaseMultimodal._reader(self, anew)
+        reader = super()._reader(anew)
         reader.require(self._check_modalities if anew else self._check_like_fitted)
         return reader
 
