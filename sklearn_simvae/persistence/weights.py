@@ -155,6 +155,8 @@ def _check_structure(estimator, metadata, where: str) -> None:
 
 def _check_preprocessors(own: dict[str, Any], metadata, where: str) -> None:
     """Raise an error if the preprocessors of a file's estimator were fitted differently."""
+    if not own:
+        return
     modalities = metadata.get("layout", {}).get("modalities", [])
     # Older files have none, or a "digest" by another rule, which says nothing here.
     theirs = {m["name"]: m["learned"] for m in modalities if m.get("learned")}
