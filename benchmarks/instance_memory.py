@@ -36,10 +36,10 @@ def seconds_of_a_step(n_samples, n_steps=200, n_warm_up=20):
         batch_size=256,
         loss=estimator._objective,
         latent=estimator._latent,
-        make_views=estimator._view_maker(samples),
+        make_views=estimator._reader().view_maker(samples),
         parameters=estimator.get_params(),
     )
-    run = Run(net, options, samples, None, samples.some_views(1))
+    run = Run(net, options, samples, None, samples.some(1))
     run.begin()
     module.train()
     batches = itertools.cycle(net.get_iterator(samples, training=True))

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
-from torch import Tensor, nn
+from torch import nn
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae._checks import seed_of
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._plain import described
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED
-from sklearn_simvae.networks import hidden_features
+from sklearn_simvae.networks import hidden_features, hidden_sizes
 from sklearn_simvae.training import (
     DivergenceError,
     FitOptions,
@@ -50,11 +51,9 @@ from sklearn_simvae.training.checks import (
 )
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
-from sklearn_simvae.views import Layout, MultiView, Samples, ViewMaker
-from sklearn_simvae.views.checks import check_augmentation, check_colors, has_colors
+from sklearn_simvae.views import Layout, Samples, ViewMaker
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
 from sklearn_simvae.views.lazy import named
-from sklearn_simvae.views.samples import one_hot_columns
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
@@ -100,16 +99,17 @@ def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     """Check everything, then train, and only then keep what was fitted."""
     estimator._validate_params()
     plan, needs = make_plan(estimator, partial), estimator._needs()
-    samples, feature_names = read_to_fit(estimator, needs, X, groups, reset)
+    reader = estimator._reader(anew=reset)
+    samples, feature_names = read_to_fit(estimator, reader, needs, X, groups, reset)
     plan = with_seed(estimator, plan)
     # It looks at all rows, those of the validation part among them.
-    view_maker = estimator._view_maker(samples)
+    view_maker = reader.view_maker(samples)
     training, valid = split_samples(estimator, needs, plan, samples)
     size = batch_size(estimator, needs, len(training))
     plan = replace(plan, n_epochs=n_epochs(estimator, plan, len(training)))
     net = make_net(estimator, plan, samples) if reset else continue_net(estimator)
     check_parts(estimator, needs, size, net, training, valid, goes_on=not reset)
-    watched = training.some_views(PROBE_ROWS, net.device)
+    watched = training.some(PROBE_ROWS, net.device)
     check_same_in_processes(estimator, plan, size, net, training, watched)
     options = make_options(estimator, plan, size, net, view_maker, training, watched, feature_names)
     run = Run(net, options, training, valid, watched)
@@ -158,7 +158,7 @@ def make_options(
     net: SSLNet,
     make_views: ViewMaker,
     samples: Samples,
-    watched: Tensor,
+    watched: Batch,
     feature_names,
 ) -> FitOptions:
     """Put together the settings of a fit, and go back in the history to where it began."""
@@ -178,7 +178,12 @@ def make_options(
         make_views=make_views,
         lr=estimator.lr,
         lr_schedule=plan.lr_schedule,
-        bf16=_runs_in_bf16(estimator, net, size * samples.n_step_views),
+        bf16=resolve_precision(
+            estimator.precision,
+            resolve_device(estimator.device),
+            _n_weights(net.module_),
+            size * samples.n_step_views,
+        ),
         callbacks=_make_callbacks(estimator, plan),
         record_batches=want_batches(plan.given_callbacks),
         # A view, so that callbacks may set what living parts read.
@@ -191,10 +196,9 @@ def make_options(
 
 
 def read_to_fit(
-    estimator, needs: Needs, X, groups, reset: bool
+    estimator, reader, needs: Needs, X, groups, reset: bool
 ) -> tuple[Samples, np.ndarray | None]:
     """Read the samples of X, and the names of its columns."""
-    reader = estimator._reader(anew=reset)
     X, groups = reader.split_groups(X, groups, needed=True)
     feature_names = _get_feature_names(named(X))
     if reset:
@@ -242,11 +246,11 @@ def check_parts(
 
 def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
     """Make a new net, its first weights fitted to the data."""
-    reader = estimator._reader(anew=True)
     n_samples = _UNKNOWN_SAMPLES if plan.partial else len(samples)
-    sizes = reader.hidden_sizes(samples, estimator.hidden_layer_sizes, n_samples)
-    unit_interval = reader.unit_interval(samples)
-    net = new_net(estimator, samples.layout, unit_interval, sizes, plan.seed)
+    sizes = samples.of_parts(
+        lambda part: hidden_sizes(estimator.hidden_layer_sizes, part.layout.n_features, n_samples)
+    )
+    net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
     estimator._initialize(net.module_, samples)
     return net
 
@@ -279,32 +283,6 @@ def new_net(
     return net
 
 
-def _runs_in_bf16(estimator, net: SSLNet, n_views: int) -> bool:
-    n_weights, device = _n_weights(net.module_), resolve_device(estimator.device)
-    return resolve_precision(estimator.precision, device, n_weights, n_views)
-
-
-def make_view_maker(estimator, samples: Samples) -> ViewMaker:
-    """Make the function from a batch as it is read to views, on the device."""
-    layout, augmentation = samples.layout, estimator.augmentation
-    if isinstance(augmentation, str):
-        augmentation = None
-        if not samples.views_given:
-            if has_colors(layout):
-                check_colors(samples.X)
-                samples.hold_between(0, 1)
-            augmentation = estimator._default_augmentation(layout)
-    check_augmentation(augmentation, "augmentation")
-    if estimator._needs().first_view_is_row and not samples.views_given:
-        augmentation = MultiView([None, augmentation])
-    return ViewMaker(
-        layout,
-        None if samples.views_given else estimator.n_views,
-        augmentation,
-        None if augmentation is None else one_hot_columns(samples.X, layout),
-    )
-
-
 def batch_size(estimator, needs: Needs, n: int) -> int:
     """Choose how many of n samples are in a step, of all processes together."""
     processes = n_processes()
@@ -331,7 +309,7 @@ def n_epochs(estimator, plan: Plan, n: int) -> int:
 
 
 def _describe_fit(
-    estimator, plan: Plan, n_before: int, samples: Samples, watched: Tensor
+    estimator, plan: Plan, n_before: int, samples: Samples, watched: Batch
 ) -> dict[str, Any]:
     """Describe a fit, to know it again by its checkpoint."""
     parameters = described(estimator.get_params(deep=False))
@@ -342,13 +320,13 @@ def _describe_fit(
         "partial_fit": plan.partial,
         "first epoch": n_before + 1,
         "n_samples": len(samples),
-        "shape of X": list(samples.X.shape),
+        "shape of X": list(samples.shape),
         "X (checksum)": fingerprint(watched),
     }
 
 
 def check_same_in_processes(
-    estimator, plan: Plan, size: int, net: SSLNet, samples: Samples, watched: Tensor
+    estimator, plan: Plan, size: int, net: SSLNet, samples: Samples, watched: Batch
 ) -> None:
     """Raise where processes that train together are given different things."""
     if n_processes() > 1:

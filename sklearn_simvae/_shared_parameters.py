@@ -21,9 +21,8 @@ SHARED = {
         [StrOptions({"auto"}), "array-like", COUNT],
         """int, array-like of int or "auto"
         Widths of the hidden layers of "mlp" networks; decoders mirror them. "auto" is (256, 128)
-        for less than 50,000 values in X, (512, 256) for less than 10 million, and else the
-        paper's (2000, 500, 500). A first call of `partial_fit`, which does not know how many rows
-        follow, counts 60,000.""",
+        for less than 50,000 values in X, (512, 256) for less than 10 million, else (2000, 500,
+        500). `partial_fit` counts 60,000 rows: it does not know how many follow.""",
         structure=True,
     ),
     "kind": Parameter(
@@ -49,10 +48,9 @@ SHARED = {
         None,
         [str, Integral, None],
         """str or int
-        The column of X that holds the groups, by its name in a DataFrame or its place in an array,
-        for searches and pipelines, which do not hand `groups` on. It is no feature: all methods
-        take it out of X. Where groups count for nothing, as in `transform`, X may come without it.
-        """,
+        Name or number of the column of X that holds the groups, for searches and pipelines, which
+        do not pass `groups` on. It is no feature: all methods take it out of X. Where groups do
+        not matter, as in `transform`, X may come without it.""",
     ),
     "encoder": Parameter(
         "auto",
@@ -102,9 +100,9 @@ SHARED = {
         "auto",
         [StrOptions({"auto"}), COUNT],
         """int or "auto"
-        Passes over the samples. With "auto" there are about 40 times as many steps as the square
-        root of the number of samples, of the automatic `batch_size`, and at most 100 passes: 44
-        passes over 178 samples, 42 over 60,000 and 10 over a million.""",
+        Passes over the samples. "auto" makes about 40 times as many steps (of the automatic
+        `batch_size`) as the square root of the number of samples, in at most 100 passes: 44 for
+        178 samples, 42 for 60,000 and 10 for a million.""",
     ),
     "batch_size": Parameter(
         "auto",
@@ -180,9 +178,8 @@ SHARED = {
         "auto",
         [StrOptions({"auto", "float32", "bf16"})],
         """{"auto", "float32", "bf16"}
-        Precision of training: "auto" runs the networks under bf16 autocast if the hardware is fast
-        at it, and the networks and their batches are large enough to gain. `transform` and scores
-        always use float32.""",
+        Precision of training: "auto" is bf16 autocast if the hardware is fast at it, and networks
+        and batches are large enough to gain. `transform` and scores always use float32.""",
     ),
     "compile": Parameter(
         False,

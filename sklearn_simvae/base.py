@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_finite
-from sklearn_simvae._fitting import make_view_maker, new_net, train
+from sklearn_simvae._fitting import new_net, train
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
@@ -30,6 +31,7 @@ from sklearn_simvae._parameters import (
 from sklearn_simvae._shared_parameters import SHARED, SharedAttributes
 from sklearn_simvae._structure import StructureMixin
 from sklearn_simvae._trusted import trust
+from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import hidden_features
 from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
@@ -243,24 +245,23 @@ class BaseSSL(
             X, _ = self._reader().split_groups(X)
             self._reader().check_shape(X)
             return by_chunk(self.transform, X, (self._n_features_out,))
-        samples = self._read(X)
+        return self._apply(self._represent, self._read(X))
 
-        def represent(views):
-            z = split_on_oom(self._represent, views.flatten(0, 1)).float()
-            return z.unflatten(0, views.shape[:2]).mean(1)
-
+    def _apply(self, function: Callable[[Batch], Tensor], samples: Samples) -> np.ndarray:
+        """Apply a function to samples as they are, which makes a row of finite values of each."""
         with inference(self.module_):
-            Z = samples.map(represent, self.net_.device)
-        return check_finite(type(self).__name__, Z)
+            made = samples.map(functools.partial(split_on_oom, function), self.net_.device)
+        return check_finite(type(self).__name__, made)
 
-    def _represent(self, x: Tensor) -> Tensor:
-        """The representation of a batch in network layout."""
+    def _represent(self, batch: Batch) -> Tensor:
+        """Compute what `transform` returns, for a batch."""
         if self.representation == "hidden":
-            return hidden_features(self.encoder_)(x)
-        return self._latent(self.module_, x)
+            return mean_over_views(batch.apply(hidden_features(self.encoder_)), batch.mask)
+        return self._latent(self.module_, batch)
 
-    def _latent(self, module: nn.Module, x: Tensor) -> Tensor:
-        return module.encoder(x)
+    def _latent(self, module: nn.Module, batch: Batch) -> Tensor:
+        """Represent samples, each by the mean over its views."""
+        return mean_over_views(batch.apply(module.encoder), batch.mask)
 
     @reads
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
@@ -281,9 +282,7 @@ class BaseSSL(
     @property
     def _n_features_out(self) -> int:
         with inference(self.module_):
-            shape = (1, *self.layout_.network_shape)
-            x = torch.zeros(shape, dtype=torch.float32, device=self.net_.device)
-            return self._represent(x).shape[1]
+            return self._represent(self.layout_.zeros(self.net_.device)).shape[1]
 
     @property
     def module_(self) -> nn.Module:
@@ -354,6 +353,10 @@ class BaseSSL(
             encoder=self.encoder,
             input_shape=self.input_shape,
             group_column=self.group_column,
+            n_views=self.n_views,
+            augmentation=self.augmentation,
+            default_augmentation=self._default_augmentation,
+            first_view_is_row=self._needs().first_view_is_row,
         )
 
     def _read(self, X, groups=None, n_views=1) -> Samples:
@@ -369,10 +372,6 @@ class BaseSSL(
     def _new_net(self, layout: Layout, unit_interval: bool, sizes: Sequence, seed: int) -> SSLNet:
         """Make a net for rows of this layout, with first weights that know nothing of the data."""
         return new_net(self, layout, unit_interval, sizes, seed)
-
-    def _view_maker(self, samples: Samples) -> Callable[..., Tensor]:
-        """From a batch as read to views, on the device."""
-        return make_view_maker(self, samples)
 
 
 share_parameters(BaseSSL)

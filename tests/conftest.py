@@ -28,6 +28,7 @@ from sklearn_simvae import (
 )
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.training import SSLNet, run
+from sklearn_simvae.views import ViewMaker
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -74,13 +75,18 @@ class NoSynchronization(TorchDispatchMode):
 @pytest.fixture
 def no_waiting(monkeypatch):
     """Let a step fail that reads a value back from the device."""
-    train_step = SSLNet.train_step
+    train_step, make_views = SSLNet.train_step, ViewMaker.__call__
 
     def strict_step(self, batch, **kwargs):
         with NoSynchronization():
             return train_step(self, batch, **kwargs)
 
+    def strict_views(self, batch, generator=None):
+        with NoSynchronization():
+            return make_views(self, batch, generator)
+
     monkeypatch.setattr(SSLNet, "train_step", strict_step)
+    monkeypatch.setattr(ViewMaker, "__call__", strict_views)
 
 
 TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]

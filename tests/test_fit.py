@@ -222,7 +222,7 @@ def test_warm_start_trains_with_what_was_set_since(make, digits):
     estimator.set_params(lr=1e-5, batch_size=80, max_epochs=1, callbacks=spy, n_views=3)
     estimator.set_params(lr_schedule="constant", augmentation=Views()).fit(X)
     assert estimator.history_[-1]["lr"] == 1e-5
-    assert [len(batch.views) for batch in spy.batches()] == [80, 80]
+    assert [len(batch) for batch in spy.batches()] == [80, 80]
     assert [len(x) for x in estimator.augmentation.batches] == [80 * n_made_views(estimator)] * 2
 
 
@@ -446,7 +446,7 @@ def test_batch_size_counts_samples_and_makes_even_batches(make, digits):
     for batch_size in ("auto", 50, 10_000):
         spy = Spy()
         make(batch_size=batch_size, max_epochs=1, callbacks=spy).fit(X)
-        sizes[batch_size] = [len(batch.views) for batch in spy.batches()]
+        sizes[batch_size] = [len(batch) for batch in spy.batches()]
     assert sizes == {"auto": [16] * 10, 50: [40] * 4, 10_000: [160]}
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._batch import Batch, Terms
-from sklearn_simvae._checks import check_finite, check_sizes
+from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
@@ -31,7 +31,6 @@ from sklearn_simvae.training import (
 from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
-from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Samples
 from sklearn_simvae.views.hints import not_finite
 
@@ -166,13 +165,13 @@ class BaseDiscriminative(BaseSSL):
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)
         # Similarities and covariances need more digits than autocast keeps.
-        with torch.autocast(batch.views.device.type, enabled=False):
+        with torch.autocast(batch.indices.device.type, enabled=False):
             return self._loss(*gather_batch(z, batch), module)
 
     def _diagnose(self, samples):
-        x = samples.some_views(PROBE_ROWS, self.net_.device)
         with inference(self.module_):
-            z = self._latent(self.module_, x).cpu().double()
+            some = samples.some(PROBE_ROWS, self.net_.device)
+            z = self._latent(self.module_, some).cpu().double()
         spread = float((z.std(0).square().mean() / z.square().mean().clamp(min=1e-300)).sqrt())
         rank = smooth_rank(z.numpy())
         if spread < _COLLAPSED_SPREAD:
@@ -206,10 +205,7 @@ class BaseDiscriminative(BaseSSL):
         P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
             Projections, averaged over the views if X has a views axis.
         """
-        samples = self._read(X)
-        with inference(self.module_):
-            P = samples.map(lambda v: split_on_oom(self.module_, v).mean(1), self.net_.device)
-        return check_finite(type(self).__name__, P)
+        return self._apply(lambda batch: self.module_(batch.views).mean(1), self._read(X))
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise if there are too few samples to compare."""
@@ -248,26 +244,28 @@ class BaseDiscriminative(BaseSSL):
 
     @reads
     def _score(self, X, groups):
-        X, groups = self._reader().split_groups(X, groups, needed=True)
-        samples, needs = self._read(X, groups, self.n_views), self._needs()
+        reader, needs = self._reader(), self._needs()
+        X, groups = reader.split_groups(X, groups, needed=True)
+        samples = self._read(X, groups, self.n_views)
         check_views(type(self).__name__, samples, needs.views)
         self._check_scored(samples)
         check_batches(type(self).__name__, samples, self._fitted_batch_size, needs.scored_samples)
-        make_views = self._view_maker(samples)
+        make_views = reader.view_maker(samples)
         device = torch.device(self.net_.device)
         generator = torch.Generator(device).manual_seed(0)
         total = weights = 0.0
         finite = True
         with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
-                batch = batch._replace(views=make_views(batch.views, generator=generator))
-                finite = finite and bool(batch.views.isfinite().all())
+                batch = make_views(batch, generator=generator)
+                if make_views.augments and not batch.views.isfinite().all():
+                    finite = False
                 terms = self._objective(self.module_, batch, generator)
-                weight = float(len(batch.views) if terms.weight is None else terms.weight)
+                weight = float(len(batch) if terms.weight is None else terms.weight)
                 total -= float(terms.loss) * weight
                 weights += weight
         if not np.isfinite(total):
-            if not finite and self.augmentation is not None:
+            if not finite:
                 raise ValueError(not_finite("The augmentation"))
             raise ValueError(
                 f"The objective of {type(self).__name__} is not finite on X, whose numbers "

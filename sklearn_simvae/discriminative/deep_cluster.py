@@ -12,7 +12,6 @@ from sklearn_simvae._parameters import COUNT, POSITIVE
 from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import deep_cluster
-from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import LivingPart
 
 
@@ -168,9 +167,7 @@ class DeepCluster(BaseDiscriminative):
         z = super()._project(module, batch)
         if module.training:
             return z, module.clusters.labels[batch.indices]
-        latents = module.encoder(batch.views.flatten(0, 1)).float()
-        latents = mean_over_views(latents.unflatten(0, batch.views.shape[:2]), batch.mask)
-        return z, module.clusters.nearest(latents)
+        return z, module.clusters.nearest(self._latent(module, batch))
 
     def _loss(self, z, batch, module):
         z, labels = z

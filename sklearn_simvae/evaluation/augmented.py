@@ -19,7 +19,7 @@ from sklearn_simvae.views import Layout, default_augmentation, make_views
 from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.checks import check_colors, has_colors
 from sklearn_simvae.views.hints import not_finite
-from sklearn_simvae.views.samples import known_data, one_hot_columns
+from sklearn_simvae.views.view_maker import known_data, one_hot_columns
 
 _ROWS = 1024
 

@@ -66,13 +66,20 @@ class AutoEncoder(nn.Module):
         learned = self.fixed_noise_variance == "learned"
         return self.log_noise_variance.exp() if learned else self.fixed_noise_variance
 
-    def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def parts(self) -> list["AutoEncoder"]:
+        """Autoencoders of the kinds of data, which are one."""
+        return [self]
+
+    def encode(self, views: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Compute the parameters of q(z | x).
 
         Parameters
         ----------
         views : Tensor of shape (batch, n_views, *shape)
             Batch of views.
+        mask : Tensor or None, default=None
+            Not used: where a sample lacks a view, there is another one.
 
         Returns
         -------
@@ -82,7 +89,7 @@ class AutoEncoder(nn.Module):
         output = self.encoder(views.flatten(0, 1)).float()
         return posterior(output.reshape(*views.shape[:2], -1))
 
-    def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
+    def log_likelihood(self, views: Tensor, z: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute log p(x | z), in nats.
 
         Parameters
@@ -91,6 +98,8 @@ class AutoEncoder(nn.Module):
             Views to explain.
         z : Tensor of shape (batch, n_views, n_components)
             Latents.
+        mask : Tensor or None, default=None
+            Not used.
 
         Returns
         -------

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._batch import Terms
+from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
@@ -23,6 +23,7 @@ from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
 from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
 from sklearn_simvae.generative.building import make_autoencoder
+from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples
@@ -93,12 +94,13 @@ class BaseGenerative(BaseSSL):
         module.prepare(x, isinstance(self.encoder, str), isinstance(self.decoder, str))
 
     def _suit(self, module, samples, goes_on):
-        if not module.squash:
-            return
-        if goes_on and not self._reader().unit_interval(samples):
-            warn_of_bounds(self, some_rows(samples.X))
-        elif not samples.layout.pixels and looks_unit_interval(samples.X):
-            samples.hold_between(0, 1)
+        for part, rows in zip(module.parts, samples.parts, strict=True):
+            if not part.squash:
+                continue
+            if goes_on and not rows.unit_interval:
+                warn_of_bounds(self, some_rows(rows.X), rows.what)
+            elif not rows.layout.pixels and looks_unit_interval(rows.X):
+                rows.hold_between(0, 1)
 
     def _diagnose(self, samples):
         r2 = self.module_.explained_variance(samples.some_views(PROBE_ROWS, self.net_.device))
@@ -113,9 +115,9 @@ class BaseGenerative(BaseSSL):
             )
 
     def _objective(self, module, batch, generator):
-        mean, log_variance = module.encode(batch.views)
+        mean, log_variance = module.encode(batch.views, batch.mask)
         z = reparameterize(mean, log_variance, generator, len(batch.indices))
-        log_likelihood = module.log_likelihood(batch.views, z)
+        log_likelihood = module.log_likelihood(batch.views, z, batch.mask)
         terms = self._elbo(log_likelihood, mean, log_variance, mask=batch.mask)
         elbo = terms.pop("elbo")
         return Terms(-terms.pop("objective", elbo), terms)
@@ -131,8 +133,8 @@ class BaseGenerative(BaseSSL):
 
     # ---------------------------------------------------------------- latents
 
-    def _latent(self, module, x):
-        return module.encoder(x)[:, : module.n_components]
+    def _latent(self, module, batch):
+        return mean_over_views(module.encode(batch.views, batch.mask)[0], batch.mask)
 
     @property
     def n_components_(self) -> int:
@@ -166,19 +168,16 @@ class BaseGenerative(BaseSSL):
         """Compute the posterior of each row, whether rows have groups or not, or of each view."""
         rows = Samples(samples.X, samples.layout, samples.has_views)
         mean, variance = self._posteriors(rows)
-        for made in (mean, variance):
-            check_finite(type(self).__name__, made)
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     def _posteriors(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Compute the means and variances of samples, of shape (n, n_views, n_components)."""
 
-        def encode(views):
-            mean, log_variance = self.module_.encode(views)
+        def encode(batch):
+            mean, log_variance = self.module_.encode(batch.views, batch.mask)
             return torch.stack([mean, log_variance.exp()], 1)
 
-        with inference(self.module_):
-            both = samples.map(lambda v: split_on_oom(encode, v), self.net_.device)
+        both = self._apply(encode, samples)
         return both[:, 0].copy(), both[:, 1].copy()
 
     @reads
@@ -339,25 +338,21 @@ class BaseGenerative(BaseSSL):
             )
             return by_chunk(score, X, ())
         samples = self._read(X, groups)
-
-        def bound_of(views):
-            return self._bound(views, None, n_importance_samples)
-
+        bound_of = functools.partial(self._bound, n_importance_samples=n_importance_samples)
+        if samples.groups is None:
+            return self._apply(bound_of, samples)
+        scores = np.empty(len(samples.X), dtype=np.float32)
         with inference(self.module_):
-            if samples.groups is None:
-                scores = samples.map(lambda v: split_on_oom(bound_of, v), self.net_.device)
-            else:
-                scores = np.empty(len(samples.X), dtype=np.float32)
-                for rows, given, views, mask in samples.group_batches(self.net_.device):
-                    bound = self._bound(views, mask, n_importance_samples).cpu().numpy()
-                    share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
-                    scores[rows[given]] = share[given]
+            for rows, given, batch in samples.group_batches(self.net_.device):
+                bound = bound_of(batch).cpu().numpy()
+                share = np.broadcast_to((bound / given.sum(1))[:, None], rows.shape)
+                scores[rows[given]] = share[given]
         return check_finite(type(self).__name__, scores)
 
-    def _bound(self, views: Tensor, mask: Tensor | None, n_importance_samples: int) -> Tensor:
+    def _bound(self, batch: Batch, n_importance_samples: int) -> Tensor:
         """Compute the bound of each sample, under noise that is common to all."""
-        module = self.module_
-        mean, log_variance = module.encode(views)
+        module, mask = self.module_, batch.mask
+        mean, log_variance = module.encode(batch.views, mask)
         # By numpy, whose rounding does not depend on a row's position in the batch.
         std = torch.from_numpy(np.exp(0.5 * log_variance.cpu().double().numpy())).to(mean)
         weighted = n_importance_samples > 1
@@ -366,7 +361,7 @@ class BaseGenerative(BaseSSL):
         values = []
         for draw in noise:
             z = mean + draw * std
-            log_likelihood = module.log_likelihood(views, z)
+            log_likelihood = module.log_likelihood(batch.views, z, mask)
             if weighted:
                 values.append(self._log_weights(log_likelihood, z, mean, log_variance, mask))
             else:

@@ -8,7 +8,7 @@ import numpy as np
 BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
 
 
-def warn_of_bounds(estimator, values: np.ndarray, what: str = "X") -> None:
+def warn_of_bounds(estimator, values: np.ndarray, what: str) -> None:
     """Warn of values outside [0, 1], which means that pass a sigmoid cannot reach."""
     warnings.warn(
         f"{what} has values from {values.min():.3g} to {values.max():.3g}, but this "

@@ -247,8 +247,8 @@ class ContentStyleVAE(BaseContent):
     def _content(self, module: AutoEncoder, z: Tensor) -> Tensor:
         return z[..., : module.n_content_components]
 
-    def _represent(self, x):
-        z = super()._represent(x)
+    def _represent(self, batch):
+        z = super()._represent(batch)
         if self.representation == "content":
             return self._content(self.module_, z)
         return z[..., self.n_content_components_ :] if self.representation == "style" else z

@@ -2,7 +2,7 @@
 
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae.generative.bounds import BOUNDS
-from sklearn_simvae.multimodal.blocks import Blocks
+from sklearn_simvae.multimodal.samples import ModalSamples
 from sklearn_simvae.views.lazy import some_rows
 
 LIKELIHOODS = ("auto", "gaussian", "bernoulli", "multinomial")
@@ -25,20 +25,18 @@ def by_name(value, names: list[str], parameter: str, default) -> dict:
     return {name: value.get(name, default) for name in names}
 
 
-def check_likelihoods(likelihoods, blocks: Blocks) -> None:
+def check_likelihoods(likelihoods, samples: ModalSamples) -> None:
     """Raise if values are out of the range of the likelihood of their modality."""
-    for likelihood, modality, block in zip(
-        likelihoods, blocks.modalities, blocks.blocks, strict=True
-    ):
-        if likelihood not in BOUNDS or not block.values.shape[0]:
+    for likelihood, part in zip(likelihoods, samples.parts, strict=True):
+        if likelihood not in BOUNDS or not part.shape[0]:
             continue
-        values = some_rows(block.values)
+        values = some_rows(part.X)
         low, high = values.min(), values.max()
         wanted = "in [0, 1]" if likelihood == "bernoulli" else "at least 0"
-        if low < 0 or (likelihood == "bernoulli" and high > 1 and not modality.layout.pixels):
+        if low < 0 or (likelihood == "bernoulli" and high > 1 and not part.layout.pixels):
             raise ValueError(
-                f"likelihood={likelihood!r} of the modality {modality.name!r} needs values "
-                f"{wanted}; got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
+                f"likelihood={likelihood!r} of the modality {part.name!r} needs values {wanted}; "
+                f"got values from {low:.3g} to {high:.3g}. Scale them, or use 'gaussian'."
             )
-        if not modality.layout.pixels:
-            block.hold_between(*BOUNDS[likelihood])
+        if not part.layout.pixels:
+            part.hold_between(*BOUNDS[likelihood])

@@ -1,6 +1,7 @@
 """CLIP: contrast of the modalities of a sample with those of all other samples."""
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from numbers import Real
 from typing import Unpack
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_simvae._batch import Terms
-from sklearn_simvae._checks import check_finite
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
@@ -23,14 +23,11 @@ from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import clip
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms
 from sklearn_simvae.multimodal.base import BaseMultimodal
-from sklearn_simvae.multimodal.blocks import Blocks
-from sklearn_simvae.multimodal.layout import ModalLayout
-from sklearn_simvae.multimodal.present import encode_present, split_modalities
+from sklearn_simvae.multimodal.present import encode_present
+from sklearn_simvae.multimodal.samples import ModalSamples
 from sklearn_simvae.multimodal.zero_shot import ZeroShotClassifier
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
-from sklearn_simvae.training import inference, reads
-from sklearn_simvae.training.exchange import gather_batch
-from sklearn_simvae.training.memory import split_on_oom
+from sklearn_simvae.training import reads
 
 
 class LogitScale(LivingPart):
@@ -78,8 +75,6 @@ class ClipNetwork(nn.Module):
 
     Parameters
     ----------
-    layout : ModalLayout
-        Layout of the rows.
     encoders, heads : list of Module
         Networks of each modality.
     n_components : int
@@ -88,52 +83,70 @@ class ClipNetwork(nn.Module):
         Inverse of the first scale of the similarities.
     """
 
-    def __init__(self, layout, encoders, heads, n_components, temperature):
+    def __init__(self, encoders, heads, n_components, temperature):
         super().__init__()
-        self.layout = layout
         self.encoders = nn.ModuleList(encoders)
         self.heads = nn.ModuleList(heads)
         self.n_components = n_components
         self.scale = LogitScale(temperature)
 
-    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode rows.
+    @property
+    def encoder(self) -> nn.ModuleList:
+        """Encoders of the modalities."""
+        return self.encoders
+
+    def latents(self, views: Sequence[Tensor], mask: Tensor) -> Tensor:
+        """Encode modalities.
 
         Parameters
         ----------
-        x : Tensor of shape (N, n_values)
-            Rows, with all modalities.
+        views : sequence of Tensor of shape (batch, *shape)
+            Modalities.
+        mask : Tensor of bool of shape (batch, n_modalities)
+            False where a modality is missing.
 
         Returns
         -------
-        mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is present.
-        z : Tensor of float32 of shape (N, n_modalities, n_components)
+        z : Tensor of float32 of shape (batch, n_modalities, n_components)
             Directions, of length 1.
         """
-        return self._directions(x, self.encoders)
+        return F.normalize(encode_present(self.encoders, views, mask), dim=-1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Project rows.
+    def latents_of(self, j: int, x: Tensor) -> Tensor:
+        """Encode rows of one modality.
 
         Parameters
         ----------
-        x : Tensor of shape (N, n_values)
-            Rows, with all modalities.
+        j : int
+            Number of the modality.
+        x : Tensor of shape (N, *shape)
+            Rows that have it.
 
         Returns
         -------
-        mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is present.
-        z : Tensor of float32 of shape (N, n_modalities, d)
+        z : Tensor of float32 of shape (N, n_components)
+            Directions, of length 1.
+        """
+        return F.normalize(self.encoders[j](x).float(), dim=-1)
+
+    def forward(self, views: Sequence[Tensor], mask: Tensor) -> Tensor:
+        """Project modalities.
+
+        Parameters
+        ----------
+        views : sequence of Tensor of shape (batch, *shape)
+            Modalities.
+        mask : Tensor of bool of shape (batch, n_modalities)
+            False where a modality is missing.
+
+        Returns
+        -------
+        z : Tensor of float32 of shape (batch, n_modalities, d)
             Directions, of length 1.
         """
         both = zip(self.encoders, self.heads, strict=True)
-        return self._directions(x, [nn.Sequential(*networks) for networks in both])
-
-    def _directions(self, x, networks):
-        mask, parts = split_modalities(x, self.layout)
-        return mask, F.normalize(encode_present(networks, parts, mask), dim=-1)
+        networks = [nn.Sequential(*pair) for pair in both]
+        return F.normalize(encode_present(networks, views, mask), dim=-1)
 
 
 class CLIP(BaseMultimodal, BaseDiscriminative):
@@ -227,32 +240,33 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
             projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
             for _ in encoders
         ]
-        return ClipNetwork(layout, encoders, heads, self.n_components, self.temperature)
+        return ClipNetwork(encoders, heads, self.n_components, self.temperature)
 
     def _needs(self):
         # Samples without a pair are no negatives, which are the other samples of the batch.
         return Needs(views=1, scored_samples=2, batch_size=512, pairs=True)
 
     def _reader(self, anew=False):
-        reader = BaseMultimodal._reader(self, anew)
+        reader = super()._reader(anew)
         if anew:
             # Later ones may come in parts, of which some hold no pairs.
             reader.require(_check_pairs)
         return reader
 
     def _check_scored(self, samples):
-        n_pairs, fewest = _most_pairs(samples.X), self._needs().scored_samples
-        if n_pairs < fewest:
+        fewest = self._needs().scored_samples
+        if samples.n_pairs < fewest:
             raise ValueError(
                 f"The objective of CLIP compares pairs, and needs at least {fewest} rows "
-                f"with the same two of the modalities {samples.layout.names}; got {n_pairs}. Give "
-                "more rows, or use larger folds in cross-validation."
+                f"with the same two of the modalities {samples.layout.names}; got "
+                f"{samples.n_pairs}. Give more rows, or use larger folds in cross-validation."
             )
 
-    def _objective(self, module, batch, generator):
-        mask, z = module(batch.views[:, 0])
-        with torch.autocast(z.device.type, enabled=False):
-            return self._loss(*gather_batch(z, batch._replace(mask=mask)), module)
+    def _latent(self, module, batch):
+        return mean_over_views(module.latents(batch.views, batch.mask), batch.mask)
+
+    def _project(self, module, batch):
+        return module(batch.views, batch.mask)
 
     def _loss(self, z, batch, module):
         scale = module.scale(self.max_logit_scale)
@@ -288,15 +302,11 @@ class CLIP(BaseMultimodal, BaseDiscriminative):
         ValueError
             Same as in :meth:`transform`.
         """
-        samples = self._samples_of(X, modality)
 
-        def directions(rows):
-            mask, z = self.module_(rows)
-            return mean_over_views(z, mask)
+        def directions(batch):
+            return mean_over_views(self._project(self.module_, batch), batch.mask)
 
-        with inference(self.module_):
-            P = samples.map(lambda v: split_on_oom(directions, v[:, 0]), self.net_.device)
-        return check_finite(type(self).__name__, P)
+        return self._apply(directions, self._samples_of(X, modality))
 
     @reads
     def similarity(self, Xa, Xb, modalities=None) -> np.ndarray:
@@ -379,17 +389,11 @@ def _weights(mask: Tensor) -> Tensor:
     return n_rows.masked_fill(n_rows < 2, 0.0)
 
 
-def _check_pairs(blocks: Blocks, layout: ModalLayout) -> None:
-    n_pairs = _most_pairs(blocks)
+def _check_pairs(samples: ModalSamples) -> None:
     # A single row is refused as by all methods.
-    if n_pairs < 2 <= len(blocks):
+    if samples.n_pairs < 2 <= len(samples):
         raise ValueError(
-            f"{n_pairs or 'No'} row of X has the same two of the modalities {layout.names}: there "
-            "are no pairs to learn from; 2 are needed. Rows of one sample must have the same "
-            "place in each modality."
+            f"{samples.n_pairs or 'No'} row of X has the same two of the modalities "
+            f"{samples.layout.names}: there are no pairs to learn from; 2 are needed. Rows of one "
+            "sample must have the same place in each modality."
         )
-
-
-def _most_pairs(blocks: Blocks) -> int:
-    """Count rows that have both modalities of the pair of modalities that most have."""
-    return max(int((a & b).sum()) for a, b in combinations(blocks.present().T, 2))

@@ -1,15 +1,12 @@
 """The module of MultimodalSimVAE: autoencoders that meet in the prior of their latents alone."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from sklearn_simvae.generative.autoencoder import AutoEncoder, posterior
-from sklearn_simvae.multimodal.present import (
-    encode_present,
-    of_present,
-    present_modalities,
-    split_modalities,
-)
+from sklearn_simvae.multimodal.present import encode_present, of_present
 
 
 class JointAutoEncoder(nn.Module):
@@ -17,108 +14,91 @@ class JointAutoEncoder(nn.Module):
 
     Parameters
     ----------
-    layout : ModalLayout
-        Layout of the rows.
     parts : list of AutoEncoder
         Autoencoders of the modalities.
     """
 
-    def __init__(self, layout, parts: list[AutoEncoder]):
+    def __init__(self, parts: list[AutoEncoder]):
         super().__init__()
-        self.layout = layout
         self.parts = nn.ModuleList(parts)
         self.n_components = parts[0].n_components
 
     @property
-    def encoders(self) -> list[nn.Module]:
+    def encoder(self) -> list[nn.Module]:
         """Encoders of the modalities."""
         return [part.encoder for part in self.parts]
 
-    def encode(self, views: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, views: Sequence[Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the parameters of q(z | x) of each modality.
 
         Parameters
         ----------
-        views : Tensor of shape (batch, 1, n_values)
-            Rows, with all modalities.
+        views : sequence of Tensor of shape (batch, *shape)
+            Modalities.
+        mask : Tensor of bool of shape (batch, n_modalities)
+            False where a modality is missing.
 
         Returns
         -------
         mean, log_variance : Tensor of float32 of shape (batch, n_modalities, n_components)
             Parameters of the posteriors, arbitrary where a modality is missing.
         """
-        mask, rows = split_modalities(views[:, 0], self.layout)
-        return posterior(encode_present(self.encoders, rows, mask))
+        return posterior(encode_present(self.encoder, views, mask))
 
-    def mask(self, views: Tensor) -> Tensor:
-        """Find the modalities that each row has.
-
-        Parameters
-        ----------
-        views : Tensor of shape (batch, 1, n_values)
-            Rows, with all modalities.
-
-        Returns
-        -------
-        mask : Tensor of bool of shape (batch, n_modalities)
-            False where a modality is missing.
-        """
-        return present_modalities(views[:, 0], self.layout)
-
-    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the means of the latents of rows.
+    def latents_of(self, j: int, x: Tensor) -> Tensor:
+        """Compute the means of the posteriors of rows of one modality.
 
         Parameters
         ----------
-        x : Tensor of shape (N, n_values)
-            Rows, with all modalities.
+        j : int
+            Number of the modality.
+        x : Tensor of shape (N, *shape)
+            Rows that have it.
 
         Returns
         -------
-        mask : Tensor of bool of shape (N, n_modalities)
-            True where a modality is present.
-        z : Tensor of float32 of shape (N, n_modalities, n_components)
-            Means of the posteriors.
+        mean : Tensor of float32 of shape (N, n_components)
+            Latents.
         """
-        return self.mask(x.unsqueeze(1)), self.encode(x.unsqueeze(1))[0]
+        return self.encoder[j](x).float()[:, : self.n_components]
 
-    def log_likelihood(self, views: Tensor, z: Tensor) -> Tensor:
+    def log_likelihood(self, views: Sequence[Tensor], z: Tensor, mask: Tensor) -> Tensor:
         """Compute log p(x | z) of each modality, in nats.
 
         Parameters
         ----------
-        views : Tensor of shape (batch, 1, n_values)
-            Rows to explain.
+        views : sequence of Tensor of shape (batch, *shape)
+            Modalities to explain.
         z : Tensor of shape (batch, n_modalities, n_components)
             Latents.
+        mask : Tensor of bool of shape (batch, n_modalities)
+            False where a modality is missing.
 
         Returns
         -------
         log_likelihood : Tensor of float32 of shape (batch, n_modalities)
             Log-likelihoods, arbitrary where a modality is missing.
         """
-        mask, rows = split_modalities(views[:, 0], self.layout)
         values = [
             of_present(
                 part.decoder, part.log_likelihood, mask[:, j], x.unsqueeze(1), z[:, j : j + 1]
             )
-            for j, (part, x) in enumerate(zip(self.parts, rows, strict=True))
+            for j, (part, x) in enumerate(zip(self.parts, views, strict=True))
         ]
         return torch.cat(values, dim=1)
 
-    def explained_variance(self, x: Tensor) -> float:
+    def explained_variance(self, views: Sequence[Tensor]) -> float:
         """Compute the fraction of variance explained, for the modality where it is largest.
 
         Parameters
         ----------
-        x : Tensor of shape (N, n_values)
-            Rows, with all modalities.
+        views : sequence of Tensor of shape (n_present, *shape)
+            Rows of each modality.
 
         Returns
         -------
         r2 : float
             At most 1; 0 for reconstructions by the mean.
         """
-        mask, rows = split_modalities(x, self.layout)
-        parts = zip(self.parts, rows, mask.T, strict=True)
-        return max(part.explained_variance(x[there]) for part, x, there in parts if there.any())
+        both = zip(self.parts, views, strict=True)
+        return max(part.explained_variance(x) for part, x in both if len(x))

@@ -1,12 +1,16 @@
-"""Kinds of data in one row, and their places in it."""
+"""Kinds of data in one row."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 
+from sklearn_simvae._batch import Batch
+from sklearn_simvae._plain import fitted_digest, plain
 from sklearn_simvae.views import Layout
 
 
@@ -28,8 +32,6 @@ class Modality:
         Fitted, of this modality alone.
     layout : Layout
         How what the preprocessor gives is read.
-    start : int
-        Its first place in a row as the networks read it.
     feature_names : tuple of str or None
         Names of the columns of a dict's entry, where they are strings.
     """
@@ -40,13 +42,7 @@ class Modality:
     as_series: bool = False
     preprocessor: Any = None
     layout: Layout | None = None
-    start: int = 0
     feature_names: tuple[str, ...] | None = None
-
-    @property
-    def stop(self) -> int:
-        """The place after its last."""
-        return self.start + self.layout.n_features
 
     def raw(self, X) -> Any:
         """Its part of X, as it comes; None where a dict does not have it."""
@@ -60,6 +56,11 @@ class Modality:
         return values.to_pylist() if as_series and hasattr(values, "to_pylist") else values
 
 
+def type_name(value) -> str | None:
+    """Return the name of the type of a preprocessor, if there is one."""
+    return None if value is None else type(value).__name__
+
+
 def take_columns(X, columns: int | list[int]):
     """Take a column of a table as a series, or some of them as a table."""
     if hasattr(X, "to_pylist") and hasattr(X, "select"):
@@ -70,7 +71,7 @@ def take_columns(X, columns: int | list[int]):
 
 @dataclass(frozen=True)
 class ModalLayout(Layout):
-    """The layout of rows that hold several modalities, one after the other.
+    """The layout of rows that hold several modalities.
 
     Parameters
     ----------
@@ -86,10 +87,78 @@ class ModalLayout(Layout):
     n_columns: int = 0
     from_dict: bool = False
 
+    @classmethod
+    def of(cls, modalities, n_columns: int | None, from_dict: bool) -> "ModalLayout":
+        """Put modalities together, whose own layouts are known.
+
+        Parameters
+        ----------
+        modalities : iterable of Modality
+            In the order in which they were declared.
+        n_columns : int or None
+            Columns of X in `fit`; None means all values of a row.
+        from_dict : bool
+            Whether X was a dict.
+
+        Returns
+        -------
+        layout : ModalLayout
+            Layout of the rows.
+        """
+        modalities = tuple(modalities)
+        shape = (sum(m.layout.n_features for m in modalities),)
+        own = {"n_columns": n_columns or math.prod(shape), "from_dict": from_dict}
+        return cls("vector", shape, shape, modalities=modalities, **own)
+
     @property
     def names(self) -> list[str]:
         """Names of the modalities."""
         return [modality.name for modality in self.modalities]
+
+    @property
+    def preprocessors(self) -> dict[str, Any]:
+        """Fitted transformers by name of the modality, without which X cannot be read."""
+        return {m.name: m.preprocessor for m in self.modalities if m.preprocessor is not None}
+
+    def zeros(self, device="cpu") -> Batch:
+        """Make a batch of one sample, whose modalities are there and zero.
+
+        Parameters
+        ----------
+        device : torch.device or str, default="cpu"
+            Device of the views.
+
+        Returns
+        -------
+        batch : Batch
+            Modalities as networks take them.
+        """
+        views = tuple(m.layout.zeros(device).views[:, 0] for m in self.modalities)
+        return Batch(views, torch.ones((1, len(views)), dtype=torch.bool, device=device))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert the layout to a dict of values that JSON can hold.
+
+        Returns
+        -------
+        fields : dict
+            Fields by name, without the preprocessors.
+        """
+        modalities = [
+            {
+                "name": m.name,
+                "encoder": plain(m.encoder),
+                "columns": m.columns,
+                "as_series": m.as_series,
+                "preprocessor": type_name(m.preprocessor),
+                "learned": None if m.preprocessor is None else fitted_digest(m.preprocessor),
+                "layout": m.layout.to_dict(),
+                "feature_names": m.feature_names,
+            }
+            for m in self.modalities
+        ]
+        own = {"n_columns": int(self.n_columns), "from_dict": self.from_dict}
+        return {"modalities": plain(modalities), **own}
 
     def index(self, name: str) -> int:
         """The place of a modality.

@@ -12,8 +12,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _get_feature_names, _num_samples, check_array
 
 from sklearn_simvae._checks import is_missing
-from sklearn_simvae.multimodal.blocks import Block, Blocks
 from sklearn_simvae.multimodal.layout import Modality, ModalLayout
+from sklearn_simvae.multimodal.samples import ModalityRows, ModalSamples
 from sklearn_simvae.views import Layout, LazyArray, as_lazy_array
 from sklearn_simvae.views.layout import kind_of_rows
 from sklearn_simvae.views.lazy import named, some_rows
@@ -23,9 +23,7 @@ from sklearn_simvae.views.rows import check_holds_rows, stack_cells, tensor_to_a
 _MAX_ROWS = 1024
 
 
-def fit_modalities(
-    X, declared: tuple[Modality, ...], input_shapes: Mapping | None
-) -> tuple[Blocks, ModalLayout]:
+def fit_modalities(X, declared: tuple[Modality, ...], input_shapes: Mapping | None) -> ModalSamples:
     """Fit the transformers, and read X.
 
     Parameters
@@ -39,10 +37,8 @@ def fit_modalities(
 
     Returns
     -------
-    blocks : Blocks
-        The values.
-    layout : ModalLayout
-        How they are read, with the transformers fitted.
+    samples : ModalSamples
+        The samples; in their layout the transformers are fitted.
 
     Raises
     ------
@@ -57,7 +53,7 @@ def fit_modalities(
             f"input_shapes names {unknown}, but the modalities are {[m.name for m in declared]}."
         )
     n = _n_rows(X, declared)
-    blocks, modalities, start = [], [], 0
+    parts, modalities = [], []
     for modality in declared:
         values, position = _present_part(modality, X, n)
         if values is None or not len(position[position >= 0]):
@@ -68,20 +64,11 @@ def fit_modalities(
             modality = replace(modality, preprocessor=fitted)
         values = _numbers(values, modality.name)
         layout = _layout(modality, values, input_shapes.get(modality.name))
-        modality = replace(modality, layout=layout, start=start)
-        start = modality.stop
-        blocks.append(Block(values, position))
-        modalities.append(modality)
+        modalities.append(replace(modality, layout=layout))
+        parts.append(ModalityRows(values, position, modalities[-1]))
     is_dict = isinstance(X, Mapping)
-    layout = ModalLayout(
-        "vector",
-        (start,),
-        (start,),
-        modalities=tuple(modalities),
-        n_columns=start if is_dict else X.shape[1],
-        from_dict=is_dict,
-    )
-    return _with_something(Blocks(blocks, layout.modalities)), layout
+    layout = ModalLayout.of(modalities, None if is_dict else X.shape[1], is_dict)
+    return _with_something(ModalSamples(parts, layout))
 
 
 def _layout(modality: Modality, values, input_shape) -> Layout:
@@ -106,7 +93,7 @@ def _layout(modality: Modality, values, input_shape) -> Layout:
     return layout
 
 
-def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
+def read_modalities(X, layout: ModalLayout, only: str | None = None) -> ModalSamples:
     """Read an X that is like what was fitted.
 
     Parameters
@@ -120,8 +107,8 @@ def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
 
     Returns
     -------
-    blocks : Blocks
-        The values.
+    samples : ModalSamples
+        The samples.
 
     Raises
     ------
@@ -131,14 +118,15 @@ def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
     if only is not None:
         layout.index(only)
     n = _n_rows(X, layout.modalities)
-    blocks = []
+    parts = []
     for modality in layout.modalities:
         values, position = None, np.full(n, -1)
         if only in (None, modality.name):
             _check_names(modality, X)
             values, position = _present_part(modality, X, n)
         if not len(position[position >= 0]):
-            blocks.append(Block(np.empty((0, modality.layout.n_features), np.float32), position))
+            nothing = np.empty((0, modality.layout.n_features), np.float32)
+            parts.append(ModalityRows(nothing, position, modality))
             continue
         if modality.preprocessor is not None:
             values = modality.preprocessor.transform(values)
@@ -148,8 +136,8 @@ def read_modalities(X, layout: ModalLayout, only: str | None = None) -> Blocks:
                 f"The modality {modality.name!r} of shape {values.shape} has a views axis, which "
                 f"it had not in fit."
             )
-        blocks.append(Block(values, position))
-    return _with_something(Blocks(blocks, layout.modalities), only)
+        parts.append(ModalityRows(values, position, modality))
+    return _with_something(ModalSamples(parts, layout), only)
 
 
 def _check_names(modality: Modality, X) -> None:
@@ -295,13 +283,13 @@ def _numbers(values, name: str):
     return values
 
 
-def _with_something(blocks: Blocks, only: str | None = None) -> Blocks:
+def _with_something(samples: ModalSamples, only: str | None = None) -> ModalSamples:
     """Raise where a row has none of the modalities that count."""
-    empty = np.flatnonzero(~blocks.present().any(1))
+    empty = np.flatnonzero(~samples.mask.any(1))
     if len(empty):
         what = "any modality" if only is None else f"the modality {only!r}"
         raise ValueError(
             f"Input X contains NaN or None alone in {len(empty)} row(s), which lack {what}; the "
             f"first is row {empty[0]}. Leave those rows out."
         )
-    return blocks
+    return samples

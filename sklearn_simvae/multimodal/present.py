@@ -1,68 +1,24 @@
 """Networks of modalities, applied to the rows that have them."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_simvae.multimodal.layout import ModalLayout
 from sklearn_simvae.training.checks import has_batch_norm
 from sklearn_simvae.training.modes import evaluation_mode
 
 
-def split_modalities(x: Tensor, layout: ModalLayout) -> tuple[Tensor, list[Tensor]]:
-    """Take rows apart into their modalities.
-
-    Parameters
-    ----------
-    x : Tensor of shape (N, n_values)
-        Rows as they travel, NaN where a modality is missing.
-    layout : ModalLayout
-        How they are laid out.
-
-    Returns
-    -------
-    mask : Tensor of bool of shape (N, n_modalities)
-        True where a modality is there.
-    parts : list of Tensor of shape (N, *shape)
-        Each in the layout of its networks, zeros where it is missing.
-    """
-    mask, parts = present_modalities(x, layout), []
-    for modality, present in zip(layout.modalities, mask.unbind(1), strict=True):
-        part = x[:, modality.start : modality.stop].masked_fill(~present.unsqueeze(1), 0.0)
-        parts.append(modality.layout.to_network(part))
-    return mask, parts
-
-
-def present_modalities(x: Tensor, layout: ModalLayout) -> Tensor:
-    """Tell which modalities rows have.
-
-    Parameters
-    ----------
-    x : Tensor of shape (N, n_values)
-        Rows as they travel, NaN where a modality is missing.
-    layout : ModalLayout
-        How they are laid out.
-
-    Returns
-    -------
-    mask : Tensor of bool of shape (N, n_modalities)
-        True where a modality is there.
-    """
-    # Missing is missing as a whole: the first value tells.
-    return ~torch.stack([x[:, modality.start] for modality in layout.modalities], dim=1).isnan()
-
-
-def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
+def encode_present(networks, views: Sequence[Tensor], mask: Tensor) -> Tensor:
     """Encode each modality of the rows that have it.
 
     Parameters
     ----------
     networks : sequence of Module
         One for each modality, all of the same width.
-    parts : list of Tensor of shape (N, *shape)
-        Parts, from :func:`split_modalities`.
+    views : sequence of Tensor of shape (N, *shape)
+        Modalities in the layout of their networks, anything where they are missing.
     mask : Tensor of bool of shape (N, n_modalities)
         True where a modality is there.
 
@@ -71,7 +27,7 @@ def encode_present(networks, parts: list[Tensor], mask: Tensor) -> Tensor:
     z : Tensor of float32 of shape (N, n_modalities, d)
         Without meaning where a modality is missing.
     """
-    both = zip(networks, parts, mask.unbind(1), strict=True)
+    both = zip(networks, views, mask.unbind(1), strict=True)
     return torch.stack([of_present(network, network, some, x) for network, x, some in both], dim=1)
 
 

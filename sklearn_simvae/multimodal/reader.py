@@ -6,16 +6,21 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import _get_feature_names, check_array
 
-from sklearn_simvae.multimodal.blocks import Blocks
 from sklearn_simvae.multimodal.declaration import declare
-from sklearn_simvae.multimodal.layout import ModalLayout, take_columns
+from sklearn_simvae.multimodal.layout import Modality, ModalLayout, take_columns, type_name
 from sklearn_simvae.multimodal.modalities import fit_modalities, read_modalities
-from sklearn_simvae.networks import hidden_sizes
-from sklearn_simvae.views import LazyArray, Samples, as_lazy_array
-from sklearn_simvae.views.checks import check_like_fitted, in_unit_interval
+from sklearn_simvae.multimodal.samples import ModalSamples, ModalViewMaker
+from sklearn_simvae.views import Layout, LazyArray, ViewMaker, as_lazy_array
+from sklearn_simvae.views.checks import (
+    check_augmentation,
+    check_colors,
+    check_like_fitted,
+    has_colors,
+)
 from sklearn_simvae.views.hints import warn_of_scales
 from sklearn_simvae.views.lazy import as_table, named
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells
+from sklearn_simvae.views.view_maker import one_hot_columns
 
 
 class ModalityReader:
@@ -31,8 +36,10 @@ class ModalityReader:
         Layout of the rows that were fitted; None where they are yet to be read.
     feature_names : ndarray of str or None, default=None
         Names of the columns that were fitted.
-    modalities, preprocessing, input_shapes : object
+    modalities, preprocessing, input_shapes, augmentations : object
         Parameters of the estimator of these names.
+    default_augmentation : callable
+        From a layout to the augmentation that "auto" stands for.
 
     Attributes
     ----------
@@ -49,6 +56,8 @@ class ModalityReader:
         modalities=None,
         preprocessing=(),
         input_shapes=None,
+        augmentations=None,
+        default_augmentation=None,
     ):
         self.name = name
         self.layout = layout
@@ -56,9 +65,11 @@ class ModalityReader:
         self.modalities = modalities
         self.preprocessing = preprocessing
         self.input_shapes = input_shapes
-        self._check: Callable[[Blocks, ModalLayout], None] | None = None
+        self.augmentations = augmentations
+        self.default_augmentation = default_augmentation
+        self._check: Callable[[ModalSamples], None] | None = None
 
-    def require(self, check: Callable[[Blocks, ModalLayout], None]) -> None:
+    def require(self, check: Callable[[ModalSamples], None]) -> None:
         """Have values looked at when they are read.
 
         Parameters
@@ -96,7 +107,7 @@ class ModalityReader:
             raise ValueError(f"{self.name} takes no groups: the views of a row are its modalities.")
         return X, None
 
-    def fit(self, X, groups=None, n_views: int = 1, hints: bool = True) -> Samples:
+    def fit(self, X, groups=None, n_views: int = 1, hints: bool = True) -> ModalSamples:
         """Read the X that is to be fitted: fit the preprocessors, and learn the layout.
 
         Parameters
@@ -122,12 +133,13 @@ class ModalityReader:
         """
         X = self._check_table(X)
         declared = declare(X, self.modalities, self.preprocessing)
-        blocks, self.layout = fit_modalities(X, declared, self.input_shapes)
+        samples = fit_modalities(X, declared, self.input_shapes)
+        self.layout = samples.layout
         if hints:
-            self._hint_at_scales(blocks, _get_feature_names(named(X)))
-        return self._samples(blocks)
+            self._hint_at_scales(samples, _get_feature_names(named(X)))
+        return self._checked(samples)
 
-    def read(self, X, groups=None, n_views: int = 1, only: str | None = None) -> Samples:
+    def read(self, X, groups=None, n_views: int = 1, only: str | None = None) -> ModalSamples:
         """Read an X that is like what was fitted, or holds one modality alone.
 
         Parameters
@@ -162,11 +174,11 @@ class ModalityReader:
         else:
             X = self._check_table(X)
             self.check_shape(X)
-        blocks = read_modalities(X, layout, only)
-        for modality, block in zip(self.layout.modalities, blocks.blocks, strict=True):
-            if block.values.shape[0]:
-                block.values = check_like_fitted(self.name, block.values, modality.layout)
-        return self._samples(blocks)
+        samples = read_modalities(X, layout, only)
+        for part in samples.parts:
+            if part.shape[0]:
+                part.X = check_like_fitted(self.name, part.X, part.layout)
+        return self._checked(samples)
 
     def check_shape(self, X) -> None:
         """Raise if rows, whatever they hold, are not of the form of those that were fitted.
@@ -190,43 +202,87 @@ class ModalityReader:
                 f"{self.layout.n_columns} features as input."
             )
 
-    def unit_interval(self, samples: Samples) -> list[bool]:
-        """Tell, for each modality, whether all of it lies in [0, 1].
+    def view_maker(self, samples: ModalSamples) -> ModalViewMaker:
+        """Make the function from a batch as it is read to views, on the device.
 
         Parameters
         ----------
-        samples : Samples
-            The samples of X.
+        samples : ModalSamples
+            All samples of which views are to be made.
 
         Returns
         -------
-        inside : list of bool
-            In the order of the modalities.
+        maker : ModalViewMaker
+            Makes views.
+
+        Raises
+        ------
+        ValueError
+            If an augmentation is of no modality or not valid, or does not suit the values.
         """
-        return [
-            m.layout.pixels or in_unit_interval(block.values)
-            for m, block in zip(samples.layout.modalities, samples.X.blocks, strict=True)
+        makers = {}
+        for name, augmentation in (self.augmentations or {}).items():
+            part = samples.parts[samples.layout.index(name)]
+            if isinstance(augmentation, str) and augmentation == "auto":
+                if has_colors(part.layout):
+                    check_colors(part.X, part.what)
+                    part.hold_between(0, 1)
+                augmentation = self.default_augmentation(part.layout)
+            if not callable(augmentation):
+                raise ValueError(
+                    f"augmentations[{name!r}] must be 'auto' or a callable from a batch to a "
+                    f"batch, got {augmentation!r}."
+                )
+            check_augmentation(augmentation, f"augmentations[{name!r}]")
+            one_hot = one_hot_columns(part.X, part.layout)
+            makers[name] = ViewMaker(part.layout, 1, augmentation, one_hot)
+        return ModalViewMaker(samples.layout, makers)
+
+    def layout_from_dict(self, fields: dict, preprocessors: dict) -> ModalLayout:
+        """Make a layout from the result of its `to_dict`.
+
+        Parameters
+        ----------
+        fields : dict
+            Fields by name.
+        preprocessors : dict of str to transformer
+            Fitted transformers by name of the modality.
+
+        Returns
+        -------
+        layout : ModalLayout
+            The same layout.
+
+        Raises
+        ------
+        ValueError
+            If a preprocessor is not there.
+        """
+        missing = [
+            f"{m['name']!r} ({m['preprocessor']})"
+            for m in fields["modalities"]
+            if m["preprocessor"] != type_name(preprocessors.get(m["name"]))
         ]
-
-    def hidden_sizes(self, samples: Samples, sizes, n_samples: int) -> list[tuple[int, ...]]:
-        """Choose the widths of the hidden layers of the network of each modality.
-
-        Parameters
-        ----------
-        samples : Samples
-            The samples of X.
-        sizes : int, sequence of int or "auto"
-            Widths of all of them, or "auto" to choose them.
-        n_samples : int
-            Number of rows that the networks are to learn from.
-
-        Returns
-        -------
-        sizes : list of tuple of int
-            Widths of the hidden layers, in the order of the modalities.
-        """
-        modalities = samples.layout.modalities
-        return [hidden_sizes(sizes, m.layout.n_features, n_samples) for m in modalities]
+        if missing:
+            raise ValueError(
+                "Weights alone do not hold preprocessors, and these are not fitted here: "
+                f"{', '.join(missing)}. Load them into the estimator that was fitted, or keep the "
+                "whole estimator by skops or joblib."
+            )
+        encoders = {item[0]: item[1] for item in self.modalities or []}
+        modalities = (
+            Modality(
+                m["name"],
+                encoders.get(m["name"], "auto"),
+                None if m["columns"] is None else tuple(m["columns"]),
+                m["as_series"],
+                preprocessors.get(m["name"]),
+                Layout.from_dict(m["layout"]),
+                tuple(m["feature_names"]) if m["feature_names"] else None,
+            )
+            for m in fields["modalities"]
+        )
+        return ModalLayout.of(modalities, fields["n_columns"], fields["from_dict"])
 
     def is_alone(self, X, modality: str) -> bool:
         """Tell whether X is the columns of a modality without those of the others.
@@ -252,10 +308,10 @@ class ModalityReader:
             return True
         return len(shape) == 2 and shape[1] == len(own.columns) < n_columns
 
-    def _samples(self, blocks: Blocks) -> Samples:
+    def _checked(self, samples: ModalSamples) -> ModalSamples:
         if self._check is not None:
-            self._check(blocks, self.layout)
-        return Samples(blocks, self.layout, False)
+            self._check(samples)
+        return samples
 
     def _apart(self, X, only: str) -> tuple[dict, ModalLayout]:
         """The columns of one modality as an entry of a dict, and the layout of that."""
@@ -264,17 +320,17 @@ class ModalityReader:
             X = [row[0] for row in X] if isinstance(X, list) else take_columns(X, 0)
         return {only: X}, self.layout.apart(self.feature_names)
 
-    def _hint_at_scales(self, blocks: Blocks, names: np.ndarray | None) -> None:
-        for m, block in zip(self.layout.modalities, blocks.blocks, strict=True):
+    def _hint_at_scales(self, samples: ModalSamples, names: np.ndarray | None) -> None:
+        for m, part in zip(self.layout.modalities, samples.parts, strict=True):
             # Sparse values, such as counts of words, have no scale by column.
-            if issparse(block.values):
+            if issparse(part.X):
                 continue
             own = m.feature_names
             if names is not None and m.columns is not None:
                 own = names[list(m.columns)]
             # A preprocessor makes columns of its own.
             own = own if m.preprocessor is None else None
-            warn_of_scales(m.layout, block.values, own, f"modality {m.name!r}")
+            warn_of_scales(m.layout, part.X, own, f"modality {m.name!r}")
 
     def _check_table(self, X):
         """X as a dict, a table of mixed columns, or an array of numbers."""

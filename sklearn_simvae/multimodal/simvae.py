@@ -10,27 +10,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_simvae._checks import check_count, check_finite
+from sklearn_simvae._checks import check_count
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._parameters import POSITIVE
 from sklearn_simvae._shared_parameters import MultimodalParameters
-from sklearn_simvae.generative.bounds import has_density, warn_of_bounds
+from sklearn_simvae.generative.bounds import has_density
 from sklearn_simvae.generative.building import make_autoencoder
 from sklearn_simvae.generative.content import content_posterior
 from sklearn_simvae.generative.simvae import SimVAE
 from sklearn_simvae.multimodal.base import BaseMultimodal
-from sklearn_simvae.multimodal.blocks import Blocks
 from sklearn_simvae.multimodal.by_name import LIKELIHOODS, by_name, check_likelihoods
 from sklearn_simvae.multimodal.joint import JointAutoEncoder
-from sklearn_simvae.multimodal.layout import ModalLayout
-from sklearn_simvae.multimodal.present import (
-    split_modalities,
-)
+from sklearn_simvae.multimodal.samples import ModalSamples
 from sklearn_simvae.training import reads
-from sklearn_simvae.views import Samples
-from sklearn_simvae.views.checks import looks_unit_interval
-from sklearn_simvae.views.lazy import some_rows
 
 
 class MultimodalSimVAE(BaseMultimodal, SimVAE):
@@ -131,18 +124,19 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         return Needs(lr_multipliers={"*log_noise_variance": 10.0} if learned else {})
 
     def _reader(self, anew=False):
-        reader = BaseMultimodal._reader(self, anew)
+        reader = super()._reader(anew)
         reader.require(self._check_modalities if anew else self._check_like_fitted)
         return reader
 
-    def _check_modalities(self, blocks: Blocks, layout: ModalLayout) -> None:
+    def _check_modalities(self, samples: ModalSamples) -> None:
         """Raise if parameters by modality, or the values, do not suit the modalities."""
-        likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
-        by_name(self.noise_variance, layout.names, "noise_variance", "learned")
-        check_likelihoods(likelihoods.values(), blocks)
+        names = samples.layout.names
+        likelihoods = by_name(self.likelihood, names, "likelihood", "auto")
+        by_name(self.noise_variance, names, "noise_variance", "learned")
+        check_likelihoods(likelihoods.values(), samples)
 
-    def _check_like_fitted(self, blocks: Blocks, layout: ModalLayout) -> None:
-        check_likelihoods([part.likelihood for part in self.module_.parts], blocks)
+    def _check_like_fitted(self, samples: ModalSamples) -> None:
+        check_likelihoods([part.likelihood for part in self.module_.parts], samples)
 
     def _build_module(self, layout, unit_interval, sizes):
         likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -153,35 +147,15 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
             )
             for m, bounded, own in zip(layout.modalities, unit_interval, sizes, strict=True)
         ]
-        return JointAutoEncoder(layout, parts)
+        return JointAutoEncoder(parts)
 
     def _initialize(self, module, samples):
         # More rows than needed, since some lack a modality.
-        x = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
-        mask, rows = split_modalities(x, module.layout)
-        for j, modality in enumerate(module.layout.modalities):
-            present = rows[j][mask[:, j]][:PROBE_ROWS]
-            own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
-            if len(present):
-                module.parts[j].prepare(present, *own)
-
-    def _suit(self, module, samples, goes_on):
-        inside = self._reader().unit_interval(samples) if goes_on else []
-        for j, (m, block) in enumerate(
-            zip(samples.layout.modalities, samples.X.blocks, strict=True)
-        ):
-            if not module.parts[j].squash:
-                continue
-            if goes_on and not inside[j]:
-                warn_of_bounds(self, some_rows(block.values), f"The modality {m.name!r}")
-            elif not m.layout.pixels and looks_unit_interval(block.values):
-                block.hold_between(0, 1)
-
-    def _objective(self, module, batch, generator):
-        return super()._objective(module, batch._replace(mask=module.mask(batch.views)), generator)
-
-    def _bound(self, views, mask, n_importance_samples):
-        return super()._bound(views, self.module_.mask(views), n_importance_samples)
+        views = samples.some_views(4 * PROBE_ROWS, next(module.parameters()).device)
+        for part, modality, x in zip(module.parts, samples.layout.modalities, views, strict=True):
+            if len(x):
+                own = isinstance(modality.encoder, str), isinstance(self.decoder, str)
+                part.prepare(x[:PROBE_ROWS], *own)
 
     # ---------------------------------------------------------------- latents
 
@@ -208,13 +182,10 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         """
         return self._posterior(self._read(X))
 
-    def _posterior(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    def _posterior(self, samples: ModalSamples) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self._posteriors(samples)
-        missing = ~samples.X.present()
         for made in (mean, variance):
-            made[missing] = 0.0
-            check_finite(type(self).__name__, made)
-            made[missing] = np.nan
+            made[~samples.mask] = np.nan
         return mean, variance
 
     @reads
@@ -273,11 +244,11 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         content, _, means = self._content_of_modalities(self._read(X))
         return means - content[:, None]
 
-    def _content_of_modalities(self, samples: Samples):
+    def _content_of_modalities(self, samples: ModalSamples):
         """Compute the content of each row, its deviation, and the latents of its modalities."""
         means, variances = self._posterior(samples)
-        n_views = (~np.isnan(means[:, :, 0])).sum(1, keepdims=True)
-        sums = (np.nansum(values, 1, dtype=np.float64) for values in (means, variances))
+        n_views, there = samples.mask.sum(1, keepdims=True), samples.mask[:, :, None]
+        sums = (np.where(there, v, 0).sum(1, dtype=np.float64) for v in (means, variances))
         content, variance = content_posterior(*sums, n_views, *self._variances)
         return content.astype(np.float32), np.sqrt(variance).astype(np.float32), means
 

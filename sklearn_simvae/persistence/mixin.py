@@ -6,12 +6,12 @@ import os
 
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae.persistence.onnx import to_onnx
 from sklearn_simvae.persistence.pickles import pickled_state
 from sklearn_simvae.persistence.skops import plain_state, set_plain_state
 from sklearn_simvae.persistence.weights import load_weights, save_weights
 from sklearn_simvae.training import own_modes, reads, turns_of
-from sklearn_simvae.views import Layout
 
 
 class PersistenceMixin:
@@ -67,6 +67,9 @@ class PersistenceMixin:
         describe the network must be equal to those in the file. An `encoder` or `decoder` that is
         not a name is only checked against the shapes of the weights.
 
+        The file does not hold the preprocessors of modalities. If there are some, the estimator
+        must have been fitted, or loaded from skops or joblib, before.
+
         Parameters
         ----------
         path : str or path-like
@@ -81,7 +84,8 @@ class PersistenceMixin:
         ------
         ValueError
             If the file is damaged, of another kind or of a later format, or if it is from another
-            estimator or network; the message says what differs. The estimator is then unchanged.
+            estimator or network, or goes with other preprocessors; the message says what differs.
+            The estimator is then unchanged.
         """
         with turns_of(self).training, own_modes():
             load_weights(self, path)
@@ -109,7 +113,7 @@ class PersistenceMixin:
             If the file cannot be written; an existing file is then unchanged.
         """
         check_is_fitted(self, "net_")
-        to_onnx(self, path, self.layout_, self._represent)
+        to_onnx(self, path, self.layout_, lambda x: self._represent(Batch(x.unsqueeze(1))))
 
     def __reduce_ex__(self, protocol):
         # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
@@ -136,16 +140,3 @@ class PersistenceMixin:
         super().__setstate__(state)
         if packed is not None:
             set_plain_state(self, packed, preprocessors)
-
-    def _layout_to_dict(self) -> dict:
-        return self.layout_.to_dict()
-
-    def _layout_from_dict(self, fields: dict, preprocessors: dict) -> Layout:
-        return Layout.from_dict(fields)
-
-    def _check_preprocessors(self, metadata: dict, where: str) -> None:
-        """Raise an error if the preprocessors of a file's estimator were fitted differently."""
-
-    def _preprocessors(self, layout: Layout | None) -> dict:
-        """Return the fitted transformers, by name, that a layout needs to read data."""
-        return {}

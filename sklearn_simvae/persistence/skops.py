@@ -64,7 +64,7 @@ def plain_state(estimator) -> dict[str, Any]:
         estimator._check_structure("A file of skops keeps the optimizer of")
         moments, metadata["optimizer"] = optimizer_parts(estimator.net_.optimizer_)
         state["_packed"] = pack({**tensors, **moments}, metadata)
-        state["_fitted_preprocessors"] = estimator._preprocessors(estimator.layout_)
+        state["_fitted_preprocessors"] = estimator.layout_.preprocessors
     return state
 
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from sklearn_simvae._files import pack, unpack, write_whole
-from sklearn_simvae._plain import one_or_many, plain
+from sklearn_simvae._plain import fitted_digest, one_or_many, plain
 from sklearn_simvae._states import (
     module_differences,
     module_tensors,
@@ -70,8 +70,9 @@ def load_weights(estimator, path: str | os.PathLike) -> None:
     estimator._validate_params()
     tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
     layout = estimator.__dict__.get("layout_")
-    estimator._check_preprocessors(metadata, str(path))
-    restore(estimator, tensors, metadata, str(path), estimator._preprocessors(layout))
+    preprocessors = {} if layout is None else layout.preprocessors
+    _check_preprocessors(preprocessors, metadata, str(path))
+    restore(estimator, tensors, metadata, str(path), preprocessors)
 
 
 def described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -93,7 +94,7 @@ def described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "class": type(estimator).__name__,
         "params": plain(estimator.get_params(deep=False)),
         "structure": _structure(estimator),
-        "layout": estimator._layout_to_dict(),
+        "layout": estimator.layout_.to_dict(),
         "unit_interval": plain(net.unit_interval),
         "hidden_layer_sizes": plain(net.hidden_layer_sizes),
         "feature_names": None if names is None else [str(name) for name in names],
@@ -113,7 +114,8 @@ def restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, A
     """Make a net from the contents of a file, and keep it in the estimator if all of it fits."""
     try:
         _check_structure(estimator, metadata, where)
-        layout = estimator._layout_from_dict(metadata["layout"], preprocessors)
+        reader = estimator._reader(anew=True)
+        layout = reader.layout_from_dict(metadata["layout"], preprocessors)
         sizes = metadata["hidden_layer_sizes"]
         # Of each modality, where there are several.
         several = bool(sizes) and isinstance(sizes[0], list)
@@ -153,6 +155,24 @@ def _check_structure(estimator, metadata, where: str) -> None:
         raise ValueError(
             f"{where} is from another network than the parameters of this {name} describe: "
             f"{', '.join(different)}. Set them to the values in the file with set_params."
+        )
+
+
+def _check_preprocessors(own: dict[str, Any], metadata, where: str) -> None:
+    """Raise an error if the preprocessors of a file's estimator were fitted differently."""
+    if not own:
+        return
+    modalities = metadata.get("layout", {}).get("modalities", [])
+    # Older files have none, or a "digest" by another rule, which says nothing here.
+    theirs = {m["name"]: m["learned"] for m in modalities if m.get("learned")}
+    different = [
+        name for name in own if name in theirs and fitted_digest(own[name]) != theirs[name]
+    ]
+    if different:
+        raise ValueError(
+            f"{where} goes with other preprocessors of {different} than those that are fitted "
+            "here, which have other parameters or saw other data. Load it into the estimator "
+            "that was fitted, or keep the whole estimator by skops or joblib."
         )
 
 

@@ -9,7 +9,7 @@ from sklearn_simvae._checks import check_count, seed_of
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_one_kind
 from sklearn_simvae.training import isolated_random_state
-from sklearn_simvae.views import Layout
+from sklearn_simvae.views import Batch, Layout
 
 # Some augmentations mix the rows of a batch, so it is as large as in training.
 _BATCH = 256
@@ -114,14 +114,14 @@ class ViewsDisplay:
                 f"X of shape {X.shape} has a views axis already. Give rows, of which views are to "
                 "be made, such as X[:, 0]."
             )
-        batch = torch.from_numpy(samples.take(np.arange(len(X)))[0])
-        make_views, seed = estimator._view_maker(samples), seed_of(random_state)
+        batch = Batch(torch.from_numpy(samples.take(np.arange(len(X)))[0]))
+        make_views, seed = reader.view_maker(samples), seed_of(random_state)
         generator = torch.Generator().manual_seed(seed)
         own_row = estimator._needs().first_view_is_row
         # Augmentations of other packages draw from the global random states.
         with isolated_random_state(seed, generator.device):
-            views = replace(make_views, n_views=n_views + own_row)(batch, generator)
-        views = views[:n_samples, int(own_row) :]
+            batch = replace(make_views, n_views=n_views + own_row)(batch, generator)
+        views = batch.views[:n_samples, int(own_row) :]
         made = layout.from_network(views.flatten(0, 1)).numpy()
         made = made.reshape(*views.shape[:2], *layout.row_shape)
         rows = np.asarray(X[np.arange(min(n_samples, len(X)))])

@@ -1,6 +1,7 @@
 """Batches of samples, read by index as a whole."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from sklearn_simvae._batch import Batch
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import own_part
+from sklearn_simvae.training.history import SeenRange
 from sklearn_simvae.training.memory import fits_on_device
 from sklearn_simvae.views.samples import Samples
 
@@ -131,9 +133,11 @@ class BatchLoader:
             mask = None if mask is None else self._to_device(mask)
             yield Batch(self._rows(indices), mask, self._to_device(which))
 
-    def _rows(self, indices: np.ndarray) -> Tensor:
+    def _rows(self, indices: np.ndarray) -> Tensor | tuple[Tensor, ...]:
         if self._resident is None:
-            return self._to_device(self.samples.read(indices))
+            rows = self.samples.read(indices)
+            is_tuple = isinstance(rows, tuple)
+            return tuple(map(self._to_device, rows)) if is_tuple else self._to_device(rows)
         return self._resident[self._to_device(indices)]
 
     def _to_device(self, array: np.ndarray) -> Tensor:
@@ -145,8 +149,9 @@ class BatchLoader:
 
 def with_views(
     batches: Iterable[Batch],
-    make_views: Callable[..., Tensor],
+    make_views: Callable[..., Batch],
     generator: torch.Generator | None = None,
+    seen: SeenRange | None = None,
 ) -> Iterator[Batch]:
     """Make the views of batches, those of several small batches at once.
 
@@ -158,9 +163,11 @@ def with_views(
     batches : iterable of Batch
         Batches as they are read.
     make_views : callable
-        Function from rows to views, with the parameter `generator`.
+        Function from a batch of rows to one of views, with the parameter `generator`.
     generator : torch.Generator, default=None
         Source of randomness of the views.
+    seen : SeenRange, default=None
+        Record of the range of the views.
 
     Yields
     ------
@@ -173,15 +180,20 @@ def with_views(
     >>> from sklearn_simvae.training.batching import with_views
     >>> from sklearn_simvae.views import Batch
     >>> batches = [Batch(torch.ones(n, 3), None, torch.arange(n)) for n in (2, 1)]
-    >>> twice = lambda rows, generator: 2 * rows.unsqueeze(1)
+    >>> twice = lambda rows, generator: Batch(rows.views.unsqueeze(1).expand(-1, 2, 3))
     >>> [batch.views.shape for batch in with_views(batches, twice)]
-    [torch.Size([2, 1, 3]), torch.Size([1, 1, 3])]
+    [torch.Size([2, 2, 3]), torch.Size([1, 2, 3])]
     """
     for some in _together(batches):
-        rows = some[0].views if len(some) == 1 else torch.cat([batch.views for batch in some])
-        views = make_views(rows, generator=generator)
-        for batch, own in zip(some, views.split([len(b.views) for b in some]), strict=True):
-            yield batch._replace(views=own)
+        rows = some[0] if len(some) == 1 else Batch(torch.cat([batch.views for batch in some]))
+        made = make_views(rows, generator=generator)
+        if seen is not None:
+            seen.add(made.views)
+        if len(some) == 1:
+            yield made
+            continue
+        for batch, views in zip(some, made.views.split([len(b) for b in some]), strict=True):
+            yield replace(batch, views=views)
 
 
 def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
@@ -190,6 +202,10 @@ def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     n_rows = 0
     for batch in batches:
         rows = batch.views
+        if isinstance(rows, tuple):
+            # Modalities, which rows may lack, are augmented one by one.
+            yield [batch]
+            continue
         n_most = min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // max(1, rows[0].numel()))
         if some and (n_rows + len(rows) > n_most or rows.shape[1:] != some[0].views.shape[1:]):
             yield some

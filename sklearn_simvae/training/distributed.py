@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae.training.team import Alone, Team, join
 
 _VARIABLES = ("RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -180,17 +180,21 @@ def check_same(value: dict[str, Any]) -> None:
             )
 
 
-def fingerprint(x: Tensor) -> int:
-    """Compute a checksum of an array.
+def fingerprint(batch: Batch) -> int:
+    """Compute a checksum of a batch.
 
     Parameters
     ----------
-    x : Tensor
-        Values of any type.
+    batch : Batch
+        Views, and a mask or none.
 
     Returns
     -------
     fingerprint : int
         Number that is equal for equal bits.
     """
-    return zlib.crc32(np.ascontiguousarray(x.cpu().numpy()).data)
+    views = batch.views if isinstance(batch.views, tuple) else (batch.views,)
+    checksum = 0
+    for x in views if batch.mask is None else (*views, batch.mask):
+        checksum = zlib.crc32(np.ascontiguousarray(x.cpu().numpy()).data, checksum)
+    return checksum

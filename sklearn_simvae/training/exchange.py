@@ -4,6 +4,8 @@ Each process works on its own part of every batch. If the loss of a sample depen
 batch, projections are gathered with their gradients; weights and statistics are kept equal.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -112,10 +114,10 @@ def gather_batch(z, batch):
         Batch with the whole mask; `views` are still only those of this process.
     """
     n = len(batch.indices)
-    if len(batch.views) == n:
+    if len(batch) == n:
         return z, batch
     z = tuple(gather_rows(part, n) for part in z) if isinstance(z, tuple) else gather_rows(z, n)
-    return z, batch if batch.mask is None else batch._replace(mask=gather_rows(batch.mask, n))
+    return z, batch if batch.mask is None else replace(batch, mask=gather_rows(batch.mask, n))
 
 
 # ---------------------------------------------------------------- sums and broadcasts

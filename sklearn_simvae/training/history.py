@@ -1,6 +1,5 @@
 """The record of a fit: means over each epoch, and rows as an estimator shows them."""
 
-from collections.abc import Callable
 from numbers import Real
 
 import torch
@@ -81,27 +80,6 @@ class SeenRange:
         self._ends += torch.aminmax(views.detach())
         if len(self._ends) == 2 * _AT_ONCE:
             self._ends = list(self._widest())
-
-    def watch(self, make_views: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """Widen the range by all views that a function makes.
-
-        Parameters
-        ----------
-        make_views : callable
-            Function that makes views.
-
-        Returns
-        -------
-        make_views : callable
-            The function, watched.
-        """
-
-        def watched(rows, generator=None):
-            views = make_views(rows, generator=generator)
-            self.add(views)
-            return views
-
-        return watched
 
     def _widest(self) -> tuple[Tensor, Tensor]:
         ends = torch.stack(self._ends)

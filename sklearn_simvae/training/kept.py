@@ -21,7 +21,13 @@ class LastGood:
         self.net = net
         self.n_epochs = self._start = len(net.history)
         self._weights: dict[str, Tensor] | None = None
-        self._moments: dict = {}
+        states = net.optimizer_.state
+        # By the name of the parameter that they belong to.
+        self._moments = {
+            name: {k: v.clone() if torch.is_tensor(v) else v for k, v in states[p].items()}
+            for name, p in net.module_.named_parameters()
+            if p in states
+        }
 
     def keep(self) -> None:
         """Keep the weights as they are now."""
@@ -34,15 +40,6 @@ class LastGood:
             else:
                 good[name] = w.detach().clone()
         self._weights = good
-
-    def keep_moments(self) -> None:
-        """Keep the optimizer's state, by the name of the parameter that it belongs to."""
-        states = self.net.optimizer_.state
-        self._moments = {
-            name: {k: v.clone() if torch.is_tensor(v) else v for k, v in states[p].items()}
-            for name, p in self.net.module_.named_parameters()
-            if p in states
-        }
 
     def restore(self) -> None:
         """Put back the weights and the history.

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from sklearn_simvae._batch import Batch
+
 # Share of the free memory of a GPU that the rows to train on may take.
 _LARGEST_SHARE = 0.25
 
@@ -61,7 +63,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def split_on_oom(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def split_on_oom(function: Callable[..., torch.Tensor], x: Batch | torch.Tensor) -> torch.Tensor:
     """Apply a function to a batch, or to its halves if it runs out of memory.
 
     Parameters
@@ -69,7 +71,7 @@ def split_on_oom(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tens
     function : callable
         Function from a batch to a tensor with the same number of rows. The output of a row must not
         depend on the other rows.
-    x : Tensor of shape (n, ...)
+    x : Batch, or Tensor of shape (n, ...)
         Batch of rows.
 
     Returns
@@ -90,4 +92,5 @@ def split_on_oom(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tens
         if len(x) < 2 or not ran_out_of_memory(error):
             raise
     # Outside of `except`, so that the error no longer keeps the failed attempt in memory.
-    return torch.cat([split_on_oom(function, half) for half in x.tensor_split(2)])
+    half = (len(x) + 1) // 2
+    return torch.cat([split_on_oom(function, part) for part in (x[:half], x[half:])])

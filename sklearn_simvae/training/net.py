@@ -304,18 +304,17 @@ class SSLNet(NeuralNet):
             view_generator = torch.Generator(self.device).manual_seed(own + 1)
         self.module_.train(training)
         means, make_views = EpochMeans(), self.run.options.make_views
-        if training and make_views.augments:
-            make_views = self.run.seen.watch(make_views)
+        seen = self.run.seen if training and make_views.augments else None
         with isolated_random_state(own, torch.device(self.device)):
-            for batch in with_views(iterator, make_views, view_generator):
+            for batch in with_views(iterator, make_views, view_generator, seen):
                 # Callbacks of skorch unpack a batch into X and y.
                 pair = batch, None
                 self.notify("on_batch_begin", batch=pair, training=training)
                 step = step_fn(batch, generator=generator)
-                means.add(step["y_pred"], len(batch.views))
+                means.add(step["y_pred"], len(batch))
                 if self.run.options.record_batches:
                     self.history.record_batch(prefix + "_loss", step["loss"].item())
-                    self.history.record_batch(prefix + "_batch_size", len(batch.views))
+                    self.history.record_batch(prefix + "_batch_size", len(batch))
                 self.notify("on_batch_end", batch=pair, training=training, **step)
         if training:
             average_buffers(self.module_)
@@ -362,8 +361,10 @@ class SSLNet(NeuralNet):
         run.step += 1
         self.optimizer_.zero_grad(set_to_none=True)
         step = self._forward(batch, generator)
-        share = len(batch.views) / len(batch.indices)
-        (step["loss"] if share == 1 else step["loss"] * share).backward()
+        loss = step["loss"]
+        if n_processes() > 1:
+            loss = loss * (len(batch) / len(batch.indices))
+        loss.backward()
         sum_gradients(self.module_)
         self.notify(
             "on_grad_computed",
@@ -376,22 +377,6 @@ class SSLNet(NeuralNet):
         return step
 
     def validation_step(self, batch: Batch, generator=None, **fit_params):
-        """Compute the objective on a batch, without a gradient.
-
-        Parameters
-        ----------
-        batch : Batch
-            Batch of views.
-        generator : torch.Generator, default=None
-            Source of randomness of the objective.
-        **fit_params
-            Not used.
-
-        Returns
-        -------
-        step : dict
-            Loss as "loss", and the terms of the objective as "y_pred".
-        """
         with torch.no_grad():
             return self._forward(batch, generator)
 
@@ -402,7 +387,7 @@ class SSLNet(NeuralNet):
                 # Otherwise torch stops compiling at the ninth fit, since all have the same code.
                 self._compiled = torch.compile(objective, isolate_recompiles=True)
             objective = self._compiled
-        with bf16_autocast(batch.views.device, self.bf16):
+        with bf16_autocast(batch.indices.device, self.bf16):
             terms = objective(self.module_, batch, generator)
         return {"loss": self.criterion_(terms), "y_pred": terms}
 

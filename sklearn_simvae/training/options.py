@@ -28,7 +28,7 @@ class FitOptions:
     loss : callable
         `(module, batch, generator) -> Terms`.
     latent : callable
-        `(module, x) -> z`, representations of views.
+        `(module, batch) -> z`, representations of samples.
     make_views : ViewMaker
         From batches as they are read to views, on the device.
     lr : float, default=1e-3
@@ -57,7 +57,7 @@ class FitOptions:
     n_epochs: int
     batch_size: int
     loss: Callable[[nn.Module, Batch, torch.Generator], Terms]
-    latent: Callable[[nn.Module, Tensor], Tensor]
+    latent: Callable[[nn.Module, Batch], Tensor]
     make_views: ViewMaker
     lr: float = 1e-3
     lr_schedule: str = "constant"

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae._numerics import smooth_rank
-from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks.living import living_parts
 from sklearn_simvae.training.checkpoint import resume
 from sklearn_simvae.training.distributed import any_process
@@ -55,8 +55,8 @@ class Run:
         Samples to train on.
     valid : Samples or None
         Samples on which the objective is recorded.
-    watched : Tensor of shape (n, ...)
-        Some views, whose latents are checked after each epoch.
+    watched : Batch
+        Some samples, whose latents are checked after each epoch.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Run:
     """
 
     def __init__(
-        self, net, options: FitOptions, train: Samples, valid: Samples | None, watched: Tensor
+        self, net, options: FitOptions, train: Samples, valid: Samples | None, watched: Batch
     ):
         self.net = net
         self.module = net.module_
@@ -134,11 +134,8 @@ class Run:
         n = len(samples)
         samples = samples.subset(np.arange(n)[own_part(n)])
         self.module.eval()
-        parts = []
         with bf16_autocast(self.device, self.options.bf16):
-            for _, views, mask in samples.batches(self.device):
-                z = self.options.latent(self.module, views.flatten(0, 1)).float()
-                parts.append(mean_over_views(z.unflatten(0, views.shape[:2]), mask))
+            parts = [self.options.latent(self.module, b) for b in samples.batches(self.device)]
         return self._check_latents(gather_rows(torch.cat(parts), n))
 
     def replace_parameter(self, part: nn.Module, name: str, values: Tensor) -> None:
@@ -196,7 +193,6 @@ class Run:
         synchronize_batch_norm(self.module, self.device)
         first_weights(self.module)
         self._good.keep()
-        self._good.keep_moments()
         self.living = living_parts(self.module)
         self.tell_parts("on_fit_begin", self.start)
 

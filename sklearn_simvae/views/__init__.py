@@ -9,9 +9,9 @@ from sklearn_simvae.views.augmentation import __all__ as _augmentations
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import LazyArray
-from sklearn_simvae.views.samples import Samples, make_views
+from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.sources import as_lazy_array
-from sklearn_simvae.views.view_maker import ViewMaker
+from sklearn_simvae.views.view_maker import ViewMaker, make_views
 
 __all__ = [
     "Batch",

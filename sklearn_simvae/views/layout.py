@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_simvae._batch import Batch
 from sklearn_simvae._checks import check_sizes
 from sklearn_simvae.views.shapes import (
     CHANNELS,
@@ -131,6 +132,11 @@ class Layout:
         return math.prod(self.input_shape)
 
     @property
+    def preprocessors(self) -> dict[str, Any]:
+        """Fitted transformers by name, without which X cannot be read."""
+        return {}
+
+    @property
     def channels_last(self) -> bool:
         """True if rows have their channels last; the networks have them first."""
         if self.kind == "vector" or (self.kind == "image" and len(self.input_shape) == 2):
@@ -147,6 +153,21 @@ class Layout:
         if self.channels_last:
             return (self.input_shape[-1], *self.input_shape[:-1])
         return self.input_shape
+
+    def zeros(self, device: torch.device | str = "cpu") -> Batch:
+        """Make a batch of one sample, of one view that is zero.
+
+        Parameters
+        ----------
+        device : torch.device or str, default="cpu"
+            Device of the views.
+
+        Returns
+        -------
+        batch : Batch
+            Views as networks take them.
+        """
+        return Batch(torch.zeros((1, 1, *self.network_shape), dtype=torch.float32, device=device))
 
     def has_views(self, shape: tuple[int, ...], name: str) -> bool:
         """Return whether an array of this shape has a views axis.

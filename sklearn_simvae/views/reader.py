@@ -5,18 +5,21 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
-from sklearn_simvae.networks import hidden_sizes
+from sklearn_simvae.views.augmentation import MultiView
 from sklearn_simvae.views.checks import (
+    check_augmentation,
+    check_colors,
     check_groups,
     check_like_fitted,
     check_rows,
-    in_unit_interval,
+    has_colors,
 )
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
 from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows
 from sklearn_simvae.views.samples import Samples
+from sklearn_simvae.views.view_maker import ViewMaker, one_hot_columns
 
 
 class ArrayReader:
@@ -30,8 +33,12 @@ class ArrayReader:
         Name of the estimator, for messages.
     layout : Layout or None, default=None
         Layout of the rows that were fitted; None where they are yet to be read.
-    kind, channels, encoder, input_shape, group_column : object
+    kind, channels, encoder, input_shape, group_column, n_views, augmentation : object
         Parameters of the estimator of these names.
+    default_augmentation : callable
+        From a layout to the augmentation that "auto" stands for.
+    first_view_is_row : bool, default=False
+        Whether the first view that is made of a row is the row itself.
 
     Attributes
     ----------
@@ -57,6 +64,10 @@ class ArrayReader:
         encoder="auto",
         input_shape=None,
         group_column=None,
+        n_views=1,
+        augmentation=None,
+        default_augmentation=None,
+        first_view_is_row=False,
     ):
         self.name = name
         self.layout = layout
@@ -65,6 +76,10 @@ class ArrayReader:
         self.encoder = encoder
         self.input_shape = input_shape
         self.group_column = group_column
+        self.n_views = n_views
+        self.augmentation = augmentation
+        self.default_augmentation = default_augmentation
+        self.first_view_is_row = first_view_is_row
         self._bounds: tuple[float, float] | None = None
         self._why: Callable[[float, float], str] | None = None
         self._hints_at_scales = True
@@ -196,39 +211,58 @@ class ArrayReader:
         """
         self.layout.has_views(X.shape, self.name)
 
-    def unit_interval(self, samples: Samples) -> bool:
-        """Tell whether all of X lies in [0, 1], once pixels are scaled.
+    def view_maker(self, samples: Samples) -> ViewMaker:
+        """Make the function from a batch as it is read to views, on the device.
 
         Parameters
         ----------
         samples : Samples
-            The samples of X.
+            All samples of which views are to be made.
 
         Returns
         -------
-        inside : bool
-            For a source, as far as rows were looked at.
-        """
-        return samples.layout.pixels or in_unit_interval(samples.X)
+        maker : ViewMaker
+            Makes views.
 
-    def hidden_sizes(self, samples: Samples, sizes, n_samples: int) -> tuple[int, ...]:
-        """Choose the widths of the hidden layers of a network for these samples.
+        Raises
+        ------
+        ValueError
+            If the augmentation or its parameters are not valid, or do not suit the values.
+        """
+        layout, augmentation = samples.layout, self.augmentation
+        if isinstance(augmentation, str):
+            augmentation = None
+            if not samples.views_given:
+                if has_colors(layout):
+                    check_colors(samples.X)
+                    samples.hold_between(0, 1)
+                augmentation = self.default_augmentation(layout)
+        check_augmentation(augmentation, "augmentation")
+        if self.first_view_is_row and not samples.views_given:
+            augmentation = MultiView([None, augmentation])
+        return ViewMaker(
+            layout,
+            None if samples.views_given else self.n_views,
+            augmentation,
+            None if augmentation is None else one_hot_columns(samples.X, layout),
+        )
+
+    def layout_from_dict(self, fields: dict, preprocessors: dict) -> Layout:
+        """Make a layout from the result of its `to_dict`.
 
         Parameters
         ----------
-        samples : Samples
-            The samples of X.
-        sizes : int, sequence of int or "auto"
-            Widths, or "auto" to choose them.
-        n_samples : int
-            Number of rows that the network is to learn from.
+        fields : dict
+            Fields by name.
+        preprocessors : dict
+            Not used.
 
         Returns
         -------
-        sizes : tuple of int
-            Widths of the hidden layers.
+        layout : Layout
+            The same layout.
         """
-        return hidden_sizes(sizes, samples.layout.n_features, n_samples)
+        return Layout.from_dict(fields)
 
     def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
         if self._bounds is not None and not self.layout.pixels:

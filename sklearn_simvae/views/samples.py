@@ -1,23 +1,19 @@
 """From arrays to batches of views, whether views are groups of rows, an axis of X or augmented."""
 
-import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from torch import Tensor
 
-from sklearn_simvae.views.augmentation import Augmentation
-from sklearn_simvae.views.augmentation.data import DATA, Data, as_batch_like
-from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
-from sklearn_simvae.views.layout import Layout
-from sklearn_simvae.views.lazy import held_between, some_rows
+from sklearn_simvae._batch import Batch
+from sklearn_simvae.views.checks import in_unit_interval
+from sklearn_simvae.views.lazy import held_between
+from sklearn_simvae.views.view_maker import make_views
 
 # Rows of a batch in transform: enough to keep the processor busy, few enough to fit its cache.
 _MAX_ROWS, _MAX_VALUES = 1024, 1_000_000
-# Rows of a sparse matrix that are inspected; all of them would be too large as a dense array.
-_SOME_ROWS = 512
 
 
 class Samples:
@@ -49,17 +45,51 @@ class Samples:
     (5, (2, 2, 3))
     """
 
+    # Name of the rows in messages.
+    what = "X"
+
     def __init__(self, X, layout, has_views, groups=None, n_views=1, indices=None):
         self.X = X
         self.layout = layout
         self.has_views = has_views
         self.groups = groups
         self.n_views = n_views
-        n_samples = len(X) if groups is None else len(groups)
-        self.indices = np.arange(n_samples) if indices is None else indices
+        if indices is None:
+            indices = np.arange(len(X) if groups is None else len(groups))
+        self.indices = indices
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def parts(self) -> list["Samples"]:
+        """Rows of one kind: these, or those of each modality."""
+        return [self]
+
+    def of_parts(self, function: Callable[["Samples"], Any]) -> Any:
+        """Apply a function to the rows, or to those of each modality.
+
+        Parameters
+        ----------
+        function : callable
+            Function of rows of one kind.
+
+        Returns
+        -------
+        value : object or list of object
+            A value, or one for each modality.
+        """
+        return function(self)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of X."""
+        return self.X.shape
+
+    @property
+    def unit_interval(self) -> bool:
+        """Whether all of X lies in [0, 1]; of a source, the rows that were looked at."""
+        return self.layout.pixels or in_unit_interval(self.X)
 
     @property
     def views_given(self) -> bool:
@@ -165,8 +195,48 @@ class Samples:
         indices, mask = self.draw(which, rng)
         return self.read(indices), mask
 
+    def as_they_are(self, which: np.ndarray, device: torch.device | str) -> Batch:
+        """Read a batch of samples without augmentation.
+
+        Parameters
+        ----------
+        which : ndarray of int of shape (batch,)
+            Positions among these samples.
+        device : torch.device or str
+            Device of the views.
+
+        Returns
+        -------
+        batch : Batch
+            The views of the samples, without indices.
+        """
+        rows, mask = self.take(which)
+        rows = torch.from_numpy(rows).to(device)
+        mask = None if mask is None else torch.from_numpy(mask).to(device)
+        return Batch(make_views(rows, self.layout, None if self.views_given else 1), mask)
+
+    def some(self, n_samples: int, device: torch.device | str = "cpu") -> Batch:
+        """Read some samples, spread evenly over all, to inspect the data.
+
+        Parameters
+        ----------
+        n_samples : int
+            Largest number of samples to take.
+        device : torch.device or str, default="cpu"
+            Device to put the views on.
+
+        Returns
+        -------
+        batch : Batch
+            One view of each: the row itself, or the first view if X holds views; all modalities
+            that there are.
+        """
+        some = np.linspace(0, len(self) - 1, min(len(self), n_samples)).astype(int)
+        batch = self.as_they_are(some, device)
+        return batch if isinstance(batch.views, tuple) else Batch(batch.views[:, :1])
+
     def some_views(self, n_samples: int, device: torch.device | str = "cpu") -> Tensor:
-        """Return one view of each of some samples, spread evenly over all, to inspect the data.
+        """Return the views of :meth:`some`, as the networks take them.
 
         Parameters
         ----------
@@ -178,13 +248,11 @@ class Samples:
         Returns
         -------
         x : Tensor of float32 of shape (at most n_samples, *layout.network_shape)
-            The rows themselves, or the first view of each sample if X holds views.
+            One view of each sample.
         """
-        some = np.linspace(0, len(self) - 1, min(len(self), n_samples)).astype(int)
-        rows = torch.from_numpy(self.take(some)[0]).to(device)
-        return self.layout.to_network(rows[:, 0] if self.views_given else rows)
+        return self.some(n_samples, device).views[:, 0]
 
-    def batches(self, device: torch.device | str) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+    def batches(self, device: torch.device | str) -> Iterator[Batch]:
         """Read all samples in order, as they are.
 
         Parameters
@@ -194,32 +262,21 @@ class Samples:
 
         Yields
         ------
-        part : slice
-            Places of the samples.
-        views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
-            Their views.
-        mask : Tensor of bool of shape (batch, n_views) or None
-            False where a group has fewer rows than others.
+        batch : Batch
+            Views of some samples, without indices.
         """
         n_views = self.n_given_views
         step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views)))
         for start in range(0, len(self), step):
-            part = slice(start, min(start + step, len(self)))
-            rows, mask = self.take(np.arange(part.start, part.stop))
-            rows = torch.from_numpy(rows).to(device)
-            mask = None if mask is None else torch.from_numpy(mask).to(device)
-            views = make_views(rows, self.layout, None if self.views_given else 1)
-            # Before the next are read.
-            del rows
-            yield part, views, mask
+            yield self.as_they_are(np.arange(start, min(start + step, len(self))), device)
 
-    def map(self, function: Callable[[Tensor], Tensor], device: torch.device | str) -> np.ndarray:
+    def map(self, function: Callable[[Batch], Tensor], device: torch.device | str) -> np.ndarray:
         """Apply a function to all samples, as they are, a batch at a time.
 
         Parameters
         ----------
         function : callable
-            From views, `(batch, n_views, *layout.network_shape)`, to a row for each sample.
+            From a batch to a row for each of its samples.
         device : torch.device or str
             Device of the views.
 
@@ -228,17 +285,18 @@ class Samples:
         rows : ndarray of float32 of shape (n_samples, ...)
             Results in the order of the samples.
         """
-        rows = None
-        for part, views, _ in self.batches(device):
-            made = function(views)
+        rows, done = None, 0
+        for batch in self.batches(device):
+            made = function(batch)
             if rows is None:
                 rows = np.empty((len(self), *made.shape[1:]), dtype=np.float32)
-            rows[part] = made.cpu().numpy()
+            rows[done : done + len(made)] = made.cpu().numpy()
+            done += len(made)
         return rows
 
     def group_batches(
         self, device: torch.device | str
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor, Tensor | None]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, Batch]]:
         """Read batches of whole groups, as they are.
 
         Parameters
@@ -252,10 +310,8 @@ class Samples:
             Rows of X.
         given : ndarray of bool of shape (batch, n_views)
             False where a group has fewer rows than others.
-        views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
-            Their views.
-        mask : Tensor of bool of shape (batch, n_views) or None
-            The same as `given`; None where all are there.
+        batch : Batch
+            Their views, without indices.
         """
         for which in self.groups.batches(_MAX_ROWS):
             rows, mask = self.groups.draw(which, int(self.groups.sizes[which].max()))
@@ -264,17 +320,7 @@ class Samples:
             given = np.ones(rows.shape, bool) if mask is None else mask
             if mask is not None:
                 mask = torch.from_numpy(mask).to(views.device)
-            yield rows, given, views, mask
-
-    def has_pairs(self) -> np.ndarray:
-        """Tell which samples have at least two of their modalities.
-
-        Returns
-        -------
-        paired : ndarray of bool of shape (n_samples,)
-            One value for each sample.
-        """
-        return self.X.present()[self.indices].sum(1) > 1
+            yield rows, given, Batch(views, mask)
 
     def hold_between(self, low: float, high: float) -> None:
         """Have rows refused, when they are read, whose values lie beyond.
@@ -285,111 +331,3 @@ class Samples:
             Bounds of the values.
         """
         self.X = held_between(self.X, low, high)
-
-
-def make_views(
-    rows: Tensor,
-    layout: Layout,
-    n_views: int | None,
-    augmentation: Callable[[Tensor], Tensor] | None = None,
-    generator: torch.Generator | None = None,
-    one_hot: tuple[tuple[int, int], ...] | None = None,
-) -> Tensor:
-    """Make the views that the networks take from a batch that was read.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (batch, ...) or (batch, n_views, ...)
-        A batch from :meth:`Samples.take`.
-    layout : Layout
-        Layout of a row.
-    n_views : int or None
-        Number of views to make from each row; None if `rows` has a views axis.
-    augmentation : callable, default=None
-        Function from a batch of views to a batch of views, `(N, *layout.network_shape)`. If the
-        data are pixels, uint8 values that it returns are scaled like them. None: views are copies.
-    generator : torch.Generator, default=None
-        Source of randomness of the package's own augmentations. None means the global generator
-        of torch.
-    one_hot : tuple of (int, int), default=None
-        First column, and the one after the last, of each block of one-hot encoded columns of the
-        data. With None, augmentations that need the blocks look for them in the batch.
-
-    Returns
-    -------
-    views : Tensor of float32 of shape (batch, n_views, *layout.network_shape)
-        The views.
-
-    Raises
-    ------
-    ValueError
-        If the augmentation changes the shape, or returns a type of numbers whose scale is not
-        clear.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_simvae.views import Layout, make_views
-    >>> layout = Layout("vector", (3,), (3,))
-    >>> make_views(torch.zeros(4, 3), layout, n_views=2).shape
-    torch.Size([4, 2, 3])
-    """
-    batch = len(rows)
-    if n_views is None:
-        n_views = rows.shape[1]
-        x = layout.to_network(rows.flatten(0, 1))
-    else:
-        x = layout.to_network(rows)
-        if n_views > 1:
-            # A copy of an expanded view takes a tenth of the time of repeat_interleave.
-            x = x.unsqueeze(1).expand(-1, n_views, *x.shape[1:]).flatten(0, 1)
-    if augmentation is not None:
-        with known_data(layout, one_hot):
-            if isinstance(augmentation, Augmentation):
-                x = augmentation.augment_views(x, n_views, generator)
-            else:
-                # The user's function may change its input in place.
-                x = as_batch_like(augmentation(x.clone()), x, "The augmentation")
-    return x.reshape(batch, n_views, *layout.network_shape)
-
-
-@contextlib.contextmanager
-def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> Iterator[None]:
-    """Let the augmentations called inside the context know from what data their batches are.
-
-    Parameters
-    ----------
-    layout : Layout
-        Layout of a row.
-    one_hot : tuple of (int, int) or None
-        Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
-    """
-    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot))
-    try:
-        yield
-    finally:
-        DATA.reset(data)
-
-
-def one_hot_columns(X, layout: Layout) -> tuple[tuple[int, int], ...] | None:
-    """Find the one-hot encoded columns of the data, once before its batches are augmented.
-
-    Parameters
-    ----------
-    X : array, sparse matrix or LazyArray of shape (n, ...)
-        The data, with or without views. Only some rows are inspected if the data are sparse or
-        not in memory.
-    layout : Layout
-        Layout of a row.
-
-    Returns
-    -------
-    one_hot : tuple of (int, int) or None
-        First column, and the one after the last, of each block; None if rows are not vectors.
-    """
-    if layout.kind != "vector":
-        return None
-    if issparse(X):
-        some = np.linspace(0, X.shape[0] - 1, min(X.shape[0], _SOME_ROWS)).astype(int)
-        X = X.tocsr()[some].toarray()
-    return one_hot_blocks(np.asarray(some_rows(X)).reshape(-1, layout.n_features))

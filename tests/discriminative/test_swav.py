@@ -172,7 +172,7 @@ def test_queue_is_shared_out_along_with_the_batch(pairs, balanced):
 
 
 def augmentation_of(fitted, X):
-    return fitted._view_maker(fitted._read(X)).augmentation
+    return fitted._reader().view_maker(fitted._read(X)).augmentation
 
 
 def test_further_views_of_images_are_small_crops(digits):

@@ -7,6 +7,7 @@ from conftest import TINY, Views
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_simvae import CRVAE, VAE, SimVAE
+from sklearn_simvae.views import Batch
 
 
 def test_simvae_at_one_view_and_unit_total_variance_is_the_vae(digits):
@@ -57,9 +58,8 @@ def test_first_view_of_crvae_is_the_row_itself(digits):
     blank = Views(act=lambda x: 0 * x)
     crvae = CRVAE(**TINY, augmentation=blank, n_views=3, batch_size=len(X)).fit(X)
     rows = blank.batches[0][: 3 * 2].numpy()
-    views = crvae._view_maker(crvae._read(X, n_views=3))(
-        crvae.net_.module_.encoder[1].weight.new_tensor(X[:2])
-    )
+    batch = Batch(torch.from_numpy(X[:2]).float())
+    views = crvae._reader().view_maker(crvae._read(X, n_views=3))(batch).views
     assert_array_equal(rows[0], rows[1])
     assert_array_equal(views[:, 0].numpy(), X[:2])
     assert not views[:, 1:].any()

@@ -239,22 +239,24 @@ def test_a_row_that_lacks_one_of_two_modalities_does_not_change_the_fit():
 def test_rows_that_lack_a_modality_stay_out_of_the_statistics_of_a_batch(of_three, train):
     clip, X = of_three
     module = pickle.loads(pickle.dumps(clip.module_)).train(train)
-    x = torch.from_numpy(np.hstack(list(X.values())))
-    mask, z = module(x)
+    batch = clip._read(X).some(10**6)
+    z = module(batch.views, batch.mask)
     for j, name in enumerate(X):
         there = ~np.isnan(X[name]).any(1)
-        assert_array_equal(mask[:, j], there)
-        torch.testing.assert_close(z[there, j], module(x[there])[1][:, j])
+        assert_array_equal(batch.mask[:, j], there)
+        alone = module(tuple(x[there] for x in batch.views), batch.mask[there])
+        torch.testing.assert_close(z[there, j], alone[:, j])
         assert not z[~there, j].any()
 
 
 @pytest.mark.parametrize("n_there", [0, 1, 2])
 def test_batches_where_hardly_a_row_has_a_modality_are_trained_on(of_three, n_there):
     module = pickle.loads(pickle.dumps(of_three[0].module_)).train()
-    x = torch.from_numpy(np.hstack(list(make_data(8, 3).values())))
-    x[n_there:, 6:11] = torch.nan
-    mask, z = module(x)
-    assert mask[:, 1].sum() == n_there and z.isfinite().all()
+    views = tuple(map(torch.from_numpy, make_data(8, 3).values()))
+    mask = torch.ones(8, 3, dtype=torch.bool)
+    mask[n_there:, 1] = False
+    z = module(views, mask)
+    assert z.isfinite().all()
     z.square().sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
 
@@ -528,10 +530,8 @@ class PairsOfBatches(Callback):
         self.seen = []
 
     def on_batch_end(self, net, batch, loss, **kwargs):
-        rows = batch[0].views.flatten(1)
-        both = ~rows[:, 0].isnan() & ~rows[:, WIDTHS[0]].isnan()
         # One alone has nothing to be told from.
-        n_pairs = both.sum().item()
+        n_pairs = batch[0].mask.all(1).sum().item()
         self.seen.append((loss.item(), n_pairs if n_pairs > 1 else 0))
 
 

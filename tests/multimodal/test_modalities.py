@@ -6,6 +6,7 @@ import pickle
 import hypothesis
 import numpy as np
 import pytest
+import torch
 from conftest import tiny
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -61,8 +62,21 @@ def put(values, where, value=np.nan):
 
 
 def read(X, modalities=None, preprocessing=(), input_shapes=None):
-    """Blocks of X and their layout."""
+    """Samples of X."""
     return fit_modalities(X, declare(X, modalities, preprocessing), input_shapes)
+
+
+def dense(samples, rows=slice(None)):
+    """Rows as a table of what the networks take, NaN where a modality is missing."""
+    rows = np.arange(len(samples))[rows]
+    parts = []
+    for values, part in zip(samples.read(rows), samples.parts, strict=True):
+        x = part.layout.to_network(torch.from_numpy(values))
+        parts.append(part.layout.from_network(x).flatten(1).numpy())
+    there = samples.mask[rows].T
+    return np.column_stack(
+        [np.where(has[:, None], x, np.nan) for x, has in zip(parts, there, strict=True)]
+    )
 
 
 # ---------------------------------------------------------------- declaration
@@ -87,8 +101,8 @@ def test_columns_of_an_array_by_place(make_X, columns, expected):
     declared = declare(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)], ())
     assert [m.columns for m in declared] == [expected, tuple(rest)]
     assert [(m.name, m.encoder) for m in declared] == [("a", "auto"), ("b", "mlp")]
-    blocks, _ = read(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)])
-    assert_array_equal(blocks[:], X[:, [*expected, *rest]])
+    samples = read(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)])
+    assert_array_equal(dense(samples), X[:, [*expected, *rest]])
 
 
 @pytest.mark.parametrize(
@@ -242,20 +256,20 @@ def test_entries_of_numbers_of_any_kind(kind):
     else:
         values = values.astype(kind)
         given = values
-    blocks, layout = read({"a": given, "b": X})
-    assert layout.n_features == 6
-    assert_array_equal(blocks[:][:, 0], values.astype(np.float32))
+    samples = read({"a": given, "b": X})
+    assert samples.layout.n_features == 6
+    assert_array_equal(dense(samples)[:, 0], values.astype(np.float32))
     # One column of a table is no different.
     table = np.column_stack([values, X])
-    blocks, _ = read(table, [("a", "auto", 0), ("b", "auto", slice(1, None))])
-    assert_array_equal(blocks[:], table.astype(np.float32))
+    samples = read(table, [("a", "auto", 0), ("b", "auto", slice(1, None))])
+    assert_array_equal(dense(samples), table.astype(np.float32))
 
 
 def test_sparse_counts_are_vectors_whatever_their_number():
     counts = sparse.csr_array(IMAGES[..., 0].reshape(N, 64))
-    blocks, layout = read({"a": counts, "b": X})
-    assert layout.modalities[0].layout.kind == "vector"
-    assert_array_equal(blocks[:][:, :64], counts.toarray())
+    samples = read({"a": counts, "b": X})
+    assert samples.layout.modalities[0].layout.kind == "vector"
+    assert_array_equal(dense(samples)[:, :64], counts.toarray())
 
 
 def test_three_modalities_are_averaged(make_multimodal):
@@ -308,7 +322,7 @@ def test_read_only_and_strided_input(make_multimodal):
     rows=st.lists(st.integers(-9, 8), max_size=12),
 )
 @hypothesis.settings(max_examples=60, deadline=None)
-def test_blocks_give_the_rows_of_the_dense_table_with_nan_where_missing(there, rows):
+def test_samples_give_the_rows_of_the_dense_table_and_a_mask(there, rows):
     there[:, 0] |= ~there.any(1)
     there[0] = True
     counts = CountVectorizer().fit_transform(TEXT[:9])
@@ -322,32 +336,36 @@ def test_blocks_give_the_rows_of_the_dense_table_with_nan_where_missing(there, r
         "size": np.where(there[:, 2:3], X[:9], np.nan),
         "age": listed(range(9), there[:, 3]),
     }
-    dense = [IMAGES[:9].reshape(9, -1) / np.float32(255), counts.toarray(), X[:9]]
-    dense.append(np.arange(9)[:, None])
+    tables = [IMAGES[:9].reshape(9, -1) / np.float32(255), counts.toarray(), X[:9]]
+    tables.append(np.arange(9)[:, None])
     expected = np.column_stack(
-        [np.where(there[:, [i]], values, np.nan) for i, values in enumerate(dense)]
+        [np.where(there[:, [i]], values, np.nan) for i, values in enumerate(tables)]
     )
     vectorizer = CountVectorizer(vocabulary=sorted(set(" ".join(TEXT).split())))
-    blocks, layout = read(data, None, [("text", vectorizer)], {"image": (8, 8, 3)})
-    again = read_modalities(data, layout)
-    for some in (blocks, again):
+    samples = read(data, None, [("text", vectorizer)], {"image": (8, 8, 3)})
+    again = read_modalities(data, samples.layout)
+    for some in (samples, again):
         assert some.shape == expected.shape and len(some) == 9
-        assert_array_equal(some.present(), there)
-        got = some[np.array(rows, dtype=int)]
-        assert got.dtype == np.float32
-        assert_array_equal(got, expected[rows].astype(np.float32))
+        assert_array_equal(some.mask, there)
+        which = np.array(rows, dtype=int)
+        values, mask = some.take(which)
+        types = [np.uint8, *[np.float32] * 3]
+        assert [x.dtype for x in values] == types or not there.all(0).any()
+        assert all(np.isfinite(x).all() for x in values)
+        assert_array_equal(mask, there[which])
+        assert_array_equal(dense(some, which), expected[rows].astype(np.float32))
 
 
 def test_sparse_and_uint8_stay_what_they_are():
     counts = CountVectorizer(dtype=np.int32).fit_transform(TEXT)
-    blocks, _ = read({"image": IMAGES, "text": counts}, input_shapes={"image": (8, 8, 3)})
-    image, text = (block.values for block in blocks.blocks)
+    samples = read({"image": IMAGES, "text": counts}, input_shapes={"image": (8, 8, 3)})
+    image, text = (part.X for part in samples.parts)
     assert np.shares_memory(image, IMAGES)
     assert sparse.issparse(text) and np.shares_memory(text.data, counts.data)
-    blocks, _ = read(
+    samples = read(
         {"image": IMAGES, "text": TEXT}, None, OF_DICT["preprocessing"], OF_DICT["input_shapes"]
     )
-    assert sparse.issparse(blocks.blocks[1].values)
+    assert sparse.issparse(samples.parts[1].X)
 
 
 def test_only_the_rows_of_a_batch_become_dense(make_multimodal, monkeypatch):
@@ -422,9 +440,9 @@ HOLES = {
 
 @pytest.mark.parametrize("holes", HOLES.values(), ids=HOLES)
 def test_a_block_may_be_missing_in_many_ways(holes):
-    blocks, _ = read({"a": holes(), "b": X})
-    assert_array_equal(blocks.present(), np.column_stack([~MISSING, np.ones(N, bool)]))
-    assert_array_equal(blocks[:], np.column_stack([without_size(), X]).astype(np.float32))
+    samples = read({"a": holes(), "b": X})
+    assert_array_equal(samples.mask, np.column_stack([~MISSING, np.ones(N, bool)]))
+    assert_array_equal(dense(samples), np.column_stack([without_size(), X]).astype(np.float32))
 
 
 @pytest.mark.parametrize("nothing", ["None", "nan", "NA"])
@@ -433,10 +451,10 @@ def test_text_may_be_missing_in_many_ways(nothing, kind):
     absent = {"None": lambda: None, "nan": lambda: np.nan}
     absent["NA"] = lambda: pytest.importorskip("pandas").NA
     text = [absent[nothing]() if m else t for m, t in zip(MISSING, TEXT, strict=True)]
-    blocks, _ = read({"text": TEXTS[kind](text), "b": X}, None, OF_DICT["preprocessing"])
-    assert_array_equal(blocks.present()[:, 0], ~MISSING)
+    samples = read({"text": TEXTS[kind](text), "b": X}, None, OF_DICT["preprocessing"])
+    assert_array_equal(samples.mask[:, 0], ~MISSING)
     by_hand = TfidfVectorizer().fit_transform([t for t in text if isinstance(t, str)])
-    assert_allclose(blocks[:][~MISSING, :5], by_hand.toarray(), rtol=1e-6)
+    assert_allclose(dense(samples)[~MISSING, :5], by_hand.toarray(), rtol=1e-6)
 
 
 def test_entries_left_out_are_missing(make_multimodal):
@@ -468,10 +486,11 @@ def test_one_modality_is_represented_whatever_the_others_are(make_multimodal, ot
 
 def test_preprocessors_see_only_the_rows_that_have_their_modality():
     scaler = StandardScaler()
-    blocks, layout = read({"a": without_size(), "b": X}, None, [("a", scaler)])
+    samples = read({"a": without_size(), "b": X}, None, [("a", scaler)])
     expected = StandardScaler().fit_transform(X[~MISSING])
-    assert_allclose(blocks[:][~MISSING, :5], expected, atol=1e-6)
-    assert not hasattr(scaler, "mean_") and layout.modalities[0].preprocessor is not scaler
+    assert_allclose(dense(samples)[~MISSING, :5], expected, atol=1e-6)
+    assert not hasattr(scaler, "mean_")
+    assert samples.layout.modalities[0].preprocessor is not scaler
 
 
 def test_a_preprocessor_may_impute_what_is_missing_in_part(make_multimodal):

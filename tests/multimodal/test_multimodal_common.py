@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from sklearn_simvae.multimodal import present
+from sklearn_simvae.training import BatchLoader
 
 HALVES = {"upper": slice(0, 32), "lower": slice(32, 64)}
 
@@ -87,7 +88,7 @@ def test_warm_start_trains_with_what_was_set_since(make_multimodal, digits):
     estimator.set_params(lr=1e-5, batch_size=80, max_epochs=1, callbacks=spy)
     estimator.set_params(lr_schedule="constant").fit(digits[0])
     assert estimator.history_[-1]["lr"] == 1e-5
-    assert [len(batch.views) for batch in spy.batches()] == [80, 80]
+    assert [len(batch) for batch in spy.batches()] == [80, 80]
 
 
 def test_partial_fit_takes_rows_that_lack_what_those_before_had(make_multimodal, digits, holes):
@@ -303,11 +304,16 @@ def test_modalities_are_augmented_where_they_are_there(make_multimodal):
     assert seen["image"][0].shape == (40, 3, 6, 6)
     assert seen["other"][0].shape == (20, 4)
     samples = estimator._samples_of({"image": images, "other": other}, None)
-    rows = torch.from_numpy(samples.take(np.arange(40))[0])
-    made = estimator._view_maker(samples)(rows)[:, 0]
-    assert_allclose(made[:, :108], 1 - rows[:, :108], atol=1e-6)
-    assert_allclose(made[1::2, 108:], rows[1::2, 108:] + 1, atol=1e-6)
-    assert made[::2, 108:].isnan().all()
+    (batch,) = BatchLoader(samples, 40)
+    assert batch.views[0].dtype == torch.uint8
+    made = estimator._reader().view_maker(samples)(batch)
+    assert isinstance(made.views, tuple) and [x.shape[0] for x in made.views] == [40, 40]
+    assert_array_equal(made.mask, np.column_stack([np.ones(40, bool), np.arange(40) % 2 > 0]))
+    as_they_are = samples.as_they_are(np.arange(40), "cpu")
+    assert_allclose(made.views[0], 1 - as_they_are.views[0], atol=1e-6)
+    assert_array_equal(made.views[1][1::2], batch.views[1][1::2] + 1)
+    # Missing ones are zero, and are not augmented.
+    assert not made.views[1][::2].any()
 
 
 @pytest.mark.parametrize(

@@ -677,9 +677,9 @@ def test_decoders_learn_their_batch_statistics_from_rows_that_have_the_modality(
 
     params = TINY | {"n_components": 2, "decoder": decoder}
     estimator = MultimodalSimVAE(**params).fit({"a": a, "b": b})
-    module, views = estimator.module_.train(), torch.from_numpy(np.hstack([a, b])).unsqueeze(1)
+    module, some = estimator.module_.train(), estimator._read({"a": a, "b": b}).some(200)
     z = torch.randn(200, 2, 2, generator=torch.Generator().manual_seed(0))
     z[40:, 1] = 1e6
-    module.log_likelihood(views, z)
+    module.log_likelihood(some.views, z, some.mask)
     learned = module.parts[1].decoder[0].running_mean
     assert_allclose(learned, z[:40, 1].mean(0), atol=1e-5)

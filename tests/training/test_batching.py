@@ -126,7 +126,7 @@ def test_rows_that_stay_on_the_device_make_the_same_batches(make, monkeypatch):
     # Nothing is read once it is there.
     batches.samples.X = None
     for batch, expected in zip(batches, read, strict=True):
-        for values, wanted in zip(batch, expected, strict=True):
+        for values, wanted in zip(vars(batch).values(), vars(expected).values(), strict=True):
             assert (values is wanted is None) or torch.equal(values, wanted)
 
 

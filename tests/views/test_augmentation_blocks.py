@@ -13,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn_simvae.evaluation.augmented import augmented_rows
 from sklearn_simvae.plotting import ViewsDisplay
 from sklearn_simvae.views import (
+    Batch,
     Compose,
     FeatureCorruption,
     FeatureMasking,
@@ -23,7 +24,7 @@ from sklearn_simvae.views import (
     make_views,
 )
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
-from sklearn_simvae.views.samples import one_hot_columns
+from sklearn_simvae.views.view_maker import one_hot_columns
 
 # Two numbers, a factor of 8 levels beside one of 3, a number, and a factor of 2.
 BLOCKS = ((2, 10), (10, 13), (14, 16))
@@ -236,9 +237,9 @@ def test_a_fit_looks_for_blocks_in_all_rows_once():
     X[400:] = X[400:, :1]
     X = np.concatenate([X, table(800)[:, 2:10]], axis=1)
     samples = Samples(X, Layout("vector", (10,), (10,)), False)
-    maker = tiny("SimVAE")._view_maker(samples)
+    maker = tiny("SimVAE")._reader(anew=True).view_maker(samples)
     assert maker.one_hot == ((2, 10),)
-    views = maker(torch.from_numpy(X[:300]), generator=seeded())
+    views = maker(Batch(torch.from_numpy(X[:300])), generator=seeded()).views
     assert are_categories(views, [(2, 10)])
     # The flags of these rows are a block by chance: they are replaced one by one.
     assert not are_categories(views, [(0, 2)])
@@ -278,8 +279,9 @@ def test_levels_that_the_rows_looked_at_do_not_have_stay_categories(tmp_path):
     X = np.concatenate([np.eye(4)[np.arange(6000) % 3], table(6000)[:, 2:]], axis=1)
     X[1234, :4] = [0, 0, 0, 1]
     samples = Samples(memmap(X, tmp_path), Layout("vector", (18,), (18,)), False)
-    maker = tiny("SimVAE")._view_maker(samples)
-    views = maker(torch.from_numpy(X[1000:1400].astype(np.float32)), generator=seeded())
+    maker = tiny("SimVAE")._reader(anew=True).view_maker(samples)
+    rows = torch.from_numpy(X[1000:1400].astype(np.float32))
+    views = maker(Batch(rows), generator=seeded()).views
     assert are_categories(views, [(0, 4), (4, 12), (12, 15), (16, 18)])
 
 

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from sklearn_simvae import SimCLR
 from sklearn_simvae.views import (
+    Batch,
     Compose,
     FeatureCorruption,
     GaussianNoise,
@@ -198,7 +199,7 @@ def test_an_estimator_trains_on_views_that_are_made_differently(make, digits):
     augment = MultiView(steps)
     estimator = make(augmentation=augment, n_views=4, batch_size=80, max_epochs=1).fit(X)
     rows = torch.from_numpy(X[:5].copy())
-    views = estimator._view_maker(estimator._read(X, n_views=4))(rows)
+    views = estimator._reader().view_maker(estimator._read(X, n_views=4))(Batch(rows)).views
     # CRVAE keeps the row as it is, and each later view is one that the augmentation makes.
     offsets = [0, 0, 1, 2] if estimator._needs().first_view_is_row else [0, 1, 2, 2]
     for view, offset in enumerate(offsets):

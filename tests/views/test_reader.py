@@ -55,4 +55,4 @@ def test_groups_are_split_from_rows_that_hold_them():
 @pytest.mark.parametrize(("values", "inside"), [(X, True), (X - 0.5, False), (2 * X, False)])
 def test_unit_interval_is_that_of_all_values(values, inside):
     reader = ArrayReader("SimVAE")
-    assert reader.unit_interval(reader.fit(values)) is inside
+    assert reader.fit(values).unit_interval is inside
