@@ -5,6 +5,7 @@ import functools
 import itertools
 import pickle
 import random
+import re
 import shutil
 from itertools import pairwise
 
@@ -384,17 +385,25 @@ def test_spread_is_that_of_the_first_views_where_views_are_given(make_one_of_eac
     assert_spread_recorded(estimator, estimator.transform(views[:, 0]))
 
 
-def test_verbose_shows_one_bar_with_the_terms(make, digits, capsys):
+def test_verbose_shows_one_bar_with_the_terms(make, digits, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
     X, _ = digits
     estimator = make(verbose=1, early_stopping=True).fit(X)
     out, err = capsys.readouterr()
     assert out == ""
     shown = err.split("\r")[-1]
-    # 144 samples to learn from are 9 steps of 16.
-    assert type(estimator).__name__ in shown and "18/18" in shown and "epoch=2" in shown
+    assert type(estimator).__name__ in shown and "epoch 2/2, loss " in shown and "100%" in shown
     others = ("valid", "epoch", "lr", "dur", "effective_rank", "representation_variance")
-    terms = [name for name in estimator.history_[0] if not name.startswith(others)]
+    terms = [name for name in estimator.history_[0] if not name.startswith((*others, "loss"))]
     assert all(f"{name}=" in shown for name in [*terms, "valid_loss"])
+
+
+def test_bar_fits_80_columns_with_the_time_left(digits, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    tiny("SimVAE", verbose=1, early_stopping=True).fit(digits[0])
+    lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
+    assert max(map(len, lines)) == 80
+    assert re.match(r"SimVAE epoch 2/2, loss -?[\d.]+, 00:00 left, 100%", lines[-2])
 
 
 def test_nothing_is_printed_unless_asked(make, digits, capfd):

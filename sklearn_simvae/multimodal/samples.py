@@ -234,8 +234,8 @@ class ModalViewMaker:
 
     layout: ModalLayout
     makers: dict[str, ViewMaker] | None = None
-    # Augmented values are checked here, by modality.
-    augments = False
+    # Augmented values are checked here, by modality, and rows may lack one.
+    augments = takes_several = False
 
     def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """Make views.

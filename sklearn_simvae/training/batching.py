@@ -1,6 +1,6 @@
 """Batches of samples, read by index as a whole."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn_simvae.training.exchange import own_part
 from sklearn_simvae.training.history import SeenRange
 from sklearn_simvae.training.memory import fits_on_device
 from sklearn_simvae.views.samples import Samples
+from sklearn_simvae.views.view_maker import ViewMaker
 
 _MIN_BATCH, _STEPS_PER_EPOCH = 16, 20
 # The steps that "auto" epochs amount to.
@@ -149,7 +150,7 @@ class BatchLoader:
 
 def with_views(
     batches: Iterable[Batch],
-    make_views: Callable[..., Batch],
+    make_views: ViewMaker,
     generator: torch.Generator | None = None,
     seen: SeenRange | None = None,
 ) -> Iterator[Batch]:
@@ -162,8 +163,9 @@ def with_views(
     ----------
     batches : iterable of Batch
         Batches as they are read.
-    make_views : callable
-        Function from a batch of rows to one of views, with the parameter `generator`.
+    make_views : ViewMaker
+        Function from a batch of rows to one of views. A function of the user's own is given each
+        batch by itself.
     generator : torch.Generator, default=None
         Source of randomness of the views.
     seen : SeenRange, default=None
@@ -178,13 +180,13 @@ def with_views(
     --------
     >>> import torch
     >>> from sklearn_simvae.training.batching import with_views
-    >>> from sklearn_simvae.views import Batch
+    >>> from sklearn_simvae.views import Batch, Layout, ViewMaker
     >>> batches = [Batch(torch.ones(n, 3), None, torch.arange(n)) for n in (2, 1)]
-    >>> twice = lambda rows, generator: Batch(rows.views.unsqueeze(1).expand(-1, 2, 3))
+    >>> twice = ViewMaker(Layout("vector", (3,), (3,)), n_views=2)
     >>> [batch.views.shape for batch in with_views(batches, twice)]
     [torch.Size([2, 2, 3]), torch.Size([1, 2, 3])]
     """
-    for some in _together(batches):
+    for some in _together(batches) if make_views.takes_several else ([b] for b in batches):
         rows = some[0] if len(some) == 1 else Batch(torch.cat([batch.views for batch in some]))
         made = make_views(rows, generator=generator)
         if seen is not None:
@@ -202,10 +204,6 @@ def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     n_rows = 0
     for batch in batches:
         rows = batch.views
-        if isinstance(rows, tuple):
-            # Modalities, which rows may lack, are augmented one by one.
-            yield [batch]
-            continue
         n_most = min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // max(1, rows[0].numel()))
         if some and (n_rows + len(rows) > n_most or rows.shape[1:] != some[0].views.shape[1:]):
             yield some

@@ -2,6 +2,8 @@
 
 import contextlib
 import copy
+import shutil
+import sys
 import warnings
 from numbers import Integral
 
@@ -47,6 +49,10 @@ class StopEarly(EarlyStopping):
         self.best_model_weights_ = None
 
 
+# Epoch, loss and time left come first, since a line that is too long is cut off at its end.
+_BAR = "{desc}{remaining} left, {percentage:.0f}%|{bar}|{postfix}"
+
+
 class FitProgress(Callback):
     """Progress bar over all steps of a fit, with the terms of the objective in the last epoch."""
 
@@ -57,11 +63,17 @@ class FitProgress(Callback):
         self._bar = tqdm(
             total=run.n_steps,
             initial=done * run.n_steps // run.options.n_epochs,
-            desc=run.options.name,
-            unit="step",
-            dynamic_ncols=True,
+            bar_format=_BAR,
+            **_width(),
         )
         self._shown = {}
+        self._describe(run)
+
+    def _describe(self, run, loss=""):
+        epoch = min(run.epochs_done + 1, run.options.n_epochs)
+        self._bar.set_description_str(
+            f"{run.options.name} epoch {epoch}/{run.options.n_epochs}, {loss}", refresh=False
+        )
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Count a step."""
@@ -78,7 +90,10 @@ class FitProgress(Callback):
             if (name.startswith(("train_", "valid_loss")) or name in scores)
             and isinstance(value, float)
         }
-        self._bar.set_postfix(epoch=row["epoch"], **self._shown)
+        self._describe(net.run, f"loss {self._shown.pop('loss')}, ")
+        # Scores before the terms of the objective, for the same reason.
+        first = [name for name in self._shown if name in (*scores, "valid_loss")]
+        self._bar.set_postfix({name: self._shown[name] for name in (*first, *self._shown)})
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
@@ -88,6 +103,14 @@ class FitProgress(Callback):
         """Close the bar, also if training ended early."""
         if "_bar" in self.__dict__:
             self.__dict__.pop("_bar").close()
+
+
+def _width() -> dict:
+    """Return the parameters of a bar that fits its place: 80 columns if the width is not known."""
+    in_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+    if in_notebook or sys.stderr.isatty():
+        return {"dynamic_ncols": True}
+    return {"ncols": shutil.get_terminal_size((80, 24)).columns}
 
 
 class KNNScore(Callback):

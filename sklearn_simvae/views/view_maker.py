@@ -71,6 +71,11 @@ class ViewMaker:
         return replace(batch, views=views)
 
     @property
+    def takes_several(self) -> bool:
+        """Whether several batches may be augmented at once; a user's function is given each."""
+        return self.augmentation is None or isinstance(self.augmentation, Augmentation)
+
+    @property
     def augments(self) -> bool:
         """Whether views may hold values that the data do not."""
         return self.augmentation is not None
