@@ -73,6 +73,7 @@ def gray(method, batch_size=256, epochs=1, **params):
     return method(
         by_hand.N_COMPONENTS,
         input_shape=(28, 28),
+        hidden_layer_sizes=by_hand.SIZES[1:],
         augmentation=AUGMENTATION,
         batch_size=batch_size,
         max_epochs=epochs,

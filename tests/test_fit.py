@@ -45,7 +45,8 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sklearn_simvae.training import KNNScore, SSLNet
+from sklearn_simvae import CLIP, SimVAE
+from sklearn_simvae.training import KNNScore, SSLNet, auto_max_epochs
 
 
 @pytest.fixture(params=[name for name in METHODS if name != "InstanceDiscrimination"])
@@ -1118,3 +1119,57 @@ def test_prototypes_follow_a_memory_bank_under_sgd():
     estimator = tiny("InstanceDiscrimination", **params).fit(X)
     estimator.set_params(memory_bank=False).fit(X[:50])
     assert np.isfinite(estimator.transform(X)).all()
+
+
+# Sizes and lengths that follow the data.
+
+
+@pytest.mark.parametrize("how", ["weights", "pickle", "copy"])
+def test_resolved_sizes_outlive_saving_and_loading(make, digits, how, tmp_path):
+    X, _ = digits
+    estimator = make(hidden_layer_sizes="auto").fit(X)
+    if how == "weights":
+        estimator.save_weights(tmp_path / "weights.safetensors")
+        again = make(hidden_layer_sizes="auto").load_weights(tmp_path / "weights.safetensors")
+    else:
+        again = {"pickle": lambda e: pickle.loads(pickle.dumps(e)), "copy": copy.deepcopy}[how](
+            estimator
+        )
+    assert again.hidden_layer_sizes_ == estimator.hidden_layer_sizes_
+    assert_array_equal(again.transform(X), estimator.transform(X))
+    # What goes on keeps its network, however many rows there are now.
+    again.partial_fit(X[:60])
+    assert again.hidden_layer_sizes_ == estimator.hidden_layer_sizes_
+
+
+def test_partial_fit_does_not_size_a_network_by_its_first_chunk():
+    X = np.random.default_rng(0).standard_normal((40, 50))
+    small = SimVAE(2, max_epochs=1).fit(X)
+    chunks = SimVAE(2).partial_fit(X[:20]).partial_fit(X[20:])
+    assert small.hidden_layer_sizes_ == (256, 128)
+    assert chunks.hidden_layer_sizes_ == (512, 256)
+
+
+def test_each_modality_has_a_network_of_its_size():
+    rng = np.random.default_rng(0)
+    X = {"a": rng.standard_normal((40, 3)), "b": rng.standard_normal((40, 2000))}
+    clip = CLIP(2, modalities=[("a", "auto", None), ("b", "auto", None)], max_epochs=1).fit(X)
+    assert clip.hidden_layer_sizes_ == [(256, 128), (512, 256)]
+
+
+@pytest.mark.parametrize("n_samples", [30, 200])
+def test_auto_passes_follow_the_number_of_samples(n_samples):
+    X = np.random.default_rng(0).standard_normal((n_samples, 3))
+    estimator = SimVAE(2, hidden_layer_sizes=(4,), random_state=0).fit(X)
+    assert estimator.n_iter_ == auto_max_epochs(n_samples)
+    # Samples, not rows, are counted where rows have groups.
+    groups = np.arange(n_samples) // 2
+    grouped = SimVAE(2, hidden_layer_sizes=(4,), random_state=0).fit(X, groups=groups)
+    assert grouped.n_iter_ == auto_max_epochs(n_samples // 2)
+
+
+def test_a_validation_part_is_not_counted():
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    params = {"early_stopping": True, "validation_fraction": 0.5, "n_iter_no_change": 10**6}
+    estimator = SimVAE(2, hidden_layer_sizes=(4,), random_state=0, **params).fit(X)
+    assert estimator.n_iter_ == auto_max_epochs(200)

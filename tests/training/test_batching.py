@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_simvae.training import BatchLoader, auto_batch_size, batching
-from sklearn_simvae.views import Groups, Layout, Samples
+from sklearn_simvae.training import BatchLoader, auto_batch_size, auto_max_epochs, batching
+from sklearn_simvae.training.batching import with_views
+from sklearn_simvae.training.history import SeenRange
+from sklearn_simvae.views import Augmentation, Batch, Groups, Layout, Samples, ViewMaker
 
 LAYOUT = Layout("vector", (1,), (1,))
 
@@ -148,3 +150,62 @@ def test_auto_batch_size_leaves_steps_on_small_sets_and_is_256_on_large_ones():
     for n, size in enumerate(sizes, start=1):
         assert size == 16 or n / size >= 20
     assert auto_batch_size(10**8) == 256
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 20, 178, 569, 1797, 20_000, 60_000, 10**6, 10**7])
+def test_auto_max_epochs_are_some_forty_steps_per_root_of_the_samples(n_samples):
+    n_epochs = auto_max_epochs(n_samples)
+    assert 1 <= n_epochs <= 100
+    n_steps = n_epochs * -(-n_samples // auto_batch_size(n_samples))
+    if n_epochs < 100:
+        assert n_steps == pytest.approx(max(400, 40 * n_samples**0.5), rel=0.2)
+
+
+@pytest.mark.parametrize("sizes", [[16] * 5, [300, 16, 16, 240], [16, 16, 1]])
+def test_views_of_small_batches_are_made_at_once_and_kept_apart(sizes):
+    starts = np.cumsum([0, *sizes[:-1]])
+    rows = [torch.arange(a, a + n).float()[:, None] for a, n in zip(starts, sizes, strict=True)]
+    batches = [Batch(x, None, torch.arange(len(x))) for x in rows]
+    calls = []
+
+    class Shift(Augmentation):
+        def _transform(self, x, generator):
+            calls.append(len(x))
+            return x + 0.5
+
+    maker = ViewMaker(LAYOUT, n_views=2, augmentation=Shift())
+    seen = SeenRange()
+    made = list(with_views(batches, maker, seen=seen))
+    for batch, x, own in zip(made, rows, batches, strict=True):
+        torch.testing.assert_close(batch.views, (x + 0.5).unsqueeze(1).expand(-1, 2, 1))
+        assert batch.indices is own.indices
+    assert seen.read() == (0.5, sum(sizes) - 0.5)
+    # No call has more rows than a large batch.
+    assert sum(calls) == 2 * sum(sizes) and max(calls) <= 2 * max(256, *sizes)
+    assert len(calls) < len(sizes)
+
+
+def test_a_function_of_the_user_is_given_each_batch_by_itself():
+    lengths = []
+
+    def note(x):
+        lengths.append(len(x))
+        return x
+
+    batches = [Batch(torch.zeros(n, 1), None, torch.arange(n)) for n in (4, 3)]
+    list(with_views(batches, ViewMaker(LAYOUT, n_views=2, augmentation=note)))
+    assert lengths == [8, 6]
+
+
+def test_batches_of_large_rows_are_augmented_one_by_one():
+    layout = Layout("vector", (2**17,), (2**17,))
+    batches = [Batch(torch.zeros(4, 2**17), None, torch.arange(4)) for _ in range(3)]
+    lengths = []
+
+    class Note(Augmentation):
+        def _transform(self, x, generator):
+            lengths.append(len(x))
+            return x
+
+    list(with_views(batches, ViewMaker(layout, n_views=1, augmentation=Note())))
+    assert lengths == [8, 4]
