@@ -364,6 +364,27 @@ def gpu_page(path):
     return rst(head, lines) + "\n"
 
 
+def small_fits_page(path):
+    """Make a table of the fits of small_fits.py, means over seeds."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = []
+    for name, method in dict.fromkeys((row["data"], row["method"]) for row in rows):
+        cells = [name.replace("_", " "), method]
+        for field, form in (("seconds", "{:.1f}"), ("linear", "{:.3f}"), ("knn", "{:.3f}")):
+            for defaults in ("auto", "former"):
+                wanted = (name, method, defaults)
+                values = [
+                    float(row[field])
+                    for row in rows
+                    if (row["data"], row["method"], row["defaults"]) == wanted
+                ]
+                cells.append(form.format(np.mean(values)) if values else "")
+        lines.append(cells)
+    head = ["data", "method", "seconds", "before", "linear", "before", "kNN", "before"]
+    return rst(head, lines) + "\n"
+
+
 def growth_page(path):
     """Make a table of exponents of time and memory, with the range of each."""
     points = defaultdict(list)
@@ -397,6 +418,8 @@ def main():
         (args.output / "gpu.inc").write_text(gpu_page(path))
     if (path := args.results / "growth.csv").exists():
         (args.output / "growth.inc").write_text(growth_page(path))
+    if (path := args.results / "small_fits.csv").exists():
+        (args.output / "small_fits.inc").write_text(small_fits_page(path))
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
         if (path := args.results / f"{name}.csv").exists():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))

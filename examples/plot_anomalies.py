@@ -44,10 +44,8 @@ models = {
     "SimVAE": SimVAE(
         n_components=16,
         input_shape=(8, 8),
-        hidden_layer_sizes=(256, 128),
         augmentation=RandomTranslation(0.05),
         noise_variance="learned",
-        max_epochs=150,
         lr=3e-3,
         random_state=0,
     ),

@@ -59,8 +59,8 @@ views = augmentation(shoe.expand(9, -1, -1, -1), torch.Generator().manual_seed(0
 # %%
 # Learn without labels
 # --------------------
-# The default network is that of the paper, with layers of 2000, 500 and 500 units and their mirror
-# image as decoder. ``verbose=1`` shows the progress.
+# For so many images, the default network is that of the paper, with layers of 2000, 500 and 500
+# units and their mirror image as decoder. ``verbose=1`` shows the progress.
 
 simvae = SimVAE(
     n_components=10,

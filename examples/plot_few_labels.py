@@ -33,10 +33,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 simvae = SimVAE(
     n_components=16,
     input_shape=(8, 8),
-    hidden_layer_sizes=(256, 128),
     augmentation=Compose([RandomResizedCrop(scale=(0.6, 1.0)), RandomRotation(degrees=10)]),
     n_views=4,
-    max_epochs=120,
     batch_size=64,
     lr=2e-3,
     random_state=0,

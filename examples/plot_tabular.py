@@ -46,7 +46,7 @@ prepare = ColumnTransformer(
         ("words", OneHotEncoder(sparse_output=False), ["size"]),
     ]
 )
-simvae = SimVAE(n_components=8, hidden_layer_sizes=(256,), max_epochs=60, random_state=0)
+simvae = SimVAE(n_components=8, random_state=0)
 representations = {
     "all features": prepare,
     "PCA": make_pipeline(prepare, PCA(8, random_state=0)),

@@ -325,7 +325,7 @@ class SSLNet(NeuralNet):
         for name, value in means.read().items():
             self.history.record(f"{prefix}_{name}", value)
         # skorch's Checkpoint reads this entry.
-        losses = self.history[:, f"{prefix}_loss"]
+        losses = [row[f"{prefix}_loss"] for row in self.history if f"{prefix}_loss" in row]
         self.history.record(f"{prefix}_loss_best", losses[-1] == min(losses))
         if n_batches is not None:
             # The last group has all parameters that match no pattern.
