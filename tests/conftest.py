@@ -29,6 +29,9 @@ from sklearn_simvae import (
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.training import SSLNet, run
 
+# Pytest knows this module as "tests.conftest", and the tests as "conftest": it is one.
+sys.modules.setdefault("conftest", sys.modules[__name__])
+
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
 threadpool_limits(1)

@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 from sklearn_simvae import VAE, SimCLR, SimVAE
 from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
-from tests.conftest import tiny
+from conftest import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

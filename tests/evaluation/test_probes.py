@@ -34,7 +34,7 @@ from sklearn_simvae.evaluation.probes import (
     make_splits,
     probe,
 )
-from tests.conftest import tiny
+from conftest import tiny
 
 RNG = np.random.default_rng(0)
 N, N_CLASSES = 240, 4

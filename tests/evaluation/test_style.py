@@ -22,7 +22,7 @@ from sklearn_simvae.evaluation import probe_models, style
 from sklearn_simvae.evaluation.probes import check_seeds, make_splits, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop
-from tests.conftest import tiny
+from conftest import tiny
 
 RNG = np.random.default_rng(0)
 N, N_CLASSES = 240, 4
