@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import tiny
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import config_context
@@ -34,7 +35,6 @@ from sklearn_simvae.evaluation.probes import (
     make_splits,
     probe,
 )
-from conftest import tiny
 
 RNG = np.random.default_rng(0)
 N, N_CLASSES = 240, 4

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import tiny
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
@@ -22,7 +23,6 @@ from sklearn_simvae.evaluation import probe_models, style
 from sklearn_simvae.evaluation.probes import check_seeds, make_splits, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop
-from conftest import tiny
 
 RNG = np.random.default_rng(0)
 N, N_CLASSES = 240, 4
