@@ -1,6 +1,7 @@
-"""What the tests of losses share: draws, views that are missing, and pieces of references."""
+"""Shared by the tests of losses: draws, views that are missing, and pieces of references."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose
 
@@ -55,3 +56,19 @@ def assert_missing_views_do_not_count(loss, z, mask, expected, **tolerance):
         assert_allclose(value.detach(), expected, **tolerance)
         (gradient,) = torch.autograd.grad(value, padded)
         assert gradient.isfinite().all() and not gradient[~mask].any()
+
+
+n_views_of_all = pytest.mark.parametrize("n_views", [2, 4])
+batches = pytest.mark.parametrize("batch", [1, 2, 5, 7])
+
+
+# SimSiam and BYOL.
+def predictions(batch=5, n_views=2):
+    return draws(batch, n_views, 3), draws(batch, n_views, 3, seed=1)
+
+
+def kl_by_hand(mean, log_variance, other_mean=0.0, other_log_variance=0.0):
+    """KL of diagonal Gaussians in numpy."""
+    v, s = np.exp(log_variance), np.exp(other_log_variance)
+    distance = (mean - other_mean) ** 2
+    return 0.5 * np.sum(np.log(s / v) + (v + distance) / s - 1, axis=-1)
