@@ -5,11 +5,6 @@ from torch import nn
 from sklearn_simvae.networks import hidden_features, make_encoder, projection_head
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 class WithHidden(nn.Module):
     def __init__(self):
         super().__init__()

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, tiny
+from conftest import tiny
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier
@@ -276,24 +276,6 @@ def test_a_single_component_is_no_collapse(method, digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tiny(method.__name__, n_components=1, max_epochs=20).fit(X)
-
-
-def test_variance_term_is_what_keeps_vicreg_from_collapse(digits):
-    X, _ = digits
-    params = {**TINY, "max_epochs": 100, "lr": 5e-3, "projection_layer_sizes": ()}
-    kept = VICReg(**params).fit(X).transform(X).std(0)
-    lost = VICReg(**params, variance_weight=0.0).fit(X).transform(X).std(0)
-    assert kept.min() > 5 * lost.max()
-
-
-def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits):
-    X, _ = digits
-    params = {**TINY, "max_epochs": 60, "lr": 5e-3, "projection_layer_sizes": ()}
-    kept, lost = (
-        BarlowTwins(**params, redundancy_weight=weight).fit(X).history_[-1]["redundancy"]
-        for weight in (1.0, 0.0)
-    )
-    assert kept < lost / 2
 
 
 @every_method
