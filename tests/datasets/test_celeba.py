@@ -76,13 +76,6 @@ def own_celeba(tmp_path):
     return write_celeba(tmp_path / "own")
 
 
-@pytest.fixture(autouse=True)
-def empty_machine(monkeypatch, tmp_path):
-    """Hide the data of this machine."""
-    monkeypatch.delenv("SKLEARN_SIMVAE_DATA", raising=False)
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "scikit_learn_data"))
-
-
 def replace_in(path, old, new):
     text = path.read_text()
     assert old in text
