@@ -8,12 +8,23 @@ import pytest
 from conftest import TINY
 from sklearn.datasets import load_digits
 
-from sklearn_simvae import SimVAE
+from sklearn_simvae import ContentStyleVAE, SimVAE
 from sklearn_simvae.datasets import make_sprites
+from sklearn_simvae.plotting import (
+    EmbeddingDisplay,
+    ProbeDisplay,
+    RecombinationDisplay,
+    ReconstructionDisplay,
+    SampleDisplay,
+    TrainingHistoryDisplay,
+    TraversalDisplay,
+    ViewsDisplay,
+)
 
 matplotlib.use("Agg")
 
 TWO = [("upper", "auto", slice(0, 32)), ("lower", "auto", slice(32, 64))]
+
 # By name: the parameters that the layout takes.
 KINDS = {
     "flat": {"input_shape": (8, 8)},
@@ -91,3 +102,40 @@ def row_labels(axes):
 
 def column_labels(axes):
     return [ax.get_title() for ax in axes[0]]
+
+
+TABLE = [
+    {"method": name, "probe": "linear", "metric": metric, "value": value, **factor}
+    for name in ("A", "B")
+    for metric, value, factor in (("accuracy", 0.5, {}), ("r2", 0.1, {"factor": "mean"}))
+]
+
+# From an estimator to a display, with axes or without.
+MAKE = {
+    "history": lambda est, **kw: TrainingHistoryDisplay.from_estimator(est, **kw),
+    "reconstruction": lambda est, **kw: ReconstructionDisplay.from_estimator(
+        est, data("flat"), 3, **kw
+    ),
+    "recombination": lambda est, **kw: RecombinationDisplay.from_estimator(
+        est, data("flat"), n_samples=2, **kw
+    ),
+    "sample": lambda est, **kw: SampleDisplay.from_estimator(est, 3, **kw),
+    "traversal": lambda est, **kw: TraversalDisplay.from_estimator(
+        est, data("flat"), [0, 2], 3, **kw
+    ),
+    "views": lambda est, **kw: ViewsDisplay.from_estimator(est, data("flat"), 2, 2, **kw),
+    "embedding": lambda est, **kw: EmbeddingDisplay.from_estimator(est, data("flat"), **kw),
+    "probe": lambda est, **kw: ProbeDisplay.from_results(TABLE, **kw),
+}
+GENERATIVE = ["recombination", "reconstruction", "sample", "traversal"]
+DIVIDED = [*GENERATIVE, "history", "views"]
+every_display = pytest.mark.parametrize("name", MAKE)
+
+
+def with_parts():
+    """An estimator that all displays draw."""
+    return fitted(method=ContentStyleVAE)
+
+
+def axes_of(display):
+    return list(display.axes_.flat) if hasattr(display, "axes_") else [display.ax_]

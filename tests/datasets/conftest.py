@@ -3,9 +3,7 @@
 import pytest
 from made_files import Web, offline
 
-from sklearn_simvae.datasets import (
-    _remote,
-)
+from sklearn_simvae.datasets import _remote
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from made_files import real_folder, save, split_arrays
 
-from sklearn_simvae.datasets import (
-    fetch_cifar10,
-)
+from sklearn_simvae.datasets import fetch_cifar10
 
 
 def jpeg_arrays(colors, size=(32, 32)):

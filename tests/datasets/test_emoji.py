@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from made_files import save
 
-from sklearn_simvae.datasets import (
-    fetch_emoji,
-)
+from sklearn_simvae.datasets import fetch_emoji
 
 
 class TestEmoji:

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from made_files import Hostile, save, split_arrays
 
-from sklearn_simvae.datasets import (
-    fetch_glyphs,
-    fetch_mnist,
-)
+from sklearn_simvae.datasets import fetch_glyphs, fetch_mnist
 
 
 class TestDamagedFiles:

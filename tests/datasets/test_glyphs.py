@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from made_files import real_folder, save
 
-from sklearn_simvae.datasets import (
-    fetch_glyphs,
-)
+from sklearn_simvae.datasets import fetch_glyphs
 
 
 def glyph_arrays():

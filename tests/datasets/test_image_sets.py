@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from made_files import cache_of, every_split_set, save, split_arrays
 
-from sklearn_simvae.datasets import (
-    fetch_cifar10,
-    fetch_fashion_mnist,
-    fetch_mnist,
-)
+from sklearn_simvae.datasets import fetch_cifar10, fetch_fashion_mnist, fetch_mnist
 
 
 class TestFiles:

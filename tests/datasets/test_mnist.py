@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 from made_files import idx, real_folder
 
-from sklearn_simvae.datasets import (
-    _mnist,
-    fetch_fashion_mnist,
-    fetch_mnist,
-)
+from sklearn_simvae.datasets import _mnist, fetch_fashion_mnist, fetch_mnist
 
 
 class TestRealData:

@@ -28,13 +28,7 @@ from made_files import (
     tar,
 )
 
-from sklearn_simvae.datasets import (
-    _cifar10,
-    _mnist,
-    _remote,
-    fetch_cifar10,
-    fetch_mnist,
-)
+from sklearn_simvae.datasets import _cifar10, _mnist, _remote, fetch_cifar10, fetch_mnist
 
 CONTENTS = bytes(range(256)) * 400
 

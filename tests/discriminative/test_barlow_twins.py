@@ -2,9 +2,7 @@
 
 from conftest import TINY
 
-from sklearn_simvae import (
-    BarlowTwins,
-)
+from sklearn_simvae import BarlowTwins
 
 
 def test_redundancy_term_is_what_makes_dimensions_of_barlow_twins_differ(digits):

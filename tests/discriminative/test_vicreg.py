@@ -2,9 +2,7 @@
 
 from conftest import TINY
 
-from sklearn_simvae import (
-    VICReg,
-)
+from sklearn_simvae import VICReg
 
 
 def test_variance_term_is_what_keeps_vicreg_from_collapse(digits):

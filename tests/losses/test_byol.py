@@ -1,10 +1,6 @@
 """BYOL's loss, which is SimSiam's on another scale; the tests of SimSiam's are of both."""
 
-from by_hand import (
-    n_views_of_all,
-    predictions,
-    some_missing,
-)
+from by_hand import n_views_of_all, predictions, some_missing
 from numpy.testing import assert_allclose
 
 from sklearn_simvae.losses import byol, simsiam

@@ -19,10 +19,7 @@ from by_hand import (
 from numpy.testing import assert_allclose
 from torch.nn import functional as F
 
-from sklearn_simvae.losses import (
-    deep_cluster,
-    instance_discrimination,
-)
+from sklearn_simvae.losses import deep_cluster, instance_discrimination
 
 SIZES = torch.tensor([6, 1, 0, 4])
 

@@ -17,10 +17,7 @@ from by_hand import (
 from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
 
-from sklearn_simvae.losses import (
-    sinkhorn,
-    swav,
-)
+from sklearn_simvae.losses import sinkhorn, swav
 
 
 # The balance of SwAV.

@@ -176,3 +176,15 @@ def test_runs_may_differ_in_any_seed():
     rows = [row(*args) for row, args in [(content_row, ("A", 0.9)), (style_row, ("A", 0.3))]]
     rows = [{**row, "fit_seed": seed} for row in rows for seed in range(3)]
     assert ProbeDisplay.from_results(rows).content_std[0] == 0
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
+
+
+def test_probe_results_may_be_a_frame_of_polars():
+    pl = pytest.importorskip("polars")
+    labels = {"method": "A", "probe": "linear", "value": 0.5}
+    content = {**labels, "metric": "accuracy", "factor": None}
+    style = {**labels, "metric": "r2", "factor": "mean"}
+    display = ProbeDisplay.from_results(pl.DataFrame([content, style]))
+    assert list(display.methods) == ["A"]

@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -190,3 +191,13 @@ def test_settings_of_each_point_stay_with_it(y):
         for point, size in zip(collection.get_offsets(), collection.get_sizes(), strict=True):
             found[tuple(np.asarray(point))] = size
     assert found == dict(zip(map(tuple, FLAT), sizes, strict=True))
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
+
+
+@pytest.mark.parametrize("method", ["tsne", TSNE()])
+def test_neighbors_in_a_collapsed_representation_are_refused(method):
+    with pytest.raises(ValueError, match=r"10 rows of Z are equal.*collapsed"):
+        EmbeddingDisplay.from_representations(np.ones((10, 4)), method=method)
+    EmbeddingDisplay.from_representations(np.ones((10, 4)))

@@ -101,3 +101,11 @@ def test_a_label_replaces_those_of_the_lines():
     history = [{"loss": 2.0, "valid_loss": 3.0}, {"loss": 1.0, "valid_loss": 2.0}]
     display = TrainingHistoryDisplay.from_history(history, line_kw={"label": "mine"})
     assert [line.get_label() for line in display.lines_["loss"]] == ["mine", "mine"]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* has collapsed")
+
+
+def test_history_may_be_of_lists():
+    display = TrainingHistoryDisplay([1, 2], {"loss": [2.0, 1.0]}).plot()
+    np.testing.assert_array_equal(display.lines_["loss"][0].get_ydata(), [2, 1])
