@@ -1,12 +1,13 @@
-"""Columns that are one-hot encoded are replaced and masked as a whole."""
+"""Corruption and masking of vectors, of one-hot columns as a whole."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
+from augmentations import batch, seeded
 from conftest import NoSynchronization, tiny
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
 
@@ -22,16 +23,13 @@ from sklearn_simvae.views import (
     as_lazy_array,
     make_views,
 )
+from sklearn_simvae.views import augmentation as aug
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.samples import one_hot_columns
 
 # Two numbers, a factor of 8 levels beside one of 3, a number, and a factor of 2.
 BLOCKS = ((2, 10), (10, 13), (14, 16))
 NUMBERS = [0, 1, 13]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def table(n=400, seed=0):
@@ -52,8 +50,6 @@ def are_categories(views, blocks=BLOCKS):
 
 
 # Where they are.
-
-
 def test_blocks_are_found_side_by_side_and_between_numbers():
     assert one_hot_blocks(table()) == BLOCKS
     for dtype in (bool, np.uint8, np.int64, np.float16):
@@ -146,8 +142,6 @@ def test_images_and_series_have_no_columns():
 
 
 # What becomes of them.
-
-
 @pytest.mark.parametrize("p", [0.3, 0.7, 1.0])
 @pytest.mark.parametrize("n_views", [1, 2, 5])
 def test_a_category_is_replaced_by_another_one(p, n_views):
@@ -228,8 +222,6 @@ def test_blocks_that_are_none_are_told(kind, blocks):
 
 
 # In training, and wherever else views are made.
-
-
 def test_a_fit_looks_for_blocks_in_all_rows_once():
     # Half of the rows have both flags, or neither, but not in the first batches.
     X = np.eye(2, dtype=np.float32)[np.arange(800) % 2]
@@ -345,3 +337,49 @@ def test_objects_of_before_there_were_blocks_replace_each_column():
         old = copy.copy(kind())
         del old.__dict__["blocks"]
         assert_array_equal(old(x, seeded()), kind(blocks=None)(x, seeded()))
+
+
+def test_corruption_takes_the_same_feature_of_another_row():
+    n, d = 50, 40
+    x = torch.arange(n * d, dtype=torch.float32).reshape(n, d)
+    out = aug.FeatureCorruption(p=0.3)(x, seeded())
+    assert torch.equal(out % d, x % d)
+    assert (out != x).float().mean() == pytest.approx(0.3, abs=0.04)
+    everything = aug.FeatureCorruption(p=1.0)(x, seeded()) // d
+    assert (everything != x // d).all()
+    # Each feature has a source of its own, and all other rows serve.
+    assert all(len(row.unique()) > 15 for row in everything)
+    assert len(everything.unique()) == n
+
+
+def test_masking_sets_a_share_p_to_the_value():
+    x = 1 + batch(60, 50)
+    out = aug.FeatureMasking(p=0.2, value=-3.0)(x, seeded())
+    masked = out == -3
+    assert masked.float().mean() == pytest.approx(0.2, abs=0.03)
+    assert torch.equal(out[~masked], x[~masked])
+
+
+@pytest.mark.parametrize("n_samples, n_views", [(2, 8), (3, 2), (16, 4)])
+def test_corruption_takes_features_of_other_samples_alone(n_samples, n_views):
+    samples = torch.arange(float(n_samples)).repeat_interleave(n_views)[:, None].expand(-1, 50)
+    out = aug.FeatureCorruption(p=1.0).augment_views(samples, n_views, seeded())
+    assert (out != samples).all()
+    # Of all others, and equally often.
+    shares = torch.bincount(out.long().flatten(), minlength=n_samples) / out.numel()
+    assert (shares - 1 / n_samples).abs().max() < 0.1
+    alone = torch.rand(4, 3)
+    assert torch.equal(aug.FeatureCorruption(p=1.0).augment_views(alone, 4, seeded()), alone)
+
+
+@pytest.mark.parametrize("augment", [aug.FeatureCorruption(0.4), aug.FeatureMasking(0.4, -1.0)])
+def test_share_is_that_of_the_features_that_changed(augment):
+    x = torch.rand(30, 50, generator=seeded(1))
+    views, factors = augment.augment_with_factors(x, seeded())
+    assert_allclose(factors["share"], (views != x).float().mean(1))
+    assert 0.2 < factors["share"].min() < factors["share"].max() < 0.6
+
+
+def test_a_row_without_another_to_take_from_has_no_share_of_changes():
+    _, factors = aug.FeatureCorruption(1.0).augment_with_factors(torch.ones(1, 3))
+    assert factors["share"].tolist() == [0]

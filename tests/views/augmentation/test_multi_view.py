@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from augmentations import seeded
 from conftest import Views, one_kind
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 
 from sklearn_simvae import SimCLR
@@ -16,10 +18,7 @@ from sklearn_simvae.views import (
     MultiView,
     RandomResizedCrop,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from sklearn_simvae.views import augmentation as aug
 
 
 def batch(n_samples, n_views, *shape):
@@ -215,3 +214,12 @@ def test_steps_are_searched_over_as_parameters_of_an_estimator(digits):
     np.testing.assert_array_equal(clone(estimator).fit_transform(X), first)
     estimator.set_params(augmentation__noise__scale=0.5)
     assert np.abs(estimator.fit_transform(X) - first).max() > 1e-4
+
+
+def test_per_view_steps_have_the_factors_of_the_first_alone():
+    augment = aug.MultiView([aug.RandomRotation((30, 30)), aug.RandomRotation((-5, 5))])
+    x = torch.rand(4, 1, 8, 8)
+    _, factors = augment.augment_with_factors(x, seeded())
+    assert_allclose(factors["angle"], [30.0] * 4)
+    nested = aug.Compose([aug.GaussianBlur(), augment])
+    assert list(nested.augment_with_factors(x, seeded())[1]) == ["blur", "angle"]
