@@ -97,8 +97,6 @@ def middle(views):
     return center, along_x, along_y
 
 
-INF, NAN = math.inf, math.nan
-
 # A batch for each kind of augmentation, float64 so that few values are lost by rounding.
 SMALL_SHAPES = {2: (9,), 3: (2, 9), 4: (3, 8, 6)}
 

@@ -205,6 +205,12 @@ def sprites():
     return images
 
 
+@pytest.fixture
+def path(tmp_path):
+    """Place of a file that is not there yet."""
+    return tmp_path / "file"
+
+
 class Spy(Callback):
     """Keeps the hooks that training calls, and what it calls them with."""
 
