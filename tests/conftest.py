@@ -4,6 +4,7 @@ import functools
 import re
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -209,6 +210,16 @@ def sprites():
 def path(tmp_path):
     """Place of a file that is not there yet."""
     return tmp_path / "file"
+
+
+def few(digits):
+    """Rows for what shows in four steps an epoch."""
+    return digits[0][:64]
+
+
+def threads_of_one(n):
+    """Threads in each of which torch uses one, as in the tests themselves: the last bit tells."""
+    return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
 
 
 class Spy(Callback):

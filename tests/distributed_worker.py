@@ -22,6 +22,8 @@ from sklearn_simvae.training.team import ProcessLostError
 # Interrupted fits come soon after each other here.
 run._MEANT_FOR_ALL = -1.0
 
+# Of the processes that are launched.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 SIZE = int(os.environ.get("WORLD_SIZE", 1))
 RANK = int(os.environ.get("RANK", 0))
 # 61 samples make batches of 15 and 16, of which two processes take 8 and 7 or 8.

@@ -21,3 +21,9 @@ def refused(estimator, X, match, groups=None, method="fit", errors=ValueError):
     assert spy.calls == [], "training had begun"
     assert vars(estimator) == before
     return str(raised.value)
+
+
+def put(value, dtype=float):
+    changed = X.astype(dtype)
+    changed[3, 2] = value
+    return changed

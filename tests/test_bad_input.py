@@ -1,15 +1,11 @@
 """What is refused, before anything is trained, and what the message says to do about it."""
 
-import inspect
-
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
 from conftest import n_outputs, one_kind, tiny, with_variants
-from numpy.testing import assert_array_equal
-from refused import IMAGES, VIEWS, X, refused
-from sklearn.exceptions import NotFittedError
+from refused import IMAGES, VIEWS, X, put, refused
 from sklearn.preprocessing import MaxAbsScaler
 from torch import nn
 
@@ -17,13 +13,6 @@ from sklearn_simvae import CLIP
 from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
 
 LAST = IMAGES[:, 0, :, :, None].repeat(3, -1)
-
-
-def put(value, dtype=float):
-    changed = X.astype(dtype)
-    changed[3, 2] = value
-    return changed
-
 
 # What to fit, on what, and what the message must say.
 DATA = {
@@ -155,148 +144,6 @@ def test_augmentations_with_parameters_out_of_range(make, augmentation):
     refused(make(augmentation=augmentation), X, "(FeatureCorruption|Crop|Compose) was given")
 
 
-FITTED = ["transform", "partial_fit", "encode", "score", "score_samples", "project"]
-
-
-@one_kind
-@pytest.mark.parametrize(
-    "X, wrong, match",
-    [
-        (X, X[:, :5], "5 features.*expecting 6 features"),
-        (X, VIEWS[..., :5], "10 features.*expecting 6 features"),
-        (VIEWS, X[:, :5], "5 features.*expecting 6 features"),
-        (X, put(np.nan), "NaN"),
-        (X, put(np.inf), "infinity"),
-        (X, put(1e39), "float32"),
-        (X, scipy.sparse.csr_array(X), "[Ss]parse"),
-        (IMAGES, IMAGES[..., :6], "48 features.*expecting 64 features"),
-        (IMAGES, IMAGES / 127, r"outside \[0, 1\].*255"),
-        (IMAGES, IMAGES / 255 - 0.5, r"outside \[0, 1\].*255"),
-        (IMAGES, IMAGES.astype(int), r"outside \[0, 1\].*255"),
-        (IMAGES / 255, IMAGES, "uint8"),
-    ],
-)
-def test_data_unlike_that_of_fit(make, X, wrong, match):
-    estimator = make().fit(X)
-    Z = estimator.transform(X)
-    errors = (ValueError, TypeError) if scipy.sparse.issparse(wrong) else ValueError
-    for method in FITTED:
-        if hasattr(estimator, method):
-            refused(estimator, wrong, match, method=method, errors=errors)
-    assert_array_equal(estimator.transform(X), Z)
-
-
-def test_bad_data_leave_a_fitted_estimator_as_it_was(make):
-    estimator = make(warm_start=True).fit(X)
-    Z, n_iter = estimator.transform(X), estimator.n_iter_
-    for bad in (put(np.nan), X[:1], X[:, :5]):
-        refused(estimator, bad, None)
-    refused(estimator.set_params(warm_start=False), put(np.nan), "NaN")
-    refused(estimator.set_params(lr=-1), X, "lr")
-    assert_array_equal(estimator.transform(X), Z)
-    assert estimator.n_iter_ == n_iter
-
-
-USES = {
-    **dict.fromkeys(("transform", "encode", "score", "score_samples", "project"), (X,)),
-    "inverse_transform": (X[:, :3],),
-    "sample": (),
-    "get_feature_names_out": (),
-}
-
-
-def test_use_before_fit(make):
-    estimator = make()
-    for method, arguments in USES.items():
-        if hasattr(estimator, method):
-            with pytest.raises(NotFittedError, match="fit"):
-                getattr(estimator, method)(*arguments)
-
-
-@one_kind
-def test_fewer_views_than_the_method_needs(make):
-    estimator = make()
-    if estimator._needs().views == 1:
-        assert estimator.set_params(n_views=1).fit(X).n_iter_ == 2
-        assert estimator.fit(X, groups=np.arange(40)).n_iter_ == 2
-        return
-    singles = np.r_[np.arange(38) // 2, 50, 51]
-    for data, n_views, groups in ((X, 1, None), (X[:, None], 2, None), (X, 2, singles)):
-        estimator = make(n_views=n_views, kind="vector")
-        message = refused(estimator, data, "at least 2 views", groups=groups)
-        assert f"{type(estimator).__name__} with" in message
-    assert "got 2 group(s) with 1" in message
-
-
-def test_fitted_attributes_are_absent_before_fit(make):
-    estimator = make()
-    for name in ("net_", "module_", "encoder_", "history_", "n_iter_", "n_features_in_"):
-        assert not hasattr(estimator, name)
-
-
-# What other libraries, or fingers, make of the name of a parameter.
-UNKNOWN = {
-    "n_epochs": "max_epochs",
-    "max_iter": "max_epochs",
-    "learning_rate": "lr",
-    "latent_dim": "n_components",
-    "seed": "random_state",
-    "hidden_dims": "hidden_layer_sizes",
-    "gpu": "device",
-    "patience": "n_iter_no_change",
-    "beta": "noise_variance",
-    "tau": "temperature",
-    "n_component": "n_components",
-    "weight_decy": "weight_decay",
-    "noise_varianse": "noise_variance",
-    "projection_size": "projection_layer_sizes",
-}
-
-
-def test_unknown_keyword(make):
-    own = make().get_params()
-    name = type(make()).__name__
-    for unknown, meant in UNKNOWN.items():
-        if unknown in own or meant not in own:
-            continue
-        match = f"^{name} has no parameter {unknown!r}. Did you mean {meant!r}"
-        with pytest.raises(TypeError, match=match):
-            make(**{unknown: 3})
-        with pytest.raises(ValueError, match=unknown):
-            make().set_params(**{unknown: 3})
-    with pytest.raises(
-        TypeError, match=r"has no parameter 'qqq'. It has n_components, .*random_state"
-    ):
-        make(qqq=3)
-
-
-def test_signatures_name_every_parameter_and_no_others(make):
-    parameters = inspect.signature(type(make())).parameters
-    assert not [p for p in parameters.values() if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    assert set(make().get_params(deep=False)) == set(parameters)
-
-
-@one_kind
-def test_too_few_samples_to_be_compared(make):
-    estimator = make().fit(X)
-    if hasattr(estimator, "score"):
-        if estimator._needs().scored_samples == 1:
-            assert np.isfinite(estimator.score(X[:1]))
-        else:
-            message = refused(estimator, X[:1], "at least 2; got 1", method="score")
-            assert f"{type(estimator).__name__} compares samples" in message
-            refused(estimator, X[:4], "at least 2; got 1", method="score", groups=np.zeros(4))
-
-
-def test_too_few_pairs_to_be_compared():
-    estimator = CLIP(3, hidden_layer_sizes=(16,), max_epochs=1, random_state=0)
-    data = {"a": X, "b": X}
-    estimator.fit(data)
-    one_pair = {"a": X[:3], "b": np.where(np.arange(3)[:, None] < 1, X[:3], np.nan)}
-    refused(estimator, one_pair, "compares pairs.*got 1", method="score")
-    assert np.isfinite(estimator.score(data))
-
-
 @one_kind
 def test_an_axis_of_one_channel_is_not_taken_for_views_in_silence(make):
     estimator = make(input_shape=(8, 8))
@@ -316,13 +163,6 @@ def test_pixels_that_are_read_later_must_be_pixels(make_one_of_each_kind, tmp_pa
     if "modalities" not in estimator.get_params():
         with pytest.raises(ValueError, match="to 255, where all must lie between 0 and 1"):
             estimator.transform(on_disk)
-
-
-@one_kind
-def test_batches_too_small_to_be_compared(make):
-    estimator = make(batch_size=1)
-    if estimator._needs().scored_samples > 1:
-        refused(estimator, X, "make batches of 1. Raise batch_size")
 
 
 def test_colors_of_the_validation_part_are_held_to_the_unit_interval(tmp_path):

@@ -1,11 +1,10 @@
-"""Training: the same again from a seed, going on, stopping, and losing nothing."""
+"""Fits and what goes on from them: random states, warm starts, interruptions and errors."""
 
 import copy
 import functools
 import itertools
 import pickle
 import random
-import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +17,7 @@ from conftest import (
     Views,
     as_they_are,
     fails,
+    few,
     gives_nan,
     n_made_views,
     n_outputs,
@@ -25,6 +25,7 @@ from conftest import (
     tiny,
     with_variants,
 )
+from fits import assert_same_fit, assert_unchanged, go
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -40,11 +41,8 @@ from skorch.callbacks import (
     PassthroughScoring,
     PrintLog,
     ProgressBar,
-    Unfreezer,
 )
 from torch import nn
-
-from sklearn_simvae.training import KNNScore, SSLNet
 
 
 @pytest.fixture(params=[name for name in METHODS if name != "InstanceDiscrimination"])
@@ -62,25 +60,8 @@ def with_dropout(n_outputs, n_inputs=64):
     )
 
 
-def few(digits):
-    """Rows for what shows in four steps an epoch."""
-    return digits[0][:64]
-
-
-def without_time(estimator):
-    return [{k: v for k, v in row.items() if k != "dur"} for row in estimator.history_]
-
-
-def assert_same_fit(first, second, X):
-    """Equal to the bit, and so is what was trained but does not show in transform."""
-    assert_array_equal(first.transform(X), second.transform(X))
-    assert without_time(first) == without_time(second)
-    assert first.n_iter_ == second.n_iter_
-    weights = second.module_.state_dict()
-    assert all(torch.equal(w, weights[name]) for name, w in first.module_.state_dict().items())
-
-
 # ---------------------------------------------------------------- random states
+
 
 SEEDED = {
     "default": lambda e: {},
@@ -268,120 +249,7 @@ def test_early_stopping_stops_when_patience_is_spent(make, digits):
     assert best_epoch(losses) == len(losses) - 1 - 4
 
 
-@one_kind
-def test_validation_part_shares_no_group_with_the_training_part(make):
-    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(30), 4))
-    X = np.random.default_rng(1).random((120, 4), dtype=np.float32)
-    X[:, 0] = groups
-    spy = Spy()
-    make(early_stopping=True, validation_fraction=0.2, callbacks=spy, batch_size=5).fit(
-        X, groups=groups
-    )
-    parts = {True: set(), False: set()}
-    for batch, training in zip(spy.batches(), spy.seen("batch_begin", "training"), strict=True):
-        parts[training] |= set(batch.views[..., 0].flatten().tolist())
-    assert not parts[True] & parts[False]
-    assert parts[True] | parts[False] == set(groups.tolist())
-    assert len(parts[False]) == 6
-
-
-def test_validation_part_is_of_the_size_asked_for(make, digits):
-    X, _ = digits
-    # Of a single sample, some objectives say nothing.
-    for fraction, expected in ((0.1, 16), (0.5, 80), (0.001, make()._needs().scored_samples)):
-        spy = Spy()
-        params = {"early_stopping": True, "max_epochs": 1, "validation_fraction": fraction}
-        estimator = make(callbacks=spy, **params).fit(X)
-        assert np.isfinite(estimator.history_[0]["valid_loss"])
-        assert len(spy.seen("epoch_begin", "dataset_valid")[0]) == expected
-        assert len(spy.seen("epoch_begin", "dataset_train")[0]) == 160 - expected
-
-
-# ---------------------------------------------------------------- the width of outputs
-
-
-def test_transform_passes_rows_through_the_encoder_alone(make, digits):
-    X, passes = few(digits), []
-    estimator = make().fit(X)
-    for part in estimator.module_.modules():
-        if isinstance(part, nn.Linear):
-            part.register_forward_hook(lambda part, args, out: passes.append(len(out)))
-    Z = estimator.transform(X)
-    assert passes and 1 not in passes
-    assert len(estimator.get_feature_names_out()) == Z.shape[1]
-
-
-def test_outputs_are_those_of_the_representation_that_is_set(digits, tmp_path):
-    X, path = few(digits), tmp_path / "weights"
-    estimator = tiny("SimVAE").fit(X)
-    estimator.save_weights(path)
-    loaded = pickle.loads(pickle.dumps(estimator))
-    other = tiny("SimVAE", n_components=5, representation="hidden").fit(X)
-    for one in (estimator, loaded, tiny("SimVAE").load_weights(path)):
-        Z = one.transform(X)
-        assert_array_equal(Z, estimator.transform(X))
-        one.set_params(representation="hidden")
-        assert one.transform(X).shape == (len(X), 16) == (len(X), len(one.get_feature_names_out()))
-        assert_array_equal(one.set_params(representation="latent").transform(X), Z)
-    assert other.set_params(representation="latent").transform(X).shape == (len(X), 5)
-    # A fit anew that is looked at counts its own.
-    score = KNNScore(X, digits[1][: len(X)], n_neighbors=2)
-    other.set_params(callbacks=[score], n_components=4).fit(X)
-    assert "knn_accuracy" in other.history_[-1] and other.transform(X).shape == (len(X), 4)
-
-
 # ---------------------------------------------------------------- what is shown of it
-
-
-def test_history_has_a_finite_row_for_each_epoch(make, digits):
-    X, _ = digits
-    estimator = make(early_stopping=True, max_epochs=3).fit(X)
-    assert len(estimator.history_) == estimator.n_iter_ == 3
-    names = set(estimator.history_[0])
-    assert {"epoch", "loss", "valid_loss", "lr", "dur"} <= names
-    assert {"effective_rank", "representation_variance"} <= names
-    assert all(set(row) == names for row in estimator.history_)
-    assert all(type(v) in (int, float) for row in estimator.history_ for v in row.values())
-    assert np.isfinite([list(row.values()) for row in estimator.history_]).all()
-
-
-def spread(Z):
-    """Effective rank and mean variance, from the singular values of the centered rows."""
-    Z = Z.astype(np.float64)
-    singular = np.linalg.svd(Z - Z.mean(0), compute_uv=False)
-    p = singular / singular.sum()
-    p = p[p > 0]
-    return np.exp(-np.sum(p * np.log(p))), np.square(singular).sum() / Z.size
-
-
-def assert_spread_recorded(estimator, Z):
-    row = estimator.history_[-1]
-    recorded = row["effective_rank"], row["representation_variance"]
-    np.testing.assert_allclose(recorded, spread(Z), rtol=1e-4)
-
-
-@with_variants({"latent": {}, "hidden": {"representation": "hidden"}})
-def test_history_tells_the_spread_of_the_latents(make, digits, params):
-    X, _ = digits
-    estimator = make(**params).fit(X)
-    for _ in range(2):
-        # Whatever transform gives, and however training goes on.
-        estimator.set_params(**dict.fromkeys(params, "latent"))
-        assert_spread_recorded(estimator, estimator.transform(X))
-        estimator.set_params(**params).partial_fit(X)
-
-
-def test_spread_is_that_of_some_samples_out_of_all_parts_of_X(make_one_of_each_kind):
-    X = np.random.default_rng(0).random((1100, 6), dtype=np.float32).cumsum(0) % 3
-    some = np.linspace(0, 1099, 512).astype(int)
-    estimator = make_one_of_each_kind(max_epochs=1).fit(X)
-    assert_spread_recorded(estimator, estimator.transform(X[some]))
-
-
-def test_spread_is_that_of_the_first_views_where_views_are_given(make_one_of_each_kind, digits):
-    views = digits[0].reshape(80, 2, 64)
-    estimator = make_one_of_each_kind().fit(views)
-    assert_spread_recorded(estimator, estimator.transform(views[:, 0]))
 
 
 def test_verbose_shows_one_bar_with_the_terms(make, digits, capsys):
@@ -406,50 +274,6 @@ def test_nothing_is_printed_unless_asked(make, digits, capfd):
 # ---------------------------------------------------------------- optimizers, schedules, precision
 
 
-@pytest.mark.parametrize(
-    "optimizer, expected",
-    [
-        ("adam", torch.optim.Adam),
-        ("adamw", torch.optim.AdamW),
-        ("sgd", torch.optim.SGD),
-        (torch.optim.RMSprop, torch.optim.RMSprop),
-    ],
-)
-def test_optimizer_by_name_or_class(make, digits, optimizer, expected):
-    X, _ = digits
-    # Without the noise of augmentation and with equal steps, every loss falls.
-    params = {**as_they_are(make), "lr_schedule": "constant", "max_epochs": 5}
-    estimator = make(optimizer=optimizer, weight_decay=1e-3, **params).fit(X)
-    assert type(estimator.net_.optimizer_) is expected
-    assert estimator.net_.optimizer_.param_groups[0]["weight_decay"] == 1e-3
-    assert estimator.history_[-1]["loss"] < estimator.history_[0]["loss"]
-
-
-def test_learning_rate_follows_its_schedule(make, digits):
-    X = few(digits)
-    rates = {
-        schedule: np.array(
-            [row["lr"] for row in make(lr_schedule=schedule, max_epochs=6).fit(X).history_]
-        )
-        for schedule in ("constant", "cosine", "one_cycle")
-    }
-    assert (rates["constant"] == 1e-3).all()
-    assert (np.diff(rates["cosine"]) < 0).all() and rates["cosine"][-1] < 1e-5
-    peak = rates["one_cycle"].argmax()
-    assert 0 < peak < 3 and rates["one_cycle"][-1] < 1e-5
-    assert max(r.max() for r in rates.values()) <= 1e-3
-
-
-def test_batch_size_counts_samples_and_makes_even_batches(make, digits):
-    X, _ = digits
-    sizes = {}
-    for batch_size in ("auto", 50, 10_000):
-        spy = Spy()
-        make(batch_size=batch_size, max_epochs=1, callbacks=spy).fit(X)
-        sizes[batch_size] = [len(batch.views) for batch in spy.batches()]
-    assert sizes == {"auto": [16] * 10, 50: [40] * 4, 10_000: [160]}
-
-
 def test_bf16_trains_to_about_the_same(make, digits):
     X, _ = digits
     # Rounding adds up over steps, and clusters may turn out others: one epoch is near.
@@ -463,79 +287,7 @@ def test_bf16_trains_to_about_the_same(make, digits):
     assert losses[-1] < losses[0]
 
 
-@pytest.fixture
-def graphs():
-    """Counts of what torch compiles."""
-    stats = torch._dynamo.utils.counters["stats"]
-    stats.clear()
-    return stats
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
-# The others are like one of these, and InstanceDiscrimination comes below with its memory.
-@pytest.mark.parametrize("make", ["SimVAE", "VICReg", "SwAV", "BYOL"], indirect=True)
-def test_compiled_training_is_the_same_and_can_be_pickled(make, digits, graphs):
-    X, _ = digits
-    # An offset that batch normalization undoes has rounding as its gradient, by which Adam steps;
-    # and rounding may put a sample into another cluster at the second epoch.
-    params = {"optimizer": "sgd", "max_epochs": 1}
-    plain, compiled = (make(compile=c, **params).fit(X) for c in (False, True))
-    # Module.compile() does nothing, and does not say so, where the module's class is torch's own
-    # (pytorch #150915), as nn.Sequential is.
-    assert graphs["unique_graphs"] > 0
-    Z, start = plain.transform(X), make(lr=1e-30, **params).fit_transform(X)
-    np.testing.assert_allclose(compiled.transform(X), Z, atol=0.02 * np.abs(Z - start).max())
-    losses = [estimator.history_[0]["loss"] for estimator in (compiled, plain)]
-    np.testing.assert_allclose(*losses, rtol=1e-4, atol=1e-4)
-    restored = pickle.loads(pickle.dumps(compiled))
-    np.testing.assert_allclose(restored.transform(X), compiled.transform(X), atol=1e-5)
-    assert restored.partial_fit(X).n_iter_ == 2
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
-def test_a_memory_is_kept_under_compilation(digits, graphs):
-    X, _ = digits
-    params = {"memory_bank": True, "n_negatives": 200, "optimizer": "sgd"}
-    plain, compiled = (
-        tiny("InstanceDiscrimination", **params, compile=c).fit(X).module_.prototypes.values
-        for c in (False, True)
-    )
-    assert graphs["unique_graphs"] > 0
-    torch.testing.assert_close(compiled, plain, atol=1e-3, rtol=0)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
-def test_each_fit_is_compiled_however_many_there_were(digits, graphs):
-    # torch gives up on code that it had to compile too often, after eight times by default.
-    with torch._dynamo.config.patch(recompile_limit=1):
-        for _ in range(2):
-            graphs.clear()
-            tiny("SwAV", compile=True).fit(few(digits))
-            assert graphs["unique_graphs"] > 0
-
-
 # ---------------------------------------------------------------- callbacks
-
-
-@pytest.mark.parametrize(
-    "form", [lambda c: c, lambda c: [c], lambda c: (c, EpochTimer()), lambda c: [("spy", c)]]
-)
-def test_callbacks_hear_of_all_that_happens(make, digits, form):
-    X, _ = digits
-    spy = Spy()
-    estimator = make(callbacks=form(spy), batch_size=80).fit(X)
-    step = ["batch_begin", "grad_computed", "batch_end"]
-    epoch = ["epoch_begin", *step * 2, "epoch_end"]
-    assert spy.hooks() == ["train_begin", *epoch * 2, "train_end"]
-    assert all(torch.is_tensor(loss) for loss in spy.seen("batch_end", "loss"))
-    losses = [loss.item() for loss in spy.seen("batch_end", "loss")]
-    assert estimator.net_.history[:, "batches", :, "train_loss"] == [losses[:2], losses[2:]]
 
 
 def constant_score(net, X, y):
@@ -614,21 +366,6 @@ FIRST_EPOCH = {
     "warm fit": (True, "warm fit"),
     "partial_fit": (True, "partial_fit"),
 }
-
-
-def go(estimator, how, X):
-    estimator.set_params(warm_start=how == "warm fit")
-    return getattr(estimator, how.removeprefix("warm "))(X)
-
-
-def assert_unchanged(estimator, before, X):
-    assert_same_fit(estimator, before, X)
-    estimator.set_params(callbacks=None, **as_they_are(lambda: estimator))
-    before.set_params(**estimator.get_params(deep=False))
-    restored = pickle.loads(pickle.dumps(estimator))
-    assert restored.partial_fit(X).n_iter_ == before.n_iter_ + 1
-    # What the optimizer remembers is as it was, too.
-    assert_array_equal(restored.transform(X), before.partial_fit(X).transform(X))
 
 
 @pytest.mark.parametrize("hook", ["epoch_begin", "batch_end"])
@@ -727,41 +464,6 @@ def test_a_progress_bar_that_was_cut_short_is_closed_and_forgotten(make, digits)
 
 
 @one_kind
-def test_first_fit_that_diverges_keeps_the_last_good_weights(make, digits):
-    X, _ = digits
-    params = {"batch_size": 40, "max_epochs": 5, "lr_schedule": "constant"}
-    estimator = make(augmentation=Views(gives_nan, after=8), **params)
-    with pytest.raises(ValueError, match=r"diverged in epoch 3\b"):
-        estimator.fit(X)
-    whole = make(augmentation=None, **{**params, "max_epochs": 2}).fit(X)
-    assert_same_fit(estimator, whole, X)
-
-
-@one_kind
-def test_first_fit_that_diverges_at_once_stays_unfitted(make, digits):
-    X, _ = digits
-    estimator = make(augmentation=Views(gives_nan))
-    with pytest.raises(ValueError, match=r"diverged in epoch 1\b"):
-        estimator.fit(X)
-    assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_features_in_")
-
-
-@pytest.mark.parametrize("how", ["fit", "warm fit", "partial_fit"])
-@with_variants({"lr": {"lr": 1e20}, "augmentation": {"augmentation": Views(gives_nan)}})
-def test_fitted_estimator_survives_divergence(make, digits, how, params):
-    X = few(digits)
-    estimator = make().fit(X)
-    before = copy.deepcopy(estimator)
-    epoch = 1 if how == "fit" else 3
-    why = (
-        "The augmentation returned values that are NaN" if "augmentation" in params else "Lower lr"
-    )
-    with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*{why}"):
-        go(estimator.set_params(**params), how, X)
-    assert_unchanged(estimator.set_params(lr=1e-3), before, X)
-
-
-@one_kind
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_of_an_augmentation_that_are_not_finite_are_not_blamed_on_the_rate(
     make, digits, value
@@ -773,10 +475,6 @@ def test_values_of_an_augmentation_that_are_not_finite_are_not_blamed_on_the_rat
     with pytest.raises(ValueError, match="augmentation returned values that are NaN") as error:
         make(augmentation=augmentation, max_epochs=8).fit(few(digits))
     assert "lr" not in str(error.value)
-
-
-def test_whether_views_are_finite_is_not_read_in_a_step(digits, no_waiting):
-    tiny("SimVAE").fit(few(digits))
 
 
 def test_a_scored_augmentation_that_returns_nan_is_told(digits):
@@ -818,113 +516,6 @@ def test_a_modality_may_be_augmented_by_what_returns_pixels(make_multimodal, spr
 # ---------------------------------------------------------------- going on
 
 
-@pytest.mark.parametrize("go_on", ["partial_fit", "fit"])
-@pytest.mark.parametrize("params", [{"n_components": 7}, {"hidden_layer_sizes": (8,)}])
-def test_training_does_not_go_on_in_another_network(make, digits, go_on, params):
-    X = few(digits)
-    estimator = make(warm_start=True).fit(X)
-    before = estimator.transform(X)
-    estimator.set_params(**params)
-    with pytest.raises(ValueError, match=f"{next(iter(params))} changed.*warm_start=False"):
-        getattr(estimator, go_on)(X)
-    np.testing.assert_array_equal(estimator.transform(X), before)
-    assert estimator.set_params(warm_start=False).fit(X).transform(X).shape[0] == len(X)
-
-
-@pytest.mark.parametrize("hidden_layer_sizes", [16, [16], np.array([16])])
-def test_equal_parameters_of_another_type_describe_the_same_network(
-    make, digits, hidden_layer_sizes, tmp_path
-):
-    X = few(digits)
-    estimator = make(warm_start=True).fit(X)
-    same = {"n_components": np.int64(3), "hidden_layer_sizes": hidden_layer_sizes}
-    estimator.set_params(**same, weight_decay=0).partial_fit(X).fit(X)
-    estimator.save_weights(tmp_path / "weights")
-    loaded = make().load_weights(tmp_path / "weights")
-    assert_array_equal(loaded.transform(X), estimator.transform(X))
-
-
-def of_width(input_shape, n_outputs, width):
-    hidden = nn.Linear(input_shape[0], width)
-    return nn.Sequential(hidden, nn.ReLU(), nn.Linear(width, n_outputs))
-
-
-class OfWidth:
-    """A factory that is told by its attributes."""
-
-    def __init__(self, width):
-        self.width = width
-
-    def __call__(self, input_shape, n_outputs):
-        return of_width(input_shape, n_outputs, self.width)
-
-
-FACTORIES = {
-    "partial": lambda width: functools.partial(of_width, width=width),
-    "object": OfWidth,
-    "method": lambda width: OfWidth(width).__call__,
-    "module": lambda width: of_width((64,), 3, width),
-}
-
-
-@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
-def test_encoders_that_differ_inside_are_told_apart(digits, factory):
-    X = few(digits)
-    estimator = tiny("SimCLR", encoder=factory(8)).fit(X)
-    # The weights that a module has now are not those that were trained.
-    estimator.set_params(encoder=factory(8)).partial_fit(X)
-    with pytest.raises(ValueError, match="encoder changed"):
-        estimator.set_params(encoder=factory(9)).partial_fit(X)
-
-
-def bf16_on_the_cpu():
-    return torch.autocast("cpu", torch.bfloat16)
-
-
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, bf16_on_the_cpu])
-def test_a_callers_modes_change_nothing(make, digits, mode):
-    X = few(digits)
-    expected = make().fit(X)
-    with mode():
-        inside = make().fit(X)
-        assert_array_equal(inside.transform(X), expected.transform(X))
-        if hasattr(inside, "score"):
-            assert inside.score(X) == expected.score(X)
-
-
-def test_a_callers_default_device_changes_nothing(make, digits):
-    X = few(digits)
-    expected = make().fit(X)
-    # Nothing can be computed there.
-    with torch.device("meta"):
-        inside = make().fit(X)
-        assert_array_equal(inside.transform(X), expected.transform(X))
-        if hasattr(inside, "score"):
-            assert inside.score(X) == expected.score(X)
-        if hasattr(inside, "sample"):
-            assert_array_equal(inside.sample(3, random_state=0), expected.sample(3, random_state=0))
-
-
-@one_kind
-def test_an_encoder_that_is_being_trained_represents_as_ever(make, digits):
-    X = few(digits)
-
-    def with_norm(input_shape, n_outputs):
-        return nn.Sequential(
-            nn.Linear(64, 16), nn.BatchNorm1d(16), nn.Dropout(), nn.Linear(16, n_outputs)
-        )
-
-    estimator = make(encoder=with_norm).fit(X)
-    Z = estimator.transform(X)
-    score = estimator.score(X) if hasattr(estimator, "score") else None
-    encoder = estimator.encoder_.train()
-    for _ in range(2):
-        assert_array_equal(estimator.transform(X), Z)
-        assert score is None or estimator.score(X) == score
-    assert estimator.get_feature_names_out().shape == (3,)
-    assert all(part.training for part in encoder.modules())
-
-
 def test_precision_may_change_before_training_goes_on(make, digits):
     X = few(digits)
     estimator = make(warm_start=True, precision="float32").fit(X)
@@ -949,15 +540,6 @@ def test_a_device_that_is_not_there_is_refused_before_training_goes_on(make, dig
     estimator = make(warm_start=True).fit(few(digits))
     with pytest.raises(ValueError, match="device='meta' is not available"):
         estimator.set_params(device="meta").fit(few(digits))
-
-
-def test_schedulers_of_skorch_are_refused_beside_a_schedule(make, digits):
-    schedule = LRScheduler("StepLR", step_size=1)
-    for callbacks in (schedule, [("rate", LRScheduler)]):
-        estimator = make(callbacks=callbacks)
-        with pytest.raises(ValueError, match=r"'one_cycle' sets.*lr_schedule='constant'"):
-            estimator.fit(few(digits))
-        assert not hasattr(estimator, "net_")
 
 
 # ---------------------------------------------------------------- hardware
@@ -985,63 +567,8 @@ def test_a_gpu_learns_what_a_cpu_does_and_leaves_its_random_state_alone(make, di
     np.testing.assert_array_equal(restored.transform(X), on_gpu.transform(X))
 
 
-@one_kind
-def test_a_step_reads_no_value_back(make, digits, no_waiting):
-    make().fit(digits[0])
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_a_step_never_waits_for_the_gpu(make, digits, precision, monkeypatch):
-    train_step = SSLNet.train_step
-
-    def strict_step(self, batch, **kwargs):
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            return train_step(self, batch, **kwargs)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-
-    monkeypatch.setattr(SSLNet, "train_step", strict_step)
-    params = {"device": "cuda", "precision": precision}
-    if "modalities" in make().get_params() and "projection_layer_sizes" in make().get_params():
-        # Batch norm takes the rows that have a modality, whose number is the GPU's to tell.
-        params["projection_layer_sizes"] = ()
-    make(**params).fit(digits[0])
-
-
 def test_auto_precision_is_float32_for_small_networks(make, digits):
     assert not make().fit(digits[0]).net_.bf16
-
-
-# ---------------------------------------------------------------- optimizers
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", torch.optim.AdamW, torch.optim.SGD])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_weight_decay_is_what_is_given_and_not_the_optimizers_own(optimizer, weight_decay, digits):
-    vae = tiny("VAE", optimizer=optimizer, weight_decay=weight_decay).fit(digits[0][:40])
-    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == weight_decay
-
-
-def test_an_optimizer_made_by_a_function_keeps_its_own_weight_decay(digits):
-    made = functools.partial(torch.optim.AdamW, weight_decay=0.3)
-    vae = tiny("VAE", optimizer=made).fit(digits[0][:40])
-    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0.3
-
-
-def test_an_optimizer_that_calls_for_the_loss_is_refused(digits):
-    with pytest.raises(ValueError, match=r"LBFGS.*evaluates the loss several times per step"):
-        tiny("VAE", optimizer=torch.optim.LBFGS).fit(digits[0][:40])
-
-
-@pytest.mark.parametrize("name", ["DeepCluster", "InstanceDiscrimination", "SwAV"])
-@pytest.mark.parametrize("optimizer", [torch.optim.Adafactor, torch.optim.Adam, torch.optim.ASGD])
-def test_prototypes_are_made_anew_under_any_optimizer(name, optimizer, digits):
-    estimator = tiny(name, optimizer=optimizer, max_epochs=3).fit(digits[0][:60])
-    estimator.partial_fit(digits[0][:70])
-    assert np.isfinite(estimator.transform(digits[0])).all()
 
 
 # ---------------------------------------------------------------- draws
@@ -1081,31 +608,3 @@ def test_partial_fit_learns_from_all_rows_whether_or_not_fit_stops_early(digits)
     )
     assert_array_equal(stopping.transform(X), going.transform(X))
     assert "valid_loss" not in stopping.history_[-1]
-
-
-class Wrapped(torch.optim.AdamW):
-    """Hands on what it is given."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-
-
-def test_weight_decay_reaches_a_class_that_hands_it_on(digits):
-    vae = tiny("VAE", optimizer=Wrapped).fit(digits[0][:40])
-    assert vae.net_.optimizer_.param_groups[0]["weight_decay"] == 0
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_parameters_may_get_their_first_gradient_late(optimizer):
-    X = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
-    freeze = [Freezer("encoder.*"), Unfreezer("encoder.*", at=3)]
-    estimator = tiny("SimVAE", optimizer=optimizer, callbacks=freeze, max_epochs=4).fit(X)
-    assert np.isfinite(estimator.transform(X)).all()
-
-
-def test_prototypes_follow_a_memory_bank_under_sgd():
-    X = np.random.default_rng(0).standard_normal((300, 3)).astype(np.float32)
-    params = {"optimizer": "sgd", "memory_bank": True, "warm_start": True, "n_negatives": 16}
-    estimator = tiny("InstanceDiscrimination", **params).fit(X)
-    estimator.set_params(memory_bank=False).fit(X[:50])
-    assert np.isfinite(estimator.transform(X)).all()
