@@ -1,7 +1,9 @@
-"""MNIST and Fashion-MNIST, on real files where there are any."""
+"""MNIST and Fashion-MNIST: the format of their files, and real ones where there are any."""
 
+import gzip
 import hashlib
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -57,3 +59,18 @@ def official_gzip(contents, name, time):
     deflated = subprocess.run(options, input=contents, stdout=subprocess.PIPE, check=True).stdout
     header = b"\x1f\x8b\x08\x08" + time.to_bytes(4, "little") + b"\x00\x03"
     return header + name.encode() + b"\x00" + deflated[10:]
+
+
+def test_published_files_are_read_by_their_format():
+    # Two zeros, the code of bytes, the number of axes, four bytes for each length, big end first.
+    images = struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 2, 3) + bytes(range(12))
+    labels = struct.pack(">BBBBI", 0, 0, 8, 1, 2) + bytes([7, 9])
+    files = [gzip.compress(file) for file in (images, labels, images[:-1] + b"\xff", labels)]
+    found = _mnist._read_idx(*files)
+    assert list(found) == ["x_train", "y_train", "x_test", "y_test"]
+    np.testing.assert_array_equal(
+        found["x_train"], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+    )
+    assert found["x_test"][1, 1].tolist() == [9, 10, 255]
+    assert found["y_train"].tolist() == [7, 9]
+    assert all(array.dtype == np.uint8 and array.flags.writeable for array in found.values())

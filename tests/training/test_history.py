@@ -1,7 +1,12 @@
 """The record of a fit: terms of the objective, and the spread of latents."""
 
 import numpy as np
+import pytest
+import torch
 from conftest import with_variants
+
+from sklearn_simvae._batch import Terms
+from sklearn_simvae.training.history import EpochMeans, public_rows
 
 
 def test_history_has_a_finite_row_for_each_epoch(make, digits):
@@ -53,3 +58,45 @@ def test_spread_is_that_of_the_first_views_where_views_are_given(make_one_of_eac
     views = digits[0].reshape(80, 2, 64)
     estimator = make_one_of_each_kind().fit(views)
     assert_spread_recorded(estimator, estimator.transform(views[:, 0]))
+
+
+def test_means_of_an_epoch_weigh_batches_by_the_samples_that_count():
+    losses, kls = np.array([3.0, 5.0, 10.0]), np.array([1.0, -1.0, 0.5])
+    # The third batch says by itself how many of its samples have a pair.
+    n_samples, weights = [4, 2, 9], [4, 2, 3]
+    means = EpochMeans()
+    for loss, kl, n, weight in zip(losses, kls, n_samples, weights, strict=True):
+        own = None if n == weight else torch.tensor(weight)
+        parts = {"kl": torch.tensor(kl)}
+        means.add(Terms(torch.tensor(loss, requires_grad=True), parts, own), n)
+    found = means.read()
+    assert list(found) == ["loss", "kl"]
+    assert found["loss"] == pytest.approx(np.average(losses, weights=weights))
+    assert found["kl"] == pytest.approx(np.average(kls, weights=weights))
+
+
+def test_an_epoch_in_which_nothing_counts_has_means_of_zero():
+    means = EpochMeans()
+    means.add(Terms(torch.tensor(0.0), {}, torch.tensor(0)), 8)
+    assert means.read() == {"loss": 0.0}
+
+
+def test_rows_show_numbers_under_their_names_and_no_bookkeeping():
+    rows = [
+        {
+            "batches": [{"train_loss": 1.0}],
+            "epoch": 1,
+            "train_loss": 2.0,
+            "train_loss_best": True,
+            "train_batch_count": 3,
+            "train_batch_size": 16,
+            "valid_loss": np.float32(2.5),
+            "valid_batch_size": 16,
+            "event_lr": 1e-3,
+            "note": "a text",
+            "train_kl": np.nan,
+        }
+    ]
+    (row,) = public_rows(rows)
+    assert list(row) == ["epoch", "loss", "valid_loss", "event_lr", "kl"]
+    assert row["loss"] == 2.0 and row["valid_loss"] == 2.5 and np.isnan(row["kl"])
