@@ -8,7 +8,6 @@ from known_style import COLOR, CONTENT, FACTORS, PLACE, STYLE, N, SpyTransformer
 from sklearn_simvae.evaluation.style import style_probe
 
 
-# Forms of factors
 def test_floats_are_regressed_and_all_else_is_classified():
     factors = {
         "float": PLACE[:, 0],

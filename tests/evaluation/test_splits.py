@@ -9,7 +9,6 @@ from known_content import CONTENT, NOISE, N, SpyClassifier
 from sklearn_simvae.evaluation.probes import make_splits, probe
 
 
-# Train, validation and test rows
 @pytest.mark.parametrize("with_groups", [False, True])
 def test_parts_are_apart_together_all_rows_and_of_the_size_asked_for(with_groups):
     groups = np.arange(N) % 40 if with_groups else None

@@ -1,4 +1,4 @@
-"""Devices, precision, and random states that are put back."""
+"""Devices, precision, layout of weights and threads, as this machine has them."""
 
 import pytest
 import torch

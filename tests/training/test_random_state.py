@@ -21,7 +21,6 @@ def states():
     return torch.get_rng_state().tolist(), np.random.get_state(), random.getstate()  # noqa: NPY002
 
 
-# Random states.
 def test_inside_everything_random_is_fixed_by_the_seed():
     results = []
     for seed in (0, 0, 1):

@@ -1,4 +1,4 @@
-"""What a shape is read as, and the way to the networks' layout and back."""
+"""The way of rows to the layout of the networks and back."""
 
 import json
 import math
