@@ -68,7 +68,6 @@ def test_tensors_and_metadata_come_back_as_they_were():
 def test_no_byte_can_change_without_a_word():
     data = files.pack(tensors(), {"kind": "test"})
     rng = np.random.default_rng(0)
-    # Every tenth byte of the header, and as many of the tensors, in which padding has no meaning.
     for place in rng.choice(len(data), 200, replace=False):
         damaged = data[:place] + bytes([data[place] ^ (1 << rng.integers(8))]) + data[place + 1 :]
         try:
