@@ -67,10 +67,9 @@ def check_sizes(sizes: Sequence[int] | int, name: str) -> tuple[int, ...]:
     ((3,), (4, 2))
     """
     try:
-        return tuple(
-            check_positive_int(size, name)
-            for size in ((sizes,) if isinstance(sizes, Integral) else sizes)
-        )
+        # The characters of a text, of which there may be none, are no sizes.
+        single = isinstance(sizes, Integral | str | bytes)
+        return tuple(check_positive_int(size, name) for size in ((sizes,) if single else sizes))
     except (TypeError, ValueError):
         raise ValueError(
             f"{name} must be a positive integer or a sequence of them, got {sizes!r}."

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -95,8 +96,10 @@ def remove_parts(path: str | os.PathLike) -> None:
         Path of the file that they were writing.
     """
     path = Path(path)
+    # The name is matched as a whole, since that of another file may begin with it.
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]+\.part")
     for part in path.parent.iterdir():
-        if part.name.startswith(f".{path.name}.") and part.suffix == ".part":
+        if name.fullmatch(part.name):
             part.unlink(missing_ok=True)
 
 

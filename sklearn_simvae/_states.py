@@ -114,7 +114,8 @@ def _column(values: list):
         return np.array(values)
     if kinds == {int} and min(values) >= -(2**63) and max(values) < 2**63:
         shortest = np.result_type(*map(np.min_scalar_type, (min(values), max(values))))
-        return np.array(values, dtype=shortest)
+        # Of a negative number and one that only uint64 was taken for, numpy makes floats.
+        return np.array(values, dtype=shortest if shortest.kind in "iu" else np.int64)
     return values
 
 

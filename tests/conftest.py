@@ -4,6 +4,7 @@ import functools
 import re
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -29,6 +30,9 @@ from sklearn_simvae import (
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.training import SSLNet, run
 from sklearn_simvae.views import ViewMaker
+
+# Pytest knows this module as "tests.conftest", and the tests as "conftest": it is one.
+sys.modules.setdefault("conftest", sys.modules[__name__])
 
 # Networks of this size are fastest on one thread, and give the same bits in any process.
 torch.set_num_threads(1)
@@ -206,6 +210,22 @@ def sprites():
     images = make_sprites(40, image_size=8, n_channels=3, n_views=2, random_state=0).images
     images.flags.writeable = False
     return images
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Place of a file that is not there yet."""
+    return tmp_path / "file"
+
+
+def few(digits):
+    """Rows for what shows in four steps an epoch."""
+    return digits[0][:64]
+
+
+def threads_of_one(n):
+    """Threads in each of which torch uses one, as in the tests themselves: the last bit tells."""
+    return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
 
 
 class Spy(Callback):

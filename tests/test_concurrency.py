@@ -4,17 +4,14 @@ import gc
 import multiprocessing
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import one_kind, tiny
+from conftest import threads_of_one, tiny
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
-
-from sklearn_simvae.training import turns_of
 
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 
@@ -22,11 +19,6 @@ linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads 
 def resident_mb():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def threads_of_one(n):
-    """Threads in each of which torch uses one, as in the tests themselves: the last bit tells."""
-    return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
 
 
 @pytest.fixture(scope="module", params=["SimVAE", "SimCLR", "CLIP"])
@@ -61,95 +53,6 @@ def test_fits_of_threads_are_those_of_one(digits):
         assert_array_equal(fit.transform(X), alone.transform(X))
 
 
-READS = [
-    *("get_feature_names_out", "transform", "score", "encode", "score_samples", "project"),
-    *("content", "sample"),
-]
-
-
-def reads_of(estimator):
-    return [name for name in READS if hasattr(estimator, name)]
-
-
-def read_by(name, estimator, X):
-    without = name in ("sample", "get_feature_names_out")
-    return np.asarray(getattr(estimator, name)(*([] if without else [X])))
-
-
-def outcome(estimator, X):
-    """What the readers of an estimator get."""
-    return [read_by(name, estimator, X) for name in reads_of(estimator)]
-
-
-def test_readers_and_a_training_in_place_take_turns(make, digits):
-    X, n_times = digits[0][:40], 4
-    alone = make(max_epochs=1).fit(X)
-    expected = [outcome(alone, X)]
-    for _ in range(n_times):
-        expected.append(outcome(alone.partial_fit(X), X))
-
-    shared, seen, over = make(max_epochs=1).fit(X), [], threading.Event()
-
-    def read():
-        while not over.is_set():
-            for which, name in enumerate(reads_of(shared)):
-                seen.append((which, read_by(name, shared, X)))
-
-    with threads_of_one(3) as threads:
-        readers = [threads.submit(read) for _ in range(2)]
-        threads.submit(lambda: [shared.partial_fit(X) for _ in range(n_times)]).result()
-        over.set()
-        for reader in readers:
-            reader.result()
-    for which, made in seen:
-        assert any(np.array_equal(made, of_epoch[which]) for of_epoch in expected)
-    for made, last in zip(outcome(shared, X), expected[-1], strict=True):
-        assert_array_equal(made, last)
-    assert not any(part.training for part in shared.module_.modules())
-
-
-@pytest.mark.parametrize("name", ["SimVAE", "SimCLR"])
-def test_readers_have_their_turn_between_trainings_without_a_pause(name, digits):
-    X, over = digits[0][:40], threading.Event()
-    estimator = tiny(name).fit(X)
-
-    def train():
-        while not over.is_set():
-            estimator.partial_fit(X)
-
-    with threads_of_one(2) as threads:
-        training = threads.submit(train)
-        before = estimator.n_iter_
-        for _ in range(20):
-            threads.submit(estimator.transform, X).result(20)
-            assert len(estimator.history_) >= before
-        over.set()
-        training.result(20)
-    # Each waits for one training or two, not for all of them.
-    assert estimator.n_iter_ - before < 200
-
-
-def test_fits_that_read_an_estimator_and_trainings_of_it_do_not_wait_for_each_other(digits):
-    X, over = digits[0][:40], threading.Event()
-    read = tiny("SimCLR").fit(X)
-
-    def augment(x):
-        read.transform(x.numpy())
-        read.score(x.numpy())
-        return x + 0.1
-
-    def train():
-        while not over.is_set():
-            read.partial_fit(X)
-
-    with threads_of_one(2) as threads:
-        training = threads.submit(train)
-        fit = threads.submit(lambda: tiny("SimVAE", augmentation=augment, max_epochs=5).fit(X))
-        assert fit.result(60).n_iter_ == 5
-        over.set()
-        training.result(20)
-
-
 def test_threads_that_fit_one_estimator_get_each_their_own_result(make, digits):
     parts = [digits[0][start : start + 30] for start in (0, 30, 60)]
     expected = [make(max_epochs=1).fit_transform(part) for part in parts]
@@ -177,70 +80,6 @@ def test_the_former_fit_can_be_read_while_a_new_one_trains(digits):
     for made in Z:
         assert_array_equal(made, before)
     assert not np.array_equal(estimator.transform(X), before)
-
-
-def with_dropout(input_shape, n_outputs):
-    return torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(input_shape[0], n_outputs))
-
-
-@one_kind
-def test_an_encoder_that_a_caller_trains_is_in_evaluation_mode_for_every_reader(make, digits):
-    X = digits[0][:40]
-    fitted = make(max_epochs=1, encoder=with_dropout).fit(X)
-    expected = fitted.transform(X)
-    fitted.encoder_.train()
-    with threads_of_one(8) as threads:
-        for Z in threads.map(fitted.transform, [X] * 64):
-            assert_array_equal(Z, expected)
-    # As its caller left it.
-    assert fitted.encoder_[0].training
-
-
-def test_fits_of_threads_leave_the_number_of_threads(digits):
-    X, seen = digits[0][:40], []
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-
-    class Look(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
-            thread.start()
-            thread.join()
-
-    try:
-        with ThreadPoolExecutor(3) as threads:
-            fit = lambda seed: tiny("SimCLR", random_state=seed, callbacks=[Look()]).fit(X)  # noqa: E731
-            list(threads.map(fit, range(6)))
-            assert list(threads.map(lambda _: torch.get_num_threads(), range(6))) == [2] * 6
-        assert torch.get_num_threads() == 2
-        # Nor does a fit that goes on change it for threads to come.
-        assert seen == [2] * 12
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_fits_of_threads_leave_the_default_type(digits):
-    X = digits[0][:40]
-    expected = tiny("SimVAE").fit(X).transform(X)
-    torch.set_default_dtype(torch.float64)
-    try:
-        with threads_of_one(3) as threads:
-            for fit in threads.map(lambda _: tiny("SimVAE").fit(X), range(6)):
-                assert_array_equal(fit.transform(X), expected)
-        assert torch.get_default_dtype() == torch.float64
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def test_a_reader_whose_workers_read_does_not_wait_for_ever(digits):
-    """A score of a Dask array holds a turn, and so does each chunk, while a training waits."""
-    X = digits[0][:40]
-    turns, order = turns_of(estimator := tiny("SimVAE").fit(X)), []
-    with ThreadPoolExecutor(2) as threads, turns.reading():
-        training = threads.submit(lambda: (estimator.partial_fit(X), order.append("trained")))
-        threads.submit(lambda: (estimator.transform(X), order.append("read"))).result(20)
-    training.result(20)
-    assert order[0] == "read"
 
 
 def use(estimator, X, results):

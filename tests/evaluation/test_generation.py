@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import tiny
 from scipy.linalg import sqrtm
 from scipy.sparse import csr_array
 from sklearn.base import clone
@@ -20,7 +21,6 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 from sklearn_simvae import VAE, SimCLR, SimVAE
 from sklearn_simvae.evaluation.generation import frechet_distance, reconstruction_error
-from tests.conftest import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -7,41 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import tiny
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from known_content import CONTENT, N_CLASSES, NOISE, ONE_HOT, N
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_simvae.evaluation import probe_models
-from sklearn_simvae.evaluation.probe_models import fit_probe
-from sklearn_simvae.evaluation.probes import (
-    PROBES,
-    check_seeds,
-    class_scores,
-    clustering_accuracy,
-    make_splits,
-    probe,
-)
-from tests.conftest import tiny
-
-RNG = np.random.default_rng(0)
-N, N_CLASSES = 240, 4
-
-CONTENT = np.repeat(np.arange(N_CLASSES), N // N_CLASSES)
-ONE_HOT = np.eye(N_CLASSES)[CONTENT]
-NOISE = RNG.standard_normal((N, 6))
+from sklearn_simvae.evaluation.probes import PROBES, class_scores, clustering_accuracy, probe
 
 
 class SpyTransformer(BaseEstimator):
@@ -55,50 +36,12 @@ class SpyTransformer(BaseEstimator):
         return X
 
 
-class SpyClassifier(ClassifierMixin, BaseEstimator):
-    """Guesses, and keeps for all its clones what each is fitted on and asked."""
-
-    calls = []
-
-    def __init__(self, random_state=None):
-        self.random_state = random_state
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        self.calls.append(("fit", X, y, self.random_state))
-        return self
-
-    def predict(self, X):
-        self.calls.append(("predict", X, None, self.random_state))
-        return np.full(len(X), self.classes_[0])
-
-
-@pytest.fixture
-def spied():
-    SpyClassifier.calls.clear()
-    yield SpyClassifier.calls
-    SpyClassifier.calls.clear()
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def short(monkeypatch):
-    """Networks that are cut short, for what does not depend on how well they do."""
-    monkeypatch.setattr(probe_models, "_MLP_STEPS", 20)
-
-
 def global_states():
     """What numpy and torch would draw next, if they were asked."""
     return str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
 
 
 # What probes tell of known representations
-
-
 @pytest.mark.parametrize("name", PROBES)
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
 def test_content_is_read_without_error_where_nothing_else_is_there(name, scale):
@@ -157,8 +100,6 @@ def test_class_scores_are_scikit_learns_without_its_warning():
 
 
 # Clusters
-
-
 @pytest.mark.parametrize(
     "y, clusters, expected",
     [
@@ -199,16 +140,6 @@ def test_matching_refuses_what_cannot_be_matched(y, clusters):
         clustering_accuracy(y, clusters)
 
 
-def test_mixture_sees_no_labels(rng):
-    """Its clusters are the same whatever the labels, and so is their agreement with one another."""
-    Z = ONE_HOT + 0.1 * rng.standard_normal(ONE_HOT.shape)
-    shuffled = rng.permutation(CONTENT)
-    right = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
-    wrong = probe(None, Z, shuffled, probes=["gmm"], n_repeats=1, random_state=0)
-    assert right.mean(metric="nmi") == pytest.approx(1.0)
-    assert wrong.mean(metric="ari") == pytest.approx(0.0, abs=0.1)
-
-
 @pytest.mark.parametrize("d", [1, 8, 40])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_no_probe_fails_on_a_collapsed_representation(d):
@@ -219,166 +150,7 @@ def test_no_probe_fails_on_a_collapsed_representation(d):
     assert table.mean(metric="nmi") == pytest.approx(0)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("rank", [1, 3])
-def test_mixture_does_not_fail_on_repeated_features(rank):
-    Z = np.tile(NOISE[:, :rank], 20 // rank)
-    table = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
-    assert np.isfinite([row["value"] for row in table]).all()
-
-
-@pytest.mark.parametrize("d, expected", [(32, "full"), (33, "diag")])
-def test_mixture_of_wide_representations_is_diagonal(d, expected, rng):
-    Z = np.hstack([ONE_HOT, rng.standard_normal((N, d - N_CLASSES))])
-    table = probe(None, Z, CONTENT, probes=["gmm"], n_repeats=1, random_state=0)
-    assert {row["setting"] for row in table} == {f"covariance_type={expected}"}
-
-
-# Train, validation and test rows
-
-
-@pytest.mark.parametrize("with_groups", [False, True])
-def test_parts_are_apart_together_all_rows_and_of_the_size_asked_for(with_groups):
-    groups = np.arange(N) % 40 if with_groups else None
-    splits = make_splits(
-        N, [3, 4], test_size=0.25, validation_size=0.4, classes=CONTENT, groups=groups
-    )
-    for _, (train, validation, test) in splits:
-        np.testing.assert_array_equal(
-            np.sort(np.concatenate([train, validation, test])), np.arange(N)
-        )
-        assert [len(train), len(validation), len(test)] == [108, 72, 60]
-        if not with_groups:
-            for part in (train, validation, test):
-                assert np.ptp(np.bincount(CONTENT[part])) == 0
-    assert [seed for seed, _ in splits] == [3, 4]
-    assert set(splits[0][1][2]) != set(splits[1][1][2])
-
-
-def test_groups_do_not_cross_into_another_part(rng):
-    groups = rng.integers(0, 30, N)
-    for _, parts in make_splits(N, range(5), test_size=0.2, validation_size=0.2, groups=groups):
-        train, validation, test = (set(groups[part]) for part in parts)
-        assert not train & validation
-        assert not train & test
-        assert not validation & test
-
-
-def test_a_probe_that_knows_groups_by_heart_reads_nothing_of_new_ones(rng):
-    """Each group has a class and a place of its own, which do not go together."""
-    groups = np.repeat(np.arange(60), 4)
-    y = rng.permutation(np.repeat([0, 1], 30))[groups]
-    Z = rng.standard_normal((60, 5))[groups]
-    across = probe(None, Z, y, probes=["knn"], n_repeats=2, random_state=0)
-    apart = probe(None, Z, y, groups=groups, probes=["knn"], n_repeats=5, random_state=0)
-    assert across.mean(metric="accuracy") > 0.95
-    assert apart.mean(metric="accuracy") < 0.75
-
-
-def test_given_test_rows_are_all_tested_and_none_of_the_others(spied):
-    X_test = NOISE[:30] + 100
-    groups = np.arange(N) % 20
-    probe(
-        None,
-        NOISE,
-        CONTENT,
-        X_test=X_test,
-        y_test=CONTENT[:30] * 0,
-        groups=groups,
-        probes={"spy": SpyClassifier()},
-        n_repeats=2,
-        random_state=0,
-    )
-    assert [call[0] for call in spied] == ["fit", "predict"] * 2
-    for _, X, _, _ in spied[1::2]:
-        np.testing.assert_array_equal(X, X_test.astype(np.float32))
-    for _, X, _, _ in spied[::2]:
-        np.testing.assert_array_equal(np.sort(X, 0), np.sort(NOISE.astype(np.float32), 0))
-
-
-def best_by_hand(Z, y, grid, make):
-    """The setting that is best on the validation rows of the only split."""
-    seed = check_seeds(1, 0)[0]
-    [(_, (train, validation, test))] = make_splits(
-        len(y), [seed], test_size=0.2, validation_size=0.2, classes=y
-    )
-    scores = [
-        make_pipeline(StandardScaler(), make(value))
-        .fit(Z[train], y[train])
-        .score(Z[validation], y[validation])
-        for value in grid
-    ]
-    best = make_pipeline(StandardScaler(), make(grid[np.argmax(scores)]))
-    both = np.concatenate([train, validation])
-    return grid[np.argmax(scores)], best.fit(Z[both], y[both]).score(Z[test], y[test])
-
-
-@pytest.mark.parametrize("noise", [0.1, 0.7, 1.5])
-def test_k_is_chosen_on_validation_rows_and_the_probe_refitted_with_them(noise, rng):
-    Z = (ONE_HOT + noise * rng.standard_normal(ONE_HOT.shape)).astype(np.float32)
-    k, accuracy = best_by_hand(Z, CONTENT, [1, 5, 15, 50], KNeighborsClassifier)
-    table = probe(None, Z, CONTENT, probes=["knn"], n_repeats=1, random_state=0)
-    assert {row["setting"] for row in table} == {f"n_neighbors={k}"}
-    assert table.mean(metric="accuracy") == pytest.approx(accuracy)
-
-
-@pytest.mark.parametrize("name", ["linear", "mlp", "knn"])
-def test_neither_test_rows_nor_their_classes_change_a_probe(name, rng, short):
-    Z = (ONE_HOT + 0.3 * rng.standard_normal(ONE_HOT.shape)).astype(np.float32)
-    [(seed, split)] = make_splits(N, [0], test_size=0.3, validation_size=0.3, classes=CONTENT)
-    other_Z, other_y = Z.copy(), CONTENT.copy()
-    other_Z[split[2]] = 1e6
-    other_y[split[2]] = 99
-    model, setting = fit_probe(name, Z, CONTENT, split, seed)
-    other, other_setting = fit_probe(name, other_Z, other_y, split, seed)
-    assert setting == other_setting
-    np.testing.assert_array_equal(model.predict(Z), other.predict(Z))
-
-
-def test_settings_do_not_follow_the_classes_of_test_rows(rng):
-    Z = ONE_HOT + rng.standard_normal(ONE_HOT.shape)
-    X_test, wrong = Z[::2], np.roll(CONTENT[::2], 40)
-    kwargs = {"X_test": X_test, "probes": ["linear", "knn"], "random_state": 0}
-    right = probe(None, Z, CONTENT, y_test=CONTENT[::2], **kwargs)
-    other = probe(None, Z, CONTENT, y_test=wrong, **kwargs)
-    assert [row["setting"] for row in right] == [row["setting"] for row in other]
-    assert right.mean(metric="accuracy") > other.mean(metric="accuracy") + 0.2
-
-
-def test_neighbors_are_never_more_than_train_rows():
-    y = np.arange(24) % 2
-    table = probe(None, NOISE[:24], y, probes=["knn"], n_repeats=8, random_state=0)
-    # 15 train rows.
-    assert {row["setting"] for row in table} <= {f"n_neighbors={k}" for k in (1, 5, 15)}
-    tiny_table = probe(
-        None, NOISE[:12], y[:12], probes=["knn"], n_repeats=4, test_size=0.5, validation_size=0.5
-    )
-    assert {row["setting"] for row in tiny_table} == {"n_neighbors=1"}
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    st.lists(st.integers(0, 3), min_size=2, max_size=5),
-    st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.7]),
-    st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.7]),
-)
-def test_as_many_rows_of_each_class_as_the_message_asks_for_are_enough(more, test, validation):
-    def split(y):
-        return make_splits(len(y), [0], test_size=test, validation_size=validation, classes=y)
-
-    y = np.repeat([0, 1], [40, 1])
-    with pytest.raises(ValueError, match="class 1 has 1 row") as info:
-        split(y)
-    needed = int(str(info.value).split("; ")[1].split()[0])
-    y = np.repeat(np.arange(len(more)), np.add(more, needed))
-    for _, parts in split(y):
-        for part in parts:
-            assert len(part) >= len(more)
-
-
 # The ways of use
-
-
 def test_features_are_computed_once_whatever_the_probes_and_repeats():
     spy = SpyTransformer()
     probe(spy, NOISE, CONTENT, probes=["linear", "knn", "gmm"], n_repeats=2, random_state=0)
@@ -431,47 +203,6 @@ def test_numbers_do_not_depend_on_n_jobs():
     # Threads start sooner than processes.
     with joblib.parallel_config(backend="threading"):
         assert alone == probe(None, NOISE, CONTENT, n_jobs=2, **kwargs)
-
-
-def test_own_classifiers_are_cloned_and_fitted_as_they_are(spied):
-    own = SpyClassifier()
-    svc = SVC(C=0.5)
-    table = probe(
-        None,
-        100 * NOISE,
-        CONTENT,
-        probes={"own": own, "svm": svc, "mine": "linear"},
-        n_repeats=1,
-        random_state=0,
-    )
-    assert [row["probe"] for row in table[::2]] == ["own", "svm", "mine"]
-    assert not hasattr(own, "classes_")
-    assert not hasattr(svc, "classes_")
-    (_, X, y, seed), _ = spied
-    # Neither scaled, nor seeded twice alike, and of train and validation rows together.
-    assert len(X) == len(y) == 0.8 * N
-    assert X.std() > 50
-    assert X.dtype == np.float32
-    assert type(seed) is int
-    assert table.select(probe="own")[0]["setting"] == ""
-    assert table.select(probe="mine")[0]["setting"].startswith("C=")
-
-
-def test_a_random_state_of_ones_own_stands(spied):
-    probe(None, NOISE, CONTENT, probes={"own": SpyClassifier(random_state=7)}, n_repeats=1)
-    assert {call[3] for call in spied} == {7}
-
-
-def test_only_the_network_is_cut_short_in_silence(short, monkeypatch):
-    kwargs = {"n_repeats": 1, "random_state": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        probe(None, NOISE, CONTENT, probes=["linear", "mlp"], **kwargs)
-    monkeypatch.setattr(
-        probe_models, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=1)
-    )
-    with pytest.warns(ConvergenceWarning):
-        probe(None, NOISE, CONTENT, probes=["linear"], **kwargs)
 
 
 def make_simvae(X):
@@ -547,8 +278,6 @@ def test_nothing_given_is_modified():
 
 
 # Bad input
-
-
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -622,11 +351,6 @@ def test_transformer_must_give_a_row_for_each_row():
         probe(Halves(), NOISE, CONTENT)
 
 
-def test_test_rows_must_be_of_the_same_kind():
-    with pytest.raises(ValueError, match="6 features and X_test of 2"):
-        probe(None, NOISE, CONTENT, X_test=NOISE[:4, :2], y_test=[0, 1, 2, 3])
-
-
 @settings(deadline=None, max_examples=30)
 @given(
     st.integers(2, 5),
@@ -693,13 +417,6 @@ def test_categories_of_whole_floats_go_with_plain_labels():
     assert table.mean(metric="accuracy") > 0.9
 
 
-@pytest.mark.parametrize("n_rare", [2, 3])
-def test_class_that_is_not_in_every_part_is_refused(n_rare):
-    y = np.repeat([0, 1], [100, n_rare])
-    with pytest.raises(ValueError, match=f"the class 1 has {n_rare} row"):
-        probe(None, np.random.default_rng(0).normal(size=(len(y), 2)), y, random_state=0)
-
-
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 def test_containers_that_transformers_give_change_nothing(container):
     pytest.importorskip(container)
@@ -707,16 +424,6 @@ def test_containers_that_transformers_give_change_nothing(container):
     with config_context(transform_output=container):
         found = probe(None, NOISE, CONTENT, probes=["knn", "gmm"], n_repeats=1, random_state=0)
     assert list(found) == list(expected)
-
-
-def test_splitter_of_an_own_search_draws_from_the_seed():
-    folds = StratifiedKFold(3, shuffle=True)
-    own = GridSearchCV(LogisticRegression(), {"C": [1e-3, 1e-2, 0.1, 1]}, cv=folds)
-    y = np.random.default_rng(1).integers(0, 2, N)
-    Z = NOISE + 0.4 * y[:, None]
-    tables = [list(probe(None, Z, y, probes={"own": own}, random_state=0)) for _ in range(4)]
-    assert all(table == tables[0] for table in tables)
-    assert folds.random_state is None
 
 
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 2 has them")

@@ -3,9 +3,10 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from conftest import tiny
+from known_style import COLOR, CONTENT, FACTORS, NOISE, ONE_HOT, PLACE, STYLE, N, SpyTransformer
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
@@ -18,44 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_simvae.evaluation import probe_models, style
+from sklearn_simvae.evaluation import style
 from sklearn_simvae.evaluation.probes import check_seeds, make_splits, probe
 from sklearn_simvae.evaluation.style import style_probe
 from sklearn_simvae.views.augmentation import Compose, RandomResizedCrop
-from tests.conftest import tiny
-
-RNG = np.random.default_rng(0)
-N, N_CLASSES = 240, 4
-
-CONTENT = np.repeat(np.arange(N_CLASSES), N // N_CLASSES)
-ONE_HOT = np.eye(N_CLASSES)[CONTENT]
-NOISE = RNG.standard_normal((N, 4))
-PLACE = RNG.uniform(size=(N, 2))
-COLOR = RNG.choice(["blue", "green", "red"], N)
-STYLE = np.hstack([PLACE, COLOR[:, None] == ["blue", "green", "red"]])
-FACTORS = {"x": PLACE[:, 0], "y": 1000 * PLACE[:, 1], "color": COLOR}
-
-
-class SpyTransformer(BaseEstimator):
-    """Gives rows back, flat, and keeps those that it was given."""
-
-    def __init__(self):
-        self.seen = []
-
-    def transform(self, X):
-        self.seen.append(np.array(X))
-        return X.reshape(len(X), -1)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def short(monkeypatch):
-    """Networks that are cut short, for what does not depend on how well they do."""
-    monkeypatch.setattr(probe_models, "_MLP_STEPS", 20)
 
 
 def global_states():
@@ -64,8 +31,6 @@ def global_states():
 
 
 # What probes tell of known representations
-
-
 @pytest.mark.parametrize("name", ["linear", "mlp", "knn"])
 def test_style_is_read_where_it_is_and_nowhere_else(name):
     kwargs = {"probes": [name], "n_repeats": 1, "random_state": 0}
@@ -161,61 +126,6 @@ def test_groups_do_not_cross_into_another_part(rng):
     assert apart.mean(factor="style") < 0.2
 
 
-# Forms of factors
-
-
-def test_floats_are_regressed_and_all_else_is_classified():
-    factors = {
-        "float": PLACE[:, 0],
-        "half": PLACE[:, 0].astype(np.float16),
-        "int": CONTENT,
-        "bool": CONTENT > 1,
-        "str": COLOR,
-        "object": COLOR.astype(object),
-        "category": pd.Series(CONTENT / 2, dtype="category"),
-        "list": COLOR.tolist(),
-        "mean of x": PLACE[:, 1].tolist(),
-    }
-    table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1)
-    regressed = [row["factor"] for row in table if row["metric"] == "r2"]
-    assert regressed == ["float", "half", "mean of x", "mean"]
-    classified = [row["factor"] for row in table.select(metric="accuracy")]
-    assert classified == ["int", "bool", "str", "object", "category", "list"]
-    for name in ("str", "object", "list"):
-        assert table.mean(factor=name, metric="accuracy") == 1.0
-
-
-@pytest.mark.parametrize(
-    "factors, names",
-    [
-        (PLACE[:, 0], ["style", "mean"]),
-        (pd.Series(PLACE[:, 0]), ["style", "mean"]),
-        (pd.Series(COLOR, dtype="category"), ["style"]),
-        (PLACE, ["0", "1", "mean"]),
-        (PLACE.tolist(), ["0", "1", "mean"]),
-        (pd.DataFrame(FACTORS), ["x", "y", "mean", "color"]),
-        (pd.DataFrame(FACTORS, index=np.arange(N)[::-1]), ["x", "y", "mean", "color"]),
-        ({"x": PLACE[:, 0], 7: PLACE[:, 1]}, ["x", "7", "mean"]),
-    ],
-)
-def test_factors_come_in_any_form(factors, names):
-    table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1, random_state=0)
-    assert list(dict.fromkeys(row["factor"] for row in table)) == names
-    for name in names:
-        metric = "r2" if "mean" in names and name != "color" else "accuracy"
-        assert table.mean(factor=name, metric=metric) > 0.95
-    split = {"X_test": STYLE[:50], "probes": ["linear"], "n_repeats": 1}
-    if hasattr(factors, "iloc"):
-        tested = factors.iloc[:50]
-    elif isinstance(factors, dict):
-        tested = {name: values[:50] for name, values in factors.items()}
-    else:
-        tested = factors[:50]
-    assert (
-        style_probe(None, STYLE, factors, factors_test=tested, **split).labels() == table.labels()
-    )
-
-
 def test_rows_name_factor_probe_metric_seed_value_and_setting(short):
     table = style_probe(
         None, STYLE, {"x": PLACE[:, 0], "color": COLOR}, n_repeats=2, random_state=0
@@ -232,18 +142,7 @@ def test_rows_name_factor_probe_metric_seed_value_and_setting(short):
     assert all(row["setting"].startswith("alpha=") for row in table.select(metric="r2"))
 
 
-def test_constant_factors_are_left_out_with_a_warning():
-    factors = {"x": PLACE[:, 0], "fixed": np.full(N, 0.1), "same": ["red"] * N}
-    with pytest.warns(UserWarning) as caught:
-        table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1)
-    assert ["'fixed'" in str(w.message) for w in caught] == [True, False]
-    assert ["'same'" in str(w.message) for w in caught] == [False, True]
-    assert {row["factor"] for row in table} == {"x", "mean"}
-
-
 # Augmentations
-
-
 class Shift(RandomResizedCrop):
     """Adds to all of a row what it tells, and whether that is much."""
 
@@ -321,8 +220,6 @@ def test_crops_of_images_are_read_off_all_kinds_of_transformers(digits, as_pixel
 
 
 # The ways of use
-
-
 def test_features_are_computed_once_whatever_the_factors_probes_and_repeats():
     spy = SpyTransformer()
     style_probe(spy, STYLE, FACTORS, probes=["linear", "knn"], n_repeats=2)
@@ -359,8 +256,6 @@ def test_only_warnings_that_concern_the_user_are_given(short):
 
 
 # Bad input
-
-
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -404,43 +299,9 @@ def test_bad_input_is_refused_before_anything_is_transformed(change, message):
     assert not spy.seen
 
 
-@pytest.mark.filterwarnings("ignore:.*same for all rows")
-def test_factors_that_are_all_constant_are_refused():
-    with pytest.raises(ValueError, match="same for all rows"):
-        style_probe(None, STYLE, {"a": np.ones(N), "b": ["red"] * N})
-
-
 def test_a_composition_of_foreign_steps_tells_nothing_and_is_refused():
     with pytest.raises(ValueError, match="no factors to predict"):
         style_probe(None, NOISE.astype(np.float32), augmentation=Compose([torch.clone]))
-
-
-@pytest.mark.parametrize("form", ["frame", "objects", "lists"])
-def test_numbers_beside_names_are_regressed(form):
-    frame = pd.DataFrame({"0": COLOR, "1": PLACE[:, 0]})
-    objects = frame.to_numpy()
-    factors = {"frame": frame, "objects": objects, "lists": objects.tolist()}[form]
-    table = style_probe(None, STYLE, factors, probes=["linear"], n_repeats=1, random_state=0)
-    assert table.mean(factor="1", metric="r2") > 0.99
-    assert table.mean(factor="0", metric="accuracy") == 1
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"groups": np.arange(N) // 10, "test_size": 0.04}, "same in all 10 test rows"),
-        ({"groups": np.arange(N) // 10, "validation_size": 0.04}, "same in all 10 validation rows"),
-        ({"X_test": STYLE[:9], "factors_test": np.ones(9)}, "same in all 9 test rows"),
-        ({"X_test": STYLE[:1], "factors_test": [0.5]}, "same in all 1 test rows"),
-        ({"X": STYLE[:6], "factors": PLACE[:6, 0]}, "same in all 1 validation rows"),
-    ],
-)
-def test_numbers_that_do_not_vary_where_they_are_scored_are_refused(change, message):
-    spy = SpyTransformer()
-    slant = np.random.default_rng(1).standard_normal(N // 10).repeat(10)
-    with pytest.raises(ValueError, match=message):
-        style_probe(spy, **{"X": STYLE, "factors": slant, "random_state": 0, **change})
-    assert not spy.seen
 
 
 def test_rows_are_augmented_as_the_estimator_reads_them(rng):
@@ -449,40 +310,6 @@ def test_rows_are_augmented_as_the_estimator_reads_them(rng):
     for model in (estimator, make_pipeline(estimator, StandardScaler()).fit(flat)):
         table = style_probe(model, flat, probes=["linear"], n_repeats=1, random_state=0)
         assert {"x", "y", "width", "height"} < {row["factor"] for row in table}
-
-
-@pytest.mark.parametrize("form", ["numpy", "nullable", "arrow types", "Arrow table"])
-def test_whole_numbers_and_booleans_are_classes_in_any_frame(form):
-    pa = pytest.importorskip("pyarrow")
-    factors = pd.DataFrame({"code": CONTENT, "flag": PLACE[:, 0] > 0.5, "x": PLACE[:, 0]})
-    if form == "nullable":
-        factors = factors.convert_dtypes()
-    elif form == "arrow types":
-        factors = factors.convert_dtypes(dtype_backend="pyarrow")
-    elif form == "Arrow table":
-        factors = pa.Table.from_pandas(factors)
-    table = style_probe(None, STYLE, factors, probes="linear", n_repeats=1, random_state=0)
-    metrics = {row["factor"]: row["metric"] for row in table if row["metric"] != "chance_accuracy"}
-    assert metrics == {
-        "code": "balanced_accuracy",
-        "flag": "balanced_accuracy",
-        "x": "r2",
-        "mean": "r2",
-    }
-
-
-def test_two_factors_of_one_name_are_refused():
-    with pytest.raises(ValueError, match="Two factors have one name"):
-        style_probe(None, STYLE, {1: PLACE[:, 0], "1": PLACE[:, 1]})
-
-
-@pytest.mark.parametrize("types", [(int, float), (np.uint64, int), (bool, int), ("U1", "U3")])
-def test_kind_of_a_factor_is_that_of_the_rows_it_is_learned_from(types):
-    style = np.random.default_rng(0).integers(0, 2, 200)
-    Z = np.random.default_rng(1).normal(size=(200, 2)) + 3 * style[:, None]
-    train, test = ({"f": style.astype(dtype)} for dtype in types)
-    table = style_probe(None, Z, train, X_test=Z, factors_test=test, probes="linear")
-    assert {row["metric"] for row in table} == {"accuracy", "balanced_accuracy", "chance_accuracy"}
 
 
 @pytest.mark.parametrize(

@@ -3,36 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import ColumnTransformer, make_column_selector
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from vaes import csvae
 
 from sklearn_simvae import VAE, ContentStyleVAE, SimVAE
 from sklearn_simvae.datasets import make_sprites
-from sklearn_simvae.losses import gaussian_log_likelihood
 
 RNG = np.random.default_rng(0)
-
-
-def csvae(**params):
-    return ContentStyleVAE(
-        **{**TINY, "n_components": 5, "projection_layer_sizes": (16, 8), **params}
-    )
-
-
-@pytest.fixture(scope="module")
-def X():
-    return (load_digits().data[:300] / 16).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def views(X):
-    """Two views of each row, of shape (150, 2, 64)."""
-    return X.reshape(150, 2, 64)
 
 
 @pytest.fixture(scope="module")
@@ -202,32 +183,6 @@ def test_constant_data_have_no_contrast_to_weigh():
     assert weights(np.full((40, 8), 0.5)) == 0
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "multinomial"])
-def test_what_there_is_to_explain_is_a_difference_of_log_likelihoods(X, likelihood):
-    data = X if likelihood != "multinomial" else np.round(16 * X)
-    module = csvae(likelihood=likelihood, noise_variance=0.5, max_epochs=1).fit(data).module_
-    x = torch.from_numpy(data).double()
-    mean, nothing = x.mean(0).expand_as(x), 1e-300
-    if likelihood == "gaussian":
-        best, worst = gaussian_log_likelihood(x, x, 0.5), gaussian_log_likelihood(x, mean, 0.5)
-    elif likelihood == "bernoulli":
-        best, worst = (
-            (x * (p + nothing).log() + (1 - x) * (1 - p + nothing).log()).sum(1) for p in (x, mean)
-        )
-    else:
-        orders = torch.lgamma(1 + x.sum(1)) - torch.lgamma(1 + x).sum(1)
-        best, worst = (
-            orders + (x * (p / p.sum(1, keepdim=True) + nothing).log()).sum(1) for p in (x, mean)
-        )
-    assert_allclose(module.information(x), (best - worst).mean(), rtol=1e-6)
-    views = x.unsqueeze(1)
-    assert_allclose(module.best_log_likelihood(views)[:, 0], best, rtol=1e-6)
-    # Nothing that is decoded is above it.
-    with torch.no_grad():
-        z = module.encode(views.float())[0]
-        assert (module.log_likelihood(views.float(), z) < module.best_log_likelihood(views)).all()
-
-
 # ---------------------------------------------------------------- columns
 
 
@@ -315,24 +270,6 @@ def test_rows_to_recombine_are_as_many(trained, X):
         trained.recombine(X[:3], X[:2])
 
 
-@pytest.mark.parametrize("method", [ContentStyleVAE, SimVAE])
-def test_new_views_are_drawn_around_the_content_of_a_sample(X, method):
-    estimator = tiny(method.__name__, n_components=4, likelihood="gaussian", hidden_layer_sizes=())
-    # A linear decoder tells the latents that were decoded.
-    estimator.set_params(max_epochs=5).fit(X)
-    made = estimator.sample(4000, content_of=X[:3], random_state=0)
-    assert made.shape == (3, 4000, 64) and made.dtype == np.float32
-    content, std = estimator.content(X[:3], return_std=True)
-    offset = estimator.inverse_transform(np.zeros((1, 4)))
-    W = estimator.inverse_transform(np.eye(4)) - offset
-    z = (made - offset) @ np.linalg.pinv(W)
-    style_variance, _ = estimator._variances
-    expected = np.sqrt(std**2 + style_variance)
-    assert_allclose(z.mean(1), content, atol=0.1)
-    assert_allclose(z.std(1), expected, rtol=0.1)
-    assert_array_equal(made, estimator.sample(4000, content_of=X[:3], random_state=0))
-
-
 def test_new_views_keep_content_and_not_style(trained, X):
     content, std = trained.content(X[:2], return_std=True)
     n_content = trained.n_content_components_
@@ -356,81 +293,3 @@ def test_samples_of_the_prior_have_the_correlations_of_the_model(X):
     n_content = estimator.n_content_components_
     found = [np.corrcoef(z[:, 0, d], z[:, 1, d])[0, 1] for d in range(4)]
     assert_allclose(found, [0.8] * n_content + [0.3] * (4 - n_content), atol=0.02)
-
-
-# ---------------------------------------------------------------- content and style
-
-
-def content_by_hand(estimator, mean, variance):
-    """Gaussian conditioning of psi on the latents of one sample, averaged over q."""
-    n_views, d = mean.shape
-    style, prior = (np.broadcast_to(np.inf if v is None else v, d) for v in estimator._variances)
-    expected = np.empty((2, d))
-    for k in range(d):
-        gamma2 = 1e8 if np.isinf(prior[k]) else prior[k]
-        covariance = gamma2 * np.ones((n_views, n_views)) + style[k] * np.eye(n_views)
-        gain = np.linalg.solve(covariance, np.full(n_views, gamma2))
-        left = gamma2 - gain @ np.full(n_views, gamma2)
-        expected[:, k] = gain @ mean[:, k], np.sqrt(left + gain**2 @ variance[:, k])
-    return expected
-
-
-MODELS = {
-    "SimVAE": lambda: tiny("SimVAE", style_variance=0.3, prior_variance=0.9),
-    "SimVAE, uniform prior": lambda: tiny("SimVAE", prior_variance=None, n_views=8),
-    "ContentStyleVAE": lambda: csvae(),
-    "ContentStyleVAE, no correlation in style": lambda: csvae(style_correlation=0.0),
-}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_content_is_the_exact_posterior_given_all_views_of_a_group(X, name):
-    groups = RNG.permutation(np.repeat([f"g{i:02}" for i in range(40)], np.arange(40) % 8 + 1))
-    rows = X[: len(groups)]
-    estimator = MODELS[name]()
-    fitted_groups = groups
-    if "uniform" in name:
-        many = np.isin(groups, [g for g in groups if (groups == g).sum() > 1])
-        rows, fitted_groups = rows[many], groups[many]
-    estimator.fit(rows, groups=fitted_groups)
-    mean, variance = estimator.encode(rows)
-    content, std = estimator.content(rows, groups=fitted_groups, return_std=True)
-    assert content.dtype == std.dtype == np.float32
-    names = np.unique(fitted_groups)
-    assert len(content) == len(names)
-    for i, group in enumerate(names):
-        own = fitted_groups == group
-        expected = content_by_hand(estimator, mean[own].astype(float), variance[own].astype(float))
-        assert_allclose([content[i], std[i]], expected, rtol=2e-3, atol=1e-5)
-    style = estimator.style(rows, groups=fitted_groups)
-    place = np.searchsorted(names, fitted_groups)
-    assert style.dtype == np.float32
-    assert_allclose(style, mean - content[place], atol=1e-6)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_content_of_a_views_axis_is_that_of_groups(views, name):
-    estimator = MODELS[name]().fit(views)
-    rows, groups = views.reshape(-1, 64), np.repeat(np.arange(len(views)), 2)
-    content, std = estimator.content(views, return_std=True)
-    for one, other in zip(
-        (content, std), estimator.content(rows, groups=groups, return_std=True), strict=True
-    ):
-        assert_allclose(one, other, atol=1e-5)
-    assert_allclose(
-        estimator.style(views).reshape(-1, content.shape[1]),
-        estimator.style(rows, groups=groups),
-        atol=1e-5,
-    )
-
-
-def test_a_row_by_itself_is_a_sample_of_one_view(X):
-    estimator = tiny("SimVAE", style_variance=0.3, prior_variance=0.9).fit(X)
-    Z = estimator.transform(X)
-    assert_allclose(estimator.content(X), Z * 0.9 / 1.2, atol=1e-6)
-    assert_allclose(estimator.style(X), Z * 0.3 / 1.2, atol=1e-6)
-
-
-def test_methods_without_one_content_behind_views_have_no_content():
-    for name in ("VAE", "CRVAE", "SimCLR"):
-        assert not hasattr(tiny(name), "content") and not hasattr(tiny(name), "style")

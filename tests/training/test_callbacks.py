@@ -13,15 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
-from skorch import callbacks as skorch_callbacks
-from skorch.callbacks import (
-    BatchScoring,
-    EarlyStopping,
-    EpochScoring,
-    LRScheduler,
-    PassthroughScoring,
-)
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from skorch.callbacks import EarlyStopping
 
 from sklearn_simvae.training import KNNScore, ResumeCheckpoint
 
@@ -254,87 +246,6 @@ def test_the_last_score_is_of_the_last_weights_even_if_the_best_are_restored(dig
     ]
     assert scores[0][-1]["knn_accuracy"] == scores[1][-1]["knn_accuracy"]
     assert scores[0][-1]["knn_accuracy"] == scores[2][-1]["knn_accuracy"]
-
-
-# ---------------------------------------------------------------- what needs a validation part
-
-
-def constant_score(net, X, y=None):
-    return 1.0
-
-
-class PatientStopping(EarlyStopping):
-    def __init__(self):
-        super().__init__(patience=50)
-
-
-class Plateau(ReduceLROnPlateau):
-    pass
-
-
-ON_VALIDATION = {
-    "stopping": EarlyStopping(),
-    "class": EarlyStopping,
-    "subclass": PatientStopping,
-    "pair": ("stop", EarlyStopping()),
-    "pair of a class": ("stop", EarlyStopping),
-    "list": [EarlyStopping("train_loss"), EarlyStopping()],
-    "another column": EarlyStopping("valid_kl"),
-    "checkpoint": skorch_callbacks.Checkpoint(),
-    "checkpoint class": skorch_callbacks.Checkpoint,
-    "plateau": LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
-    "plateau class": LRScheduler(ReduceLROnPlateau, monitor="valid_loss"),
-    "plateau subclass": LRScheduler(Plateau, monitor="valid_loss"),
-    "score": EpochScoring(constant_score),
-    "batch score": BatchScoring(constant_score),
-    "pass through": PassthroughScoring("valid_loss"),
-    "wandb": skorch_callbacks.WandbLogger(None),
-}
-
-
-@pytest.mark.parametrize("callback", ON_VALIDATION.values(), ids=ON_VALIDATION)
-@pytest.mark.parametrize("how", ["fit", "partial_fit", "warm start", "partial after fit"])
-def test_callbacks_that_need_a_validation_part_are_refused_without(
-    make_one_of_each_kind, digits, callback, how
-):
-    callbacks = callback if isinstance(callback, list) else [callback]
-    estimator = make_one_of_each_kind(lr_schedule="constant")
-    train = estimator.partial_fit if "partial" in how else estimator.fit
-    if how in ("warm start", "partial after fit"):
-        estimator.set_params(warm_start=True).fit(digits[0])
-    # A part that partial_fit does not set aside is not there for callbacks either.
-    estimator.set_params(callbacks=callbacks, early_stopping="partial" in how)
-    with pytest.raises(ValueError, match=r"early_stopping=True.*monitor='train_loss'"):
-        train(digits[0])
-    assert getattr(estimator, "n_iter_", 2) == 2
-
-
-@pytest.mark.parametrize(
-    "callback",
-    [
-        EarlyStopping("train_loss"),
-        ("stop", EarlyStopping("train_loss", patience=1)),
-        LRScheduler("ReduceLROnPlateau"),
-        LRScheduler("StepLR", step_size=1, monitor="valid_loss"),
-        EpochScoring(constant_score, on_train=True, name="one", use_caching=False),
-        PassthroughScoring("train_loss", on_train=True),
-        skorch_callbacks.ProgressBar(),
-    ],
-    ids=["stopping", "pair", "plateau", "step", "score", "pass through", "progress bar"],
-)
-def test_callbacks_that_look_at_the_training_part_work_without(digits, callback):
-    estimator = tiny("SimVAE", lr_schedule="constant", callbacks=[callback]).fit(digits[0])
-    assert estimator.partial_fit(digits[0]).n_iter_ == 3
-
-
-def test_every_method_refuses_to_watch_what_it_does_not_set_aside(make, digits):
-    with pytest.raises(ValueError, match="looks at 'valid_loss' of the history"):
-        make(callbacks=EarlyStopping()).fit(digits[0])
-
-
-def test_a_validation_part_is_there_for_callbacks(make, digits):
-    estimator = make(callbacks=EarlyStopping(), early_stopping=True).fit(digits[0])
-    assert estimator.n_iter_ == 2
 
 
 def test_pickles_of_what_was_fitted_hold_no_data_of_scores(make, digits):

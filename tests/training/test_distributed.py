@@ -1,12 +1,8 @@
 """Processes that train together, on the CPU: two of half the batch equal one."""
 
-import os
 import pickle
-import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import distributed_worker as worker
@@ -15,13 +11,9 @@ import pytest
 import torch
 
 from sklearn_simvae.training import distributed, resolve_device
-from sklearn_simvae.training.distributed import train_together
-from sklearn_simvae.training.exchange import own_part
 
-WORKER = str(Path(worker.__file__))
 INTERRUPTED = ["interrupted", "interrupted in the other"]
 CASES = [*worker.cases(), "partial_fit"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +22,8 @@ def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*launch, WORKER, "all", folder],
-        env=ENVIRONMENT,
+        [*launch, worker.__file__, "all", folder],
+        env=worker.ENVIRONMENT,
         timeout=300,
         stderr=subprocess.PIPE,
         text=True,
@@ -139,34 +131,6 @@ def test_a_thread_trains_alone(one, two):
     assert distance(one["SimCLR"], two[0]["in a thread"]) < 1e-6
 
 
-def test_a_process_that_is_gone_ends_the_others_by_an_error(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    # The variables that accelerate sets as well, and no agent that would end the others.
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = [sys.executable, WORKER, "lose", tmp_path]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**ENVIRONMENT, **shared, "RANK": rank, "LOCAL_RANK": rank},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-    try:
-        processes[0].communicate(timeout=120)
-        start = time.monotonic()
-        _, told = processes[1].communicate(timeout=60)
-        assert time.monotonic() - start < 30
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [3, 1]
-    assert "told: Another of the processes" in told
-
-
 # ---------------------------------------------------------------- who takes part
 
 
@@ -200,23 +164,3 @@ def test_each_process_of_a_machine_has_a_device_of_its_own(variables, monkeypatc
     assert resolve_device("auto") == torch.device("cuda")
     monkeypatch.setattr(distributed._local, "team", SimpleNamespace(rank=2, size=4))
     assert resolve_device("auto") == torch.device("cuda:2")
-
-
-@pytest.mark.parametrize(("n", "size"), [(7, 3), (6, 3), (3, 3)])
-def test_parts_are_even_and_leave_nothing_out(monkeypatch, n, size):
-    parts = []
-    for rank in range(size):
-        monkeypatch.setattr(distributed._local, "team", SimpleNamespace(rank=rank, size=size))
-        parts.append(np.arange(n)[own_part(n)])
-    np.testing.assert_array_equal(np.concatenate(parts), np.arange(n))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-def test_fewer_rows_than_processes_are_of_all(monkeypatch):
-    monkeypatch.setattr(distributed._local, "team", SimpleNamespace(rank=2, size=3))
-    assert own_part(2) == slice(0, 2)
-
-
-def test_an_error_passes_unchanged_where_a_process_is_alone():
-    with pytest.raises(KeyError, match="mine"), train_together():
-        raise KeyError("mine")

@@ -1,25 +1,12 @@
-"""Devices, precision, and random states that are put back."""
+"""Devices, precision, layout of weights and threads, as this machine has them."""
 
-import random
-
-import numpy as np
 import pytest
 import torch
 
-from sklearn_simvae.training import isolated_random_state, resolve_device, resolve_precision
+from sklearn_simvae.training import resolve_device, resolve_precision
 from sklearn_simvae.training.hardware import lay_out, one_thread_if_small
-from sklearn_simvae.training.memory import fits_on_device
 
 CPU, CUDA, MPS = map(torch.device, ("cpu", "cuda", "mps"))
-
-
-def draws():
-    own = [random.random(), random.gauss(0, 1)]
-    return torch.rand(3).tolist(), np.random.random(3).tolist(), own  # noqa: NPY002
-
-
-def states():
-    return torch.get_rng_state().tolist(), np.random.get_state(), random.getstate()  # noqa: NPY002
 
 
 @pytest.fixture
@@ -36,8 +23,6 @@ def pretend(monkeypatch):
 
 
 # Devices.
-
-
 @pytest.mark.parametrize(
     ("cuda", "mps", "expected"),
     [(False, False, CPU), (False, True, MPS), (True, False, CUDA), (True, True, CUDA)],
@@ -69,8 +54,6 @@ def test_cuda_is_refused_where_there_is_none(device):
 
 
 # Precision.
-
-
 @pytest.mark.parametrize("device", [CPU, CUDA, MPS])
 @pytest.mark.parametrize("n_weights", [0, 10**9])
 def test_named_precision_is_taken_everywhere(pretend, device, n_weights):
@@ -103,82 +86,6 @@ def test_auto_takes_bf16_where_the_processor_has_units_for_it(
 def test_auto_leaves_small_networks_in_float32(pretend, device):
     pretend(units=["amx_bf16"])
     assert resolve_precision("auto", device, 1000, 512) is False
-
-
-# Random states.
-
-
-def test_inside_everything_random_is_fixed_by_the_seed():
-    results = []
-    for seed in (0, 0, 1):
-        draws()
-        with isolated_random_state(seed, CPU):
-            results.append(draws())
-    first, again, other = results
-    assert first == again
-    assert first[0] != other[0]
-    assert first[1] != other[1]
-    assert first[2] != other[2]
-
-
-def test_outside_nothing_is_touched():
-    before = states()
-    with isolated_random_state(0, CPU):
-        draws()
-    np.testing.assert_equal(states(), before)
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_states_are_put_back_after_an_error(error):
-    before = states()
-    with pytest.raises(error), isolated_random_state(0, CPU):
-        draws()
-        raise error
-    np.testing.assert_equal(states(), before)
-
-
-def test_nested_use_gives_each_level_its_own_state():
-    with isolated_random_state(0, CPU):
-        expected = draws(), draws()
-    with isolated_random_state(1, CPU):
-        inner_alone = draws()
-    before = states()
-    with isolated_random_state(0, CPU):
-        first = draws()
-        with isolated_random_state(1, CPU):
-            inner = draws()
-        second = draws()
-    assert (first, second) == expected
-    assert inner == inner_alone
-    np.testing.assert_equal(states(), before)
-
-
-@pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_every_seed_of_32_bits_is_taken(seed):
-    with isolated_random_state(seed, CPU):
-        draws()
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", ["cuda", "cuda:0"])
-def test_state_of_the_gpu_is_fixed_inside_and_put_back(name):
-    device = torch.device(name)
-    before = torch.cuda.get_rng_state(device)
-    results = []
-    for seed in (0, 0, 1):
-        with isolated_random_state(seed, device):
-            results.append(torch.rand(3, device=device).tolist())
-    assert results[0] == results[1] != results[2]
-    assert torch.equal(torch.cuda.get_rng_state(device), before)
-
-
-@pytest.mark.parametrize(("free", "fits"), [(16_000, True), (15_999, False)])
-def test_rows_stay_on_a_gpu_that_has_four_times_the_room(free, fits, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
-    X = np.zeros((1000, 4), np.uint8)
-    assert fits_on_device(X, CUDA) is fits
-    assert not fits_on_device(X, CPU)
 
 
 def test_convolutions_have_their_channels_last_on_a_gpu_alone():

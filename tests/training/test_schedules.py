@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import few
 
 from sklearn_simvae.training import SCHEDULES, lr_factor
 
@@ -55,3 +56,18 @@ def test_cosine_falls_all_the_way():
 
 def test_constant_is_constant():
     assert set(factors("constant")) == {1.0}
+
+
+def test_learning_rate_follows_its_schedule(make, digits):
+    X = few(digits)
+    rates = {
+        schedule: np.array(
+            [row["lr"] for row in make(lr_schedule=schedule, max_epochs=6).fit(X).history_]
+        )
+        for schedule in ("constant", "cosine", "one_cycle")
+    }
+    assert (rates["constant"] == 1e-3).all()
+    assert (np.diff(rates["cosine"]) < 0).all() and rates["cosine"][-1] < 1e-5
+    peak = rates["one_cycle"].argmax()
+    assert 0 < peak < 3 and rates["one_cycle"][-1] < 1e-5
+    assert max(r.max() for r in rates.values()) <= 1e-3

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from augmentations import seeded
+from made_samples import WHICH, samples_of, values, views_of
 
 from sklearn_simvae.views import (
     Compose,
@@ -10,7 +12,6 @@ from sklearn_simvae.views import (
     GaussianNoise,
     Groups,
     Layout,
-    MultiView,
     RandomResizedCrop,
     Samples,
     make_views,
@@ -18,25 +19,6 @@ from sklearn_simvae.views import (
 from sklearn_simvae.views.augmentation import Augmentation
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "g"]
-WHICH = np.array([4, 1, 1])
-
-
-def values(*shape):
-    return (np.arange(np.prod(shape)) % 120).reshape(shape)
-
-
-def samples_of(X, input_shape=None, **kwargs):
-    return Samples(X, *Layout.infer(X, input_shape), **kwargs)
-
-
-def views_of(samples, which, n_views=1, augmentation=None, generator=None):
-    rows, _ = samples.take(which)
-    n_views = None if samples.views_given else n_views
-    return make_views(torch.from_numpy(rows), samples.layout, n_views, augmentation, generator)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 class Recorder:
@@ -56,8 +38,6 @@ class Recorder:
 
 
 # Arrays.
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
 @pytest.mark.parametrize(
@@ -131,8 +111,6 @@ def test_only_rows_of_the_batch_are_read(groups):
 
 
 # Samples.
-
-
 def test_samples_of_groups_are_groups():
     labels = np.array(["b", "a", "b", "c", "b"])
     X = values(5, 3).astype(float)
@@ -178,8 +156,6 @@ def test_subset_of_a_subset_reads_the_right_samples_of_the_same_array(groups):
 
 
 # Views.
-
-
 class Shift(Augmentation):
     """Add a draw in [0, 1) to each row."""
 
@@ -285,73 +261,6 @@ def test_augmentation_that_changes_the_shape_is_refused(augmentation, n_views):
         views_of(samples, WHICH, n_views, augmentation)
 
 
-class AsPixels(Augmentation):
-    """Return uint8, as steps of other packages do."""
-
-    def _transform(self, x, generator):
-        return as_pixels(x)
-
-
-def as_pixels(x):
-    return (x * 255).round().to(torch.uint8)
-
-
-RETURNED = {
-    "callable": lambda give: give,
-    "step": lambda give: Compose([give, torch.Tensor.double]),
-    "view": lambda give: MultiView([None, give]),
-    "nested": lambda give: MultiView([Compose([("own", give)])]),
-    "in a callable": lambda give: lambda x: Compose([give])(x),
-}
-every_way = pytest.mark.parametrize("wrap", RETURNED.values(), ids=RETURNED)
-
-
-@every_way
-@pytest.mark.parametrize("give", [as_pixels, AsPixels()], ids=["foreign", "own"])
-def test_pixels_that_an_augmentation_returns_are_scaled_as_those_it_was_given(wrap, give):
-    samples = samples_of(values(6, 9, 9).astype(np.uint8), (9, 9))
-    views = views_of(samples, WHICH, 2, wrap(give))
-    assert views.dtype == torch.float32
-    torch.testing.assert_close(views, views_of(samples, WHICH, 2), rtol=0, atol=1e-7)
-
-
-@every_way
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.bool])
-@pytest.mark.parametrize("pixels", [True, False])
-def test_numbers_of_any_width_that_an_augmentation_returns_become_float32(wrap, dtype, pixels):
-    X = 255 * (values(6, 9, 9) % 2).astype(np.uint8)
-    samples = samples_of(X if pixels else X / 255.0, (9, 9))
-    views = views_of(samples, WHICH, 2, wrap(lambda x: x.to(dtype)))
-    assert views.dtype == torch.float32
-    assert torch.equal(views, views_of(samples, WHICH, 2))
-
-
-@every_way
-def test_whole_numbers_that_an_augmentation_returns_are_taken_as_they_are(wrap):
-    samples = samples_of(values(6, 5).astype(np.float32))
-    views = views_of(samples, WHICH, 2, wrap(torch.Tensor.long))
-    assert torch.equal(views, views_of(samples, WHICH, 2))
-
-
-@every_way
-@pytest.mark.parametrize(
-    ("shape", "dtype", "returned"),
-    [
-        ((6, 5), "f4", torch.uint8),
-        ((6, 9, 9), "f4", torch.uint8),
-        ((6, 20, 2), "f4", torch.uint8),
-        ((6, 9, 9), "u1", torch.int64),
-        ((6, 5), "f4", torch.complex64),
-        ((6, 9, 9), "u1", torch.complex64),
-    ],
-)
-def test_numbers_whose_scale_is_not_clear_are_refused(wrap, shape, dtype, returned):
-    samples = samples_of(values(*shape).astype(dtype), shape[1:])
-    match = f"returned {returned}.* expected floats on .*Convert what it returns"
-    with pytest.raises(ValueError, match=match):
-        views_of(samples, WHICH, 2, wrap(lambda x: x.to(returned)))
-
-
 @pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
 @pytest.mark.parametrize("n_views", [1, 2, None])
 @pytest.mark.parametrize(
@@ -370,8 +279,6 @@ def test_neither_the_array_nor_the_batch_is_modified(augmentation, n_views, dtyp
 
 
 # Parts of batches, and looks at the data.
-
-
 @pytest.mark.parametrize("groups", [None, Groups([0, 0, 1, 2, 2, 2, 3, 3])], ids=["rows", "groups"])
 @pytest.mark.parametrize("part", [slice(1, 3), slice(0, 0), slice(None)])
 def test_a_part_of_a_batch_is_cut_out_of_the_same_draw(groups, part):
