@@ -1,5 +1,6 @@
 """ContentStyleVAE: separate dimensions for content and style, with a contrast of the content."""
 
+import math
 from numbers import Real
 from typing import Literal, Unpack
 
@@ -232,15 +233,17 @@ class ContentStyleVAE(BaseContent):
             return gap.new_full((), self.contrast_weight)
         information = module.unit_information / _noise_variance(module)
         unexplained = (masked_mean(gap, mask) / information.clamp(min=1e-12)).clamp(0, 1)
-        n_present, paired = gap.new_full((), gap.numel()), 1.0
-        if mask is not None:
+        # If all views are alike, the contrast is the logarithm of the number of the others.
+        if mask is None:
+            n_present = gap.numel()
+            chance = math.log(max(2, n_present - 1))
+        else:
             n_present = mask.sum().to(gap.dtype)
             paired = (mask.sum(1) > 1).to(gap.dtype).mean().clamp(min=1e-12)
-        # If all views are alike, the contrast is the logarithm of their number.
-        chance = paired * (n_present - 1).clamp(min=2).log()
+            chance = paired * (n_present - 1).clamp(min=2).log()
         not_told_apart = (contrast / chance).clamp(max=1)
         need = torch.maximum(unexplained**_UNEXPLAINED_POWER, not_told_apart**_CONTRAST_POWER)
-        return _CONTRAST_SHARE * n_present / len(gap) * information * need
+        return (_CONTRAST_SHARE * n_present / len(gap)) * information * need
 
     # ---------------------------------------------------------------- content and style
 
