@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -98,7 +99,9 @@ class JointAutoEncoder(nn.Module):
         Returns
         -------
         r2 : float
-            At most 1; 0 for reconstructions by the mean.
+            At most 1; 0 for reconstructions by the mean, NaN if all modalities are constant.
         """
         both = zip(self.parts, views, strict=True)
-        return max(part.explained_variance(x) for part, x in both if len(x))
+        values = [part.explained_variance(x) for part, x in both if len(x)]
+        # Unlike `max`, it passes over the NaN of a constant modality, wherever that stands.
+        return float(np.fmax.reduce(values))

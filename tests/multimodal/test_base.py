@@ -1,7 +1,6 @@
 """What the methods of several modalities share beside what all methods do."""
 
 import copy
-import functools
 import pickle
 
 import numpy as np
@@ -10,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 from conftest import Spy, n_outputs
+from made_modalities import HALVES
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -19,10 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from sklearn_simvae.multimodal import present
 from sklearn_simvae.training import BatchLoader
-
-HALVES = {"upper": slice(0, 32), "lower": slice(32, 64)}
 
 
 def module(n_outputs):
@@ -31,15 +28,6 @@ def module(n_outputs):
 
 def as_dict(X):
     return {name: X[:, columns] for name, columns in HALVES.items()}
-
-
-@pytest.fixture
-def holes(digits):
-    """Digits of which every second lacks a half."""
-    X = digits[0].copy()
-    X[::4, HALVES["upper"]] = np.nan
-    X[2::4, HALVES["lower"]] = np.nan
-    return X
 
 
 # ---------------------------------------------------------------- parameters
@@ -54,22 +42,6 @@ def test_parameters_of_one_kind_of_data_are_not_there(make_multimodal, name):
     assert f"{name} : " not in type(make_multimodal()).__doc__
     with pytest.raises(TypeError, match=name):
         make_multimodal(**{name: None})
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
-def test_groups_are_refused_where_it_learns(make_multimodal, digits, method):
-    estimator = make_multimodal()
-    with pytest.raises(ValueError, match="takes no groups: the views of a row are its modalities"):
-        getattr(estimator, method)(digits[0], groups=np.arange(160) // 2)
-    assert not hasattr(estimator, "net_")
-
-
-@pytest.mark.parametrize("method", ["score", "score_samples"])
-def test_groups_are_refused_where_it_scores(make_multimodal, digits, method):
-    estimator = make_multimodal().fit(digits[0])
-    if hasattr(estimator, method):
-        with pytest.raises(ValueError, match="takes no groups"):
-            getattr(estimator, method)(digits[0], groups=np.arange(160) // 2)
 
 
 def test_use_of_one_modality_before_fit(make_multimodal, digits):
@@ -142,22 +114,6 @@ def test_rows_are_represented_alike_wherever_they_stand(make_multimodal, holes):
     Z = estimator.transform(X)
     assert_allclose(Z, np.tile(estimator.transform(holes), (14, 1)), atol=1e-6)
     assert_allclose(estimator.transform(holes[[5]]), Z[[5]], atol=1e-6)
-
-
-def test_missing_rows_change_nothing_where_they_are_encoded_as_on_a_gpu(
-    make_multimodal, holes, monkeypatch, request
-):
-    headless = "projection_layer_sizes" in make_multimodal().get_params()
-    make = functools.partial(
-        make_multimodal, **({"projection_layer_sizes": ()} if headless else {})
-    )
-    expected = make().fit(holes)
-    monkeypatch.setattr(present, "_selects", lambda present: False)
-    request.getfixturevalue("no_waiting")
-    estimator = make().fit(holes)
-    assert_allclose(estimator.transform(holes), expected.transform(holes), atol=1e-4)
-    losses = [[row["loss"] for row in fitted.history_] for fitted in (estimator, expected)]
-    assert_allclose(*losses, rtol=1e-4)
 
 
 # ---------------------------------------------------------------- encoders
@@ -316,15 +272,6 @@ def test_modalities_are_augmented_where_they_are_there(make_multimodal):
     assert not made.views[1][::2].any()
 
 
-@pytest.mark.parametrize(
-    ("augmentations", "match"),
-    [({"third": "auto"}, "no modality 'third'"), ({"first": 3}, r"augmentations\['first'\]")],
-)
-def test_augmentations_of_nothing_are_refused(make_multimodal, digits, augmentations, match):
-    with pytest.raises(ValueError, match=match):
-        make_multimodal(augmentations=augmentations).fit(digits[0])
-
-
 @pytest.mark.parametrize("to_table", [pd.DataFrame, pl.DataFrame])
 def test_searches_take_a_table_with_a_column_of_arrays_for_each_modality(make_multimodal, to_table):
     rng = np.random.default_rng(0)
@@ -336,11 +283,3 @@ def test_searches_take_a_table_with_a_column_of_arrays_for_each_modality(make_mu
     made = search.best_estimator_.transform(table)
     best = make_multimodal(**search.best_params_).fit({"image": images, "vector": vectors})
     assert_array_equal(made, best.transform({"image": images, "vector": vectors}))
-
-
-@pytest.mark.parametrize("of", [list, np.stack])
-def test_arrays_of_more_axes_are_told_from_tables(make_multimodal, of):
-    # What searches make of a dict whose keys are numbers is a list of whole arrays.
-    X = of([np.zeros((24, 8, 8))])
-    with pytest.raises(ValueError, match=r"dict of arrays.*searches.*pandas\.DataFrame"):
-        make_multimodal().fit(X)

@@ -1,4 +1,4 @@
-"""CLIP: its objective, its scale, missing modalities, and classes known by their descriptions."""
+"""CLIP: its objective, its scale, and missing modalities."""
 
 import itertools
 import pickle
@@ -8,15 +8,11 @@ import pytest
 import torch
 from conftest import TINY
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback
 
 from sklearn_simvae.losses import clip as clip_loss
-from sklearn_simvae.multimodal import CLIP, ZeroShotClassifier, recall_at_k
+from sklearn_simvae.multimodal import CLIP, recall_at_k
 
 NAMES = ["image", "sound", "touch"]
 WIDTHS = [6, 5, 4]
@@ -273,135 +269,6 @@ def test_training_on_rows_that_lack_modalities_finds_pairs(sizes):
     assert (similarity.argmax(1) == np.arange(100)).mean() > 0.25
 
 
-# ---------------------------------------------------------------- zero shot
-
-CLASSES = np.array(["cat", "dog", "owl"])
-PROMPTS = {
-    "cat": ["a photo of a cat", "one cat"],
-    "dog": ["a photo of a dog", "one dog"],
-    "owl": ["a photo of an owl", "one owl"],
-}
-
-
-def make_captioned(n, n_classes=3, seed=0):
-    """Vectors around the centre of their class, sentences that name it, and the classes."""
-    rng = np.random.default_rng(seed)
-    y = CLASSES[rng.integers(n_classes, size=n)]
-    centers = 2 * np.eye(5)
-    pixels = centers[np.searchsorted(CLASSES, y)] + 0.3 * rng.standard_normal((n, 5))
-    forms = ["a photo of a {}", "one {}", "the {} again", "here is my {}"]
-    text = [forms[i].format(c) for i, c in zip(rng.integers(4, size=n), y, strict=True)]
-    return {"image": pixels.astype(np.float32), "text": text}, y
-
-
-@pytest.fixture(scope="module")
-def captioned():
-    X, _ = make_captioned(300)
-    clip = make_clip(
-        **LONGER, preprocessing=[("text", CountVectorizer())], projection_layer_sizes=(8, 8)
-    )
-    return clip.fit(X)
-
-
-def test_classes_are_told_by_a_description_of_each(captioned):
-    X, y = make_captioned(200, seed=1)
-    prompts = [PROMPTS[c][0] for c in CLASSES]
-    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
-    assert is_classifier(classifier)
-    assert_array_equal(classifier.classes_, CLASSES)
-    assert classifier.score(X["image"], y) > 0.97
-    assert classifier.score(X, y) == classifier.score(X["image"], y)
-    # Without classes, the prompts are the classes.
-    named = captioned.zero_shot_classifier(prompts)
-    assert_array_equal(named.predict(X["image"]), np.array(prompts)[np.searchsorted(CLASSES, y)])
-
-
-def test_a_class_of_several_descriptions_is_their_mean(captioned):
-    X, y = make_captioned(200, seed=1)
-    prompts = [p for c in CLASSES for p in PROMPTS[c]]
-    classifier = captioned.zero_shot_classifier(prompts[::-1], np.repeat(CLASSES, 2)[::-1])
-    assert_array_equal(classifier.classes_, CLASSES)
-    assert classifier.score(X["image"], y) > 0.97
-    P = captioned.project(prompts, "text").reshape(3, 2, -1).mean(1)
-    expected = P / np.linalg.norm(P, axis=1, keepdims=True)
-    assert_allclose(classifier.embeddings_, expected, atol=1e-5)
-
-
-@pytest.mark.filterwarnings("error")
-def test_decisions_are_similarities_times_the_scale(captioned):
-    X, _ = make_captioned(20, seed=1)
-    prompts = [PROMPTS[c][0] for c in CLASSES]
-    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
-    logits = classifier.decision_function(X["image"])
-    assert logits.shape == (20, 3)
-    scale = captioned.module_.scale.log_scale.detach().exp().item()
-    expected = scale * captioned.similarity(X["image"], prompts)
-    assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
-    p = classifier.predict_proba(X["image"])
-    assert p.shape == (20, 3)
-    assert_allclose(p.sum(1), 1, rtol=1e-5)
-    odds = np.exp(expected - expected.max(1, keepdims=True))
-    assert_allclose(p, odds / odds.sum(1, keepdims=True), atol=1e-4)
-    assert_array_equal(CLASSES[p.argmax(1)], classifier.predict(X["image"]))
-
-
-def test_of_two_classes_there_is_one_decision_for_the_second(captioned):
-    X, y = make_captioned(60, n_classes=2, seed=1)
-    classifier = captioned.zero_shot_classifier(["one dog", "one cat"], ["dog", "cat"])
-    decision = classifier.decision_function(X["image"])
-    assert decision.shape == (60,)
-    assert_array_equal(classifier.classes_, ["cat", "dog"])
-    assert_array_equal(np.where(decision > 0, "dog", "cat"), classifier.predict(X["image"]))
-    p = classifier.predict_proba(X["image"])
-    assert_allclose(p[:, 1], 1 / (1 + np.exp(-decision.astype(float))), atol=1e-4)
-    assert classifier.score(X["image"], y) > 0.97
-
-
-def test_text_is_classified_by_images(captioned):
-    X, y = make_captioned(60, seed=1)
-    classifier = captioned.zero_shot_classifier(X["image"], y, modalities=("text", "image"))
-    texts = [p for c in CLASSES for p in PROMPTS[c]]
-    assert_array_equal(classifier.predict(texts), np.repeat(CLASSES, 2))
-
-
-def test_clones_of_a_classifier_keep_what_was_learned(captioned):
-    X, _ = make_captioned(60, seed=1)
-    prompts = [PROMPTS[c][0] for c in CLASSES]
-    classifier = captioned.zero_shot_classifier(prompts, CLASSES)
-    again = clone(classifier)
-    with pytest.raises(NotFittedError):
-        again.predict(X["image"])
-    assert_array_equal(again.fit(prompts, CLASSES).predict(X), classifier.predict(X))
-    loaded = pickle.loads(pickle.dumps(classifier))
-    assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
-
-
-def test_a_classifier_is_cross_validated_on_rows_that_have_both_modalities(trained):
-    X = make_data(120, seed=1)
-    table = np.hstack(list(X.values()))
-    columns = [("image", "auto", slice(0, 6)), ("sound", "auto", slice(6, 11))]
-    clip = make_clip(modalities=columns, **LONGER)
-    y = X["image"][:, 0] > 0
-    classifier = ZeroShotClassifier(FrozenEstimator(clip.fit(table)), "image", "sound")
-    assert cross_val_score(classifier, table, y, cv=3).mean() > 0.75
-
-
-@pytest.mark.parametrize(
-    "prompts, classes, params, message",
-    [
-        (["one cat", "one dog"], ["cat"], {}, "inconsistent numbers"),
-        (["one cat"], ["cat"], {"modalities": ("image", "smell")}, "no modality 'smell'"),
-        (["one cat"], [["cat", "dog"]], {}, "1d array"),
-        ({"text": ["one cat"]}, None, {}, "name no classes. Give classes"),
-        (["one cat"], None, {"modalities": ("image",)}, "must be two of the names"),
-        (["one cat"], None, {"modalities": "text"}, "must be two of the names"),
-    ],
-)
-def test_bad_descriptions_are_told(captioned, prompts, classes, params, message):
-    with pytest.raises(ValueError, match=message):
-        captioned.zero_shot_classifier(prompts, classes, **params)
-
-
 # ---------------------------------------------------------------- bad input
 
 X = make_data(40)
@@ -479,31 +346,6 @@ def test_a_single_pair_is_none():
     B = np.where(np.arange(20)[:, None] < 1, A, np.nan)
     with pytest.raises(ValueError, match=r"1 row of X has the same two.*2 are needed"):
         CLIP(**TINY).fit({"a": A, "b": B})
-
-
-@pytest.mark.parametrize("module", ["pandas", "polars", "pyarrow"])
-def test_descriptions_alone_will_do_for_an_estimator_of_tables(module):
-    frames = pytest.importorskip(module)
-    rng = np.random.default_rng(0)
-    columns = {name: rng.random(40) for name in "abcd"}
-    columns["note"] = ["warm and dry", "cold"] * 20
-    table = (frames.table if module == "pyarrow" else frames.DataFrame)(columns)
-    modalities = [("measured", "mlp", list("abcd")), ("note", "mlp", "note")]
-    preprocessing = [("note", TfidfVectorizer())]
-    clip = CLIP(modalities=modalities, preprocessing=preprocessing, **TINY).fit(table)
-    expected = clip.transform(table, modality="note")
-    assert_array_equal(clip.transform(columns["note"], modality="note"), expected)
-    numbers = np.column_stack([columns[name] for name in "abcd"])
-    measured = clip.transform(table, modality="measured")
-    assert_array_equal(clip.transform(numbers, modality="measured"), measured)
-    if module == "pandas":
-        assert_array_equal(clip.transform(table[list("abcd")], modality="measured"), measured)
-        assert_array_equal(clip.transform(table["note"], modality="note"), expected)
-        with pytest.raises(ValueError, match="feature names of the modality 'measured'"):
-            clip.transform(table[list("dcba")], modality="measured")
-    classifier = clip.zero_shot_classifier(["warm and dry", "cold"])
-    assert set(classifier.predict(numbers)) <= {"warm and dry", "cold"}
-    assert (clip.zero_shot_classifier(["cold"]).predict(table) == "cold").all()
 
 
 def test_augmentations_never_see_a_batch_without_rows():

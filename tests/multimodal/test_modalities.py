@@ -1,4 +1,4 @@
-"""Kinds of data in one row: how they are declared, read, found missing, and refused."""
+"""Kinds of data in one row: how they are read, found missing, and refused."""
 
 import copy
 import pickle
@@ -6,10 +6,23 @@ import pickle
 import hypothesis
 import numpy as np
 import pytest
-import torch
 from conftest import tiny
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made_modalities import (
+    IMAGES,
+    NAMES,
+    OF_DICT,
+    OF_FRAME,
+    PAIR,
+    TEXT,
+    N,
+    X,
+    dense,
+    make_frame,
+    put,
+    read,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -18,159 +31,11 @@ from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_simvae.multimodal.declaration import declare
-from sklearn_simvae.multimodal.modalities import fit_modalities, read_modalities
+from sklearn_simvae.multimodal.modalities import read_modalities
 
 RNG = np.random.default_rng(0)
-N = 24
-X = RNG.standard_normal((N, 5)).astype(np.float32)
-TEXT = [f"{('red', 'green', 'blue')[i % 3]} {('square', 'disc')[i % 2]}" for i in range(N)]
-IMAGES = RNG.integers(0, 256, (N, 8, 8, 3), dtype=np.uint8)
-# Nobody's input is changed.
-for array in (X, IMAGES):
-    array.flags.writeable = False
-NAMES = ["height", "width", "weight", "depth", "age"]
-
-OF_FRAME = {
-    "modalities": [("size", "auto", NAMES), ("text", "auto", "text")],
-    "preprocessing": [("text", TfidfVectorizer())],
-}
-OF_DICT = {
-    "input_shapes": {"image": (8, 8, 3)},
-    "preprocessing": [("text", TfidfVectorizer())],
-}
-
-
-def make_frame(module, numbers=X, text=TEXT):
-    DataFrame = pytest.importorskip(module).DataFrame
-    columns = {name: numbers[:, i] for i, name in enumerate(NAMES)}
-    return DataFrame({**columns, "text": text})
-
-
-@pytest.fixture(params=["pandas", "polars"])
-def frame(request):
-    """Five columns of numbers and one of text."""
-    return make_frame(request.param)
-
-
-def put(values, where, value=np.nan):
-    changed = np.array(values, dtype=float)
-    changed[where] = value
-    return changed
-
-
-def read(X, modalities=None, preprocessing=(), input_shapes=None):
-    """Samples of X."""
-    return fit_modalities(X, declare(X, modalities, preprocessing), input_shapes)
-
-
-def dense(samples, rows=slice(None)):
-    """Rows as a table of what the networks take, NaN where a modality is missing."""
-    rows = np.arange(len(samples))[rows]
-    parts = []
-    for values, part in zip(samples.read(rows), samples.parts, strict=True):
-        x = part.layout.to_network(torch.from_numpy(values))
-        parts.append(part.layout.from_network(x).flatten(1).numpy())
-    there = samples.mask[rows].T
-    return np.column_stack(
-        [np.where(has[:, None], x, np.nan) for x, has in zip(parts, there, strict=True)]
-    )
-
-
-# ---------------------------------------------------------------- declaration
-
-COLUMNS = {
-    "slice": (slice(1, 3), (1, 2)),
-    "open slice": (slice(3, None), (3, 4)),
-    "step": (slice(0, None, 2), (0, 2, 4)),
-    "list": ([2, 0], (2, 0)),
-    "from the end": ([-1, -2], (4, 3)),
-    "int": (3, (3,)),
-    "array": (np.array([1, 4]), (1, 4)),
-    "mask": (np.arange(5) % 2 == 1, (1, 3)),
-    "callable": (lambda X: list(range(X.shape[1] - 2)), (0, 1, 2)),
-}
-
-
-@pytest.mark.parametrize("columns, expected", COLUMNS.values(), ids=COLUMNS)
-@pytest.mark.parametrize("make_X", [np.asarray, sparse.csr_array])
-def test_columns_of_an_array_by_place(make_X, columns, expected):
-    rest = [i for i in range(5) if i not in expected]
-    declared = declare(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)], ())
-    assert [m.columns for m in declared] == [expected, tuple(rest)]
-    assert [(m.name, m.encoder) for m in declared] == [("a", "auto"), ("b", "mlp")]
-    samples = read(make_X(X), [("a", "auto", columns), ("b", "mlp", rest)])
-    assert_array_equal(dense(samples), X[:, [*expected, *rest]])
-
-
-@pytest.mark.parametrize(
-    "columns, expected",
-    [
-        (["width", "height"], (1, 0)),
-        ("weight", (2,)),
-        (slice("width", "depth"), (1, 2, 3)),
-        (slice(0, 2), (0, 1)),
-        ([True, False, False, True, False, False], (0, 3)),
-    ],
-)
-def test_columns_of_a_frame_by_name_and_place(frame, columns, expected):
-    declared = declare(frame, [("a", "auto", columns), ("text", "auto", ["text"])], ())
-    assert [m.columns for m in declared] == [expected, (5,)]
-
-
-@pytest.mark.parametrize(
-    "selector",
-    [make_column_selector(dtype_include="number"), make_column_selector(pattern="^[^t]")],
-)
-def test_columns_by_selector(make_multimodal, selector):
-    frame = make_frame("pandas")
-    params = {**OF_FRAME, "modalities": [("size", "auto", selector), ("text", "auto", "text")]}
-    Z = make_multimodal(**params).fit_transform(frame)
-    assert_array_equal(Z, make_multimodal(**OF_FRAME).fit_transform(frame))
-
-
-def test_modalities_are_the_halves_of_columns_or_the_entries_of_a_dict(make_multimodal):
-    halves = [("first", "auto", slice(0, 3)), ("second", "auto", slice(3, 5))]
-    first = make_multimodal().fit(X)
-    assert first.layout_.names == ["first", "second"]
-    assert_array_equal(make_multimodal(modalities=halves).fit_transform(X), first.transform(X))
-    second = make_multimodal().fit({"x": X[:, :3], "y": X[:, 3:]})
-    assert second.layout_.names == ["x", "y"]
-    assert_array_equal(second.transform({"y": X[:, 3:], "x": X[:, :3]}), first.transform(X))
-
-
-def test_a_dict_is_read_in_the_order_declared(make_multimodal):
-    data = {"b": X[:, 3:], "a": X[:, :3]}
-    declared = make_multimodal(modalities=[("a", "auto"), ("b", "mlp")]).fit(data)
-    assert declared.layout_.names == ["a", "b"]
-    assert_array_equal(declared.transform(data), make_multimodal().fit_transform(X))
-
-
-def test_columns_of_no_modality_are_never_looked_at(make_multimodal):
-    modalities = [("a", "auto", [0, 1]), ("b", "auto", [4])]
-    estimator = make_multimodal(modalities=modalities).fit(X)
-    other = put(X, (slice(0, 5), [2, 3]))
-    assert_array_equal(estimator.transform(other), estimator.transform(X))
-    assert_array_equal(
-        make_multimodal(modalities=modalities).fit_transform(other), estimator.transform(X)
-    )
-    assert estimator.n_features_in_ == 5
-
-
-@pytest.mark.parametrize("columns, ndim", [("text", 1), (["text"], 2), (5, 1), ([5], 2)])
-def test_a_single_column_comes_to_its_preprocessor_as_in_column_transformer(frame, columns, ndim):
-    seen = []
-
-    def look(values):
-        seen.append(values)
-        return np.zeros((len(values), 1))
-
-    preprocessing = [("text", FunctionTransformer(look))]
-    read(frame, [("size", "auto", NAMES), ("text", "auto", columns)], preprocessing)
-    assert seen[0].ndim == ndim if hasattr(seen[0], "ndim") else len(seen[0].shape) == ndim
-    assert type(seen[0]).__module__.split(".")[0] == type(frame).__module__.split(".")[0]
 
 
 # ---------------------------------------------------------------- tables and dicts
@@ -471,19 +336,6 @@ def test_entries_left_out_are_missing(make_multimodal):
     assert estimator.partial_fit({"text": TEXT}).n_iter_ == 3
 
 
-@pytest.mark.parametrize("other", [np.nan, 1e30])
-def test_one_modality_is_represented_whatever_the_others_are(make_multimodal, other):
-    estimator = make_multimodal().fit(X)
-    Z = estimator.transform(X, modality="first")
-    changed = put(X, (slice(None), slice(3, 5)), other)
-    assert_array_equal(estimator.transform(changed, modality="first"), Z)
-    # Not even what would be an error.
-    changed = put(X, (0, 3))
-    assert_array_equal(estimator.transform(changed, modality="first"), Z)
-    with pytest.raises(ValueError, match=r"NaN.*'second' in part"):
-        estimator.transform(changed)
-
-
 def test_preprocessors_see_only_the_rows_that_have_their_modality():
     scaler = StandardScaler()
     samples = read({"a": without_size(), "b": X}, None, [("a", scaler)])
@@ -503,70 +355,6 @@ def test_a_preprocessor_may_impute_what_is_missing_in_part(make_multimodal):
 
 
 # ---------------------------------------------------------------- bad input
-
-PAIR = [("a", "auto", [0, 1]), ("b", "auto", [2, 3])]
-BAD_TABLES = {
-    "junk": ({"modalities": [3, 4]}, "must hold .name, encoder, columns., got 3"),
-    "too short": ({"modalities": [("a",), PAIR[1]]}, "must hold"),
-    "too long": ({"modalities": [(*PAIR[0], 1), PAIR[1]]}, "must hold"),
-    "number for a name": ({"modalities": [(1, "auto", [0]), PAIR[1]]}, "must hold"),
-    "no columns given": ({"modalities": [("a", "auto"), PAIR[1]]}, "'a' has no columns"),
-    "None for columns": ({"modalities": [("a", "auto", None), PAIR[1]]}, "'a' has no columns"),
-    "empty columns": ({"modalities": [("a", "auto", []), PAIR[1]]}, "'a' has no columns"),
-    "empty slice": ({"modalities": [("a", "auto", slice(9, 12)), PAIR[1]]}, "no columns.*slice"),
-    "empty mask": ({"modalities": [("a", "auto", [False] * 5), PAIR[1]]}, "'a' has no columns"),
-    "short mask": ({"modalities": [("a", "auto", [True]), PAIR[1]]}, "'a' has columns"),
-    "long mask": ({"modalities": [("a", "auto", [True] * 9), PAIR[1]]}, "'a' has columns"),
-    "out of range": ({"modalities": [("a", "auto", [7]), PAIR[1]]}, r"'a' has columns.*\[7\]"),
-    "names of an array": ({"modalities": [("a", "auto", "x"), PAIR[1]]}, "'a'.*dataframes"),
-    "fraction": ({"modalities": [("a", "auto", 1.5), PAIR[1]]}, "'a' has columns.*1.5"),
-    "broken selector": (
-        {"modalities": [("a", "auto", lambda X: X.nothing), PAIR[1]]},
-        "'a' has columns.*nothing",
-    ),
-    "overlap": ({"modalities": [("a", "auto", [0, 2]), PAIR[1]]}, "'a' and 'b' overlap.*column 2"),
-    "overlap from the end": ({"modalities": [("a", "auto", [-2]), PAIR[1]]}, "overlap.*column 3"),
-    "twice": ({"modalities": [("a", "auto", [0, 0]), PAIR[1]]}, "overlap"),
-    "one": ({"modalities": PAIR[:1]}, r"At least two modalities.*\['a'\]"),
-    "none": ({"modalities": []}, "At least two modalities"),
-    "same names": ({"modalities": [PAIR[0], ("a", "auto", [4])]}, "names of their own"),
-    "unknown encoder": ({"modalities": [("a", "mpl", [0]), PAIR[1]]}, "encoder must be one of"),
-    "number for encoder": ({"modalities": [("a", 3, [0]), PAIR[1]]}, "encoder must be a name"),
-    "encoder of images": ({"modalities": [("a", "conv", [0]), PAIR[1]]}, "conv"),
-    "transformer of none": ({"preprocessing": [("third", StandardScaler())]}, r"\['third'\]"),
-    "transformer by itself": ({"preprocessing": [StandardScaler()]}, "preprocessing must hold"),
-    "class": ({"preprocessing": [("first", StandardScaler)]}, "preprocessing must hold"),
-    "no transformer": ({"preprocessing": [("first", None)]}, "preprocessing must hold.*None"),
-    "two transformers": (
-        {"preprocessing": [("first", StandardScaler()), ("first", StandardScaler())]},
-        "not unique",
-    ),
-    "name of a parameter": (
-        {
-            "modalities": [("lr", "auto", [0]), PAIR[1]],
-            "preprocessing": [("lr", StandardScaler())],
-        },
-        "conflict.*'lr'",
-    ),
-    "name with __": (
-        {
-            "modalities": [("a__b", "auto", [0]), PAIR[1]],
-            "preprocessing": [("a__b", StandardScaler())],
-        },
-        "must not contain __",
-    ),
-    "shape of none": ({"input_shapes": {"third": (3,)}}, r"input_shapes names \['third'\]"),
-    "unfit shape": ({"input_shapes": {"first": (4,)}}, r"'first'.*does not fit.*\(4,\)"),
-    "shape of nothing": ({"input_shapes": {"first": "wide"}}, "'first'.*input_shape"),
-}
-
-
-@pytest.mark.parametrize("params, match", BAD_TABLES.values(), ids=BAD_TABLES)
-def test_declarations_that_do_not_fit(make_multimodal, params, match):
-    estimator = make_multimodal(**params)
-    with pytest.raises(ValueError, match=match):
-        estimator.fit(X)
-    assert not hasattr(estimator, "net_") and not hasattr(estimator, "n_features_in_")
 
 
 BAD_DICTS = {
@@ -644,42 +432,6 @@ def test_frames_that_cannot_be_learned_from(make_multimodal, module, params, num
     frame = make_frame(module, X if numbers is None else numbers)
     with pytest.raises(ValueError, match=match):
         make_multimodal(**OF_FRAME | params).fit(frame)
-
-
-def test_data_unlike_that_of_fit(make_multimodal):
-    data = {"a": X, "b": X}
-    of_dict, of_table = make_multimodal().fit(data), make_multimodal().fit(X)
-    for estimator, wrong, match in (
-        (of_dict, X, "fitted on a dict"),
-        (of_table, data, "fitted on a table"),
-        (of_table, X[:, :4], "X has 4 features.*expecting 5"),
-        (of_table, sparse.csr_array(X)[:, :4], "X has 4 features.*expecting 5"),
-        (of_table, X.reshape(N, 5, 1), "a dict of arrays.*or a table"),
-        (of_table, put(X, (3, 1)), "'first' in part"),
-        (of_table, put(X, 3), "lack any modality"),
-        (of_dict, {**data, "c": X}, r"entries \['c'\]"),
-        (of_dict, {"a": X[:, :4]}, "4 features.*modality 'a' is expecting 5"),
-        (of_dict, {"a": X.reshape(N, 1, 5)}, "'a'.*views axis"),
-        (of_dict, {"a": X, "b": X[:4]}, "differ in length"),
-        (of_dict, {}, "no values"),
-        (of_dict, {"a": TEXT}, "'a' holds text"),
-    ):
-        before = estimator.transform(data if estimator is of_dict else X)
-        for method in ("transform", "score", "partial_fit"):
-            with pytest.raises(ValueError, match=match):
-                getattr(estimator, method)(wrong)
-        after = estimator.transform(data if estimator is of_dict else X)
-        assert_array_equal(after, before)
-
-
-def test_modalities_that_are_not_there(make_multimodal):
-    estimator = make_multimodal().fit(X)
-    with pytest.raises(ValueError, match=r"no modality 'third'; there are \['first', 'second'\]"):
-        estimator.transform(X, modality="third")
-    with pytest.raises(ValueError, match=r"1 row.*lack the modality 'first'.*row 3"):
-        estimator.transform(put(X, (3, slice(0, 3))), modality="first")
-    with pytest.raises(ValueError, match="lack the modality"):
-        make_multimodal().fit({"a": X, "b": X}).transform({"b": X}, modality="a")
 
 
 # ---------------------------------------------------------------- names and parameters
@@ -851,19 +603,6 @@ def test_a_column_of_arrays_that_differ_in_shape_is_told_by_name(make_multimodal
         make_multimodal().fit({"x": X, "e": column})
 
 
-def test_texts_of_arrow_are_texts(make_multimodal):
-    pa = pytest.importorskip("pyarrow")
-    columns = {name: X[:, i] for i, name in enumerate(NAMES)}
-    table = pa.table({**columns, "text": TEXT})
-    of_table = make_multimodal(**OF_FRAME).fit(table)
-    expected = of_table.transform(table, modality="text")
-    for alone in (table.select(["text"]), table["text"], TEXT, [[text] for text in TEXT]):
-        assert_array_equal(of_table.transform(alone, modality="text"), expected)
-    of_dict = make_multimodal(preprocessing=[("text", TfidfVectorizer())])
-    Z = of_dict.fit({"size": X, "text": pa.array(TEXT)}).transform({"size": X, "text": TEXT})
-    assert np.isfinite(Z).all()
-
-
 def test_whole_numbers_of_arrow_may_be_missing(make_multimodal):
     pa = pytest.importorskip("pyarrow")
     values = [[None if row < 3 else row + column for row in range(N)] for column in range(4)]
@@ -875,57 +614,12 @@ def test_whole_numbers_of_arrow_may_be_missing(make_multimodal):
     assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("alone", [True, False])
-@pytest.mark.parametrize("from_dict", [True, False])
-def test_record_batches_are_held_to_the_names_of_fit(from_dict, alone):
-    pa = pytest.importorskip("pyarrow")
-
-    def batch(columns):
-        return pa.RecordBatch.from_arrays([X[:, NAMES.index(c)] for c in columns], names=columns)
-
-    parts = {"size": NAMES[:2], "rest": NAMES[2:]}
-    modalities = [(name, "auto", columns) for name, columns in parts.items()]
-
-    def rows(columns):
-        if from_dict:
-            given = {"rest": batch(columns)}
-            return given if alone else {"size": batch(NAMES[:2]), **given}
-        return batch(columns if alone else [*NAMES[:2], *columns])
-
-    clip = tiny("CLIP", modalities=None if from_dict else modalities)
-    clip.fit({name: batch(c) for name, c in parts.items()} if from_dict else batch(NAMES))
-    assert clip.transform(rows(NAMES[2:]), modality="rest").shape == (N, clip.n_components)
-    with pytest.raises(ValueError, match="feature names"):
-        clip.transform(rows(NAMES[:1:-1]), modality="rest")
-
-
-def test_text_alone_may_come_as_a_record_batch():
-    pa = pytest.importorskip("pyarrow")
-    clip = tiny("CLIP", **OF_FRAME).fit(make_frame("pandas"))
-    given = pa.RecordBatch.from_arrays([pa.array(TEXT)], names=["text"])
-    expected = clip.transform(TEXT, modality="text")
-    assert_array_equal(clip.transform(given, modality="text"), expected)
-
-
 def test_texts_of_dask_are_represented_by_chunk():
     da = pytest.importorskip("dask.array")
     clip = tiny("CLIP", **OF_FRAME).fit(make_frame("pandas"))
     texts = da.from_array(np.array(TEXT, dtype=object), chunks=3)
     expected = clip.transform(TEXT, modality="text")
     assert_allclose(clip.transform(texts, modality="text").compute(), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("n_tokens", [None, 2])
-def test_lists_of_tokens_may_come_alone(n_tokens):
-    pd = pytest.importorskip("pandas")
-    tokens = [text.split()[:n_tokens] for text in TEXT]
-    frame = make_frame("pandas")
-    frame["text"] = pd.Series(tokens)
-    counts = CountVectorizer(analyzer=lambda words: words)
-    params = OF_FRAME | {"preprocessing": [("text", counts)]}
-    clip = tiny("CLIP", **params).fit(frame)
-    expected = clip.transform(frame, modality="text")
-    assert_array_equal(clip.transform(tokens, modality="text"), expected)
 
 
 def test_preprocessor_may_have_a_length():
