@@ -42,7 +42,8 @@ def test_rows_of_a_group_are_the_views_of_one_sample(make):
     spy = Spy()
     make(n_views=3, batch_size=3, max_epochs=20, callbacks=spy).fit(X, groups=groups)
     per_epoch, rows_seen = [], set()
-    for rows, mask, _ in spy.batches():
+    for batch in spy.batches():
+        rows, mask = batch.views, batch.mask
         mask = torch.ones(rows.shape[:2], dtype=bool) if mask is None else mask
         assert (rows[..., 0] == rows[:, :1, 0]).all(), "rows of several groups in one sample"
         for views, given in zip(rows, mask, strict=True):

@@ -73,7 +73,7 @@ class ViewMaker:
     @property
     def takes_several(self) -> bool:
         """Whether several batches may be augmented at once; a user's function is given each."""
-        return self.augmentation is None or isinstance(self.augmentation, Augmentation)
+        return getattr(self.augmentation, "takes_several", False)
 
     @property
     def augments(self) -> bool:

@@ -51,6 +51,12 @@ class Compose(Augmentation):
     def __init__(self, steps: Sequence[Any]) -> None:
         self.steps = steps
 
+    @property
+    def takes_several(self) -> bool:  # type: ignore[override]
+        """Whether a fit may join small batches: a user's function is given each by itself."""
+        steps = [step for _, step in self._named_steps() if step is not None]
+        return all(getattr(step, "takes_several", False) for step in steps)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, and with `deep=True` also the steps by name and their parameters.
 
