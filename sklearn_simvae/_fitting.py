@@ -247,8 +247,9 @@ def check_parts(
 def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
     """Make a new net, its first weights fitted to the data."""
     n_samples = _UNKNOWN_SAMPLES if plan.partial else len(samples)
+    given, n_components = estimator.hidden_layer_sizes, estimator.n_components
     sizes = samples.of_parts(
-        lambda part: hidden_sizes(estimator.hidden_layer_sizes, part.layout.n_features, n_samples)
+        lambda part: hidden_sizes(given, part.layout.n_features, n_samples, n_components)
     )
     net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
     estimator._initialize(net.module_, samples)

@@ -22,7 +22,7 @@ SHARED = {
         """int, array-like of int or "auto"
         Widths of the hidden layers of "mlp" networks; decoders mirror them. "auto" is (256, 128)
         for less than 50,000 values in X, (512, 256) for less than 10 million, else (2000, 500,
-        500). `partial_fit` counts 60,000 rows: it does not know how many follow.""",
+        500), all at least `n_components`. `partial_fit` counts 60,000 rows.""",
         structure=True,
     ),
     "kind": Parameter(

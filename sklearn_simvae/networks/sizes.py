@@ -11,7 +11,7 @@ _WIDEST = (2000, 500, 500)
 
 
 def hidden_sizes(
-    sizes: Sequence[int] | int | str, n_features: int, n_samples: int
+    sizes: Sequence[int] | int | str, n_features: int, n_samples: int, n_components: int = 1
 ) -> tuple[int, ...]:
     """Choose the widths of the hidden layers of a multilayer perceptron.
 
@@ -23,6 +23,8 @@ def hidden_sizes(
         Number of values in a row.
     n_samples : int
         Number of rows.
+    n_components : int, default=1
+        Width of the representation, which no hidden layer is narrower than if they are chosen.
 
     Returns
     -------
@@ -45,4 +47,5 @@ def hidden_sizes(
     if not (isinstance(sizes, str) and sizes == "auto"):
         return check_sizes(sizes, "hidden_layer_sizes")
     n_values = n_features * n_samples
-    return next((widths for bound, widths in _WIDTHS if n_values < bound), _WIDEST)
+    widths = next((widths for bound, widths in _WIDTHS if n_values < bound), _WIDEST)
+    return tuple(max(width, n_components) for width in widths)

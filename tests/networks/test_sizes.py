@@ -30,6 +30,11 @@ def test_auto_is_never_narrower_for_more_rows(n_samples, n_features, more):
     assert many[0] >= few[0] and len(many) >= len(few)
 
 
+def test_no_layer_that_is_chosen_is_narrower_than_the_representation():
+    assert hidden_sizes("auto", 4, 150, n_components=200) == (256, 200)
+    assert hidden_sizes((8,), 4, 150, n_components=200) == (8,)
+
+
 @pytest.mark.parametrize("given", [7, (7,), [7], np.array([7])])
 def test_given_widths_are_taken_for_data_of_any_size(given):
     assert hidden_sizes(given, 10**4, 10**6) == hidden_sizes(given, 1, 1) == (7,)
