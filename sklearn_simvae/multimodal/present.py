@@ -60,8 +60,10 @@ def of_present(
         if _needs_two_rows(network):
             present[:2] = True
         else:
-            # Too few for statistics of their own; without any, one row tells the width.
-            statistics = evaluation_mode(network)
+            if has_batch_norm(network):
+                # Too few for statistics of their own.
+                statistics = evaluation_mode(network)
+            # Without any, one row tells the width.
             present[0] |= ~present.any()
     with statistics:
         made = function(*(part[present] for part in rows)).float()

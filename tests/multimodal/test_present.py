@@ -117,3 +117,12 @@ def test_several_arguments_are_taken_at_the_same_rows():
     made = of_present(network, lambda x, y: network(x) * y, PRESENT, a, b).detach()
     expected = (network(a) * b).detach()
     assert_allclose(made[PRESENT], expected[PRESENT], rtol=1e-5)
+
+
+def test_a_single_row_goes_through_dropout_like_the_others():
+    torch.manual_seed(0)
+    network = nn.Dropout(0.5).train()
+    alone = torch.tensor([True, False, False])
+    made = of_present(network, network, alone, torch.ones(3, 100))
+    # In evaluation mode, all would be 1.
+    assert set(made[0].tolist()) == {0.0, 2.0}
