@@ -88,6 +88,9 @@ SHARED_ATTRIBUTES = """net_ : SSLNet
         of some samples, "lr" and "dur" (seconds).
     n_iter_ : int
         Epochs run.
+    hidden_layer_sizes_ : tuple of int
+        Widths of the hidden layers of "mlp" networks, as given or as chosen for the data; with
+        modalities, a list of such tuples.
     layout_ : Layout
         How a row of X is read.
     n_features_in_ : int
