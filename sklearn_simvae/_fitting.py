@@ -107,7 +107,7 @@ def train(estimator, X, groups, partial: bool, reset: bool) -> None:
     training, valid = split_samples(estimator, needs, plan, samples)
     size = batch_size(estimator, needs, len(training))
     plan = replace(plan, n_epochs=n_epochs(estimator, plan, len(training)))
-    net = make_net(estimator, plan, samples) if reset else continue_net(estimator)
+    net = make_net(estimator, plan, training) if reset else continue_net(estimator)
     check_parts(estimator, needs, size, net, training, valid, goes_on=not reset)
     watched = training.some(PROBE_ROWS, net.device)
     check_same_in_processes(estimator, plan, size, net, training, watched)

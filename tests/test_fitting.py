@@ -674,3 +674,19 @@ def test_a_validation_part_is_not_counted():
     params = {"early_stopping": True, "validation_fraction": 0.5, "n_iter_no_change": 10**6}
     estimator = SimVAE(2, hidden_layer_sizes=(4,), random_state=0, **params).fit(X)
     assert estimator.n_iter_ == auto_max_epochs(200)
+
+
+@pytest.mark.parametrize("method", ["VAE", "SimVAE", "ContentStyleVAE"])
+def test_first_weights_know_nothing_of_the_validation_part(method, monkeypatch):
+    seen = []
+    kind = METHODS[method]
+    first = kind._initialize
+
+    def watched(self, module, samples):
+        seen.append(len(samples))
+        first(self, module, samples)
+
+    monkeypatch.setattr(kind, "_initialize", watched)
+    X = np.random.default_rng(0).standard_normal((40, 5))
+    tiny(method, early_stopping=True, validation_fraction=0.5).fit(X)
+    assert seen == [20]

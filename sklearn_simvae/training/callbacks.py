@@ -63,17 +63,11 @@ class FitProgress(Callback):
         self._bar = tqdm(
             total=run.n_steps,
             initial=done * run.n_steps // run.options.n_epochs,
+            desc=_describe(run, done),
             bar_format=_BAR,
             **_width(),
         )
         self._shown = {}
-        self._describe(run)
-
-    def _describe(self, run, loss=""):
-        epoch = min(run.epochs_done + 1, run.options.n_epochs)
-        self._bar.set_description_str(
-            f"{run.options.name} epoch {epoch}/{run.options.n_epochs}, {loss}", refresh=False
-        )
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Count a step."""
@@ -90,7 +84,8 @@ class FitProgress(Callback):
             if (name.startswith(("train_", "valid_loss")) or name in scores)
             and isinstance(value, float)
         }
-        self._describe(net.run, f"loss {self._shown.pop('loss')}, ")
+        described = _describe(net.run, net.run.epochs_done)
+        self._bar.set_description_str(f"{described}loss {self._shown.pop('loss')}, ", refresh=False)
         # Scores before the terms of the objective, for the same reason.
         first = [name for name in self._shown if name in (*scores, "valid_loss")]
         self._bar.set_postfix({name: self._shown[name] for name in (*first, *self._shown)})
@@ -103,6 +98,12 @@ class FitProgress(Callback):
         """Close the bar, also if training ended early."""
         if "_bar" in self.__dict__:
             self.__dict__.pop("_bar").close()
+
+
+def _describe(run, done: int) -> str:
+    """Name the estimator, and the epoch that follows those that are done."""
+    n_epochs = run.options.n_epochs
+    return f"{run.options.name} epoch {min(done + 1, n_epochs)}/{n_epochs}, "
 
 
 def _width() -> dict:

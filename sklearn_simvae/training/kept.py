@@ -81,9 +81,10 @@ def weights_finite(module: nn.Module) -> bool:
     True
     """
     with torch.no_grad():
-        # A sum takes one operation, and is not finite if a value is not.
-        sums = [p.sum() for p in module.parameters()]
-        return not sums or bool(torch.stack(sums).isfinite().all())
+        weights = list(module.parameters())
+        # A sum takes one operation, and is not finite if a value is not, or if it overflows.
+        sums = torch.stack([w.sum().float() for w in weights]) if weights else torch.zeros(1)
+        return bool(sums.isfinite().all()) or all(bool(w.isfinite().all()) for w in weights)
 
 
 def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:

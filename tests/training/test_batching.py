@@ -7,7 +7,16 @@ import torch
 from sklearn_simvae.training import BatchLoader, auto_batch_size, auto_max_epochs, batching
 from sklearn_simvae.training.batching import with_views
 from sklearn_simvae.training.history import SeenRange
-from sklearn_simvae.views import Augmentation, Batch, Groups, Layout, Samples, ViewMaker
+from sklearn_simvae.views import (
+    Augmentation,
+    Batch,
+    Compose,
+    FeatureMasking,
+    Groups,
+    Layout,
+    Samples,
+    ViewMaker,
+)
 
 LAYOUT = Layout("vector", (1,), (1,))
 
@@ -169,6 +178,8 @@ def test_views_of_small_batches_are_made_at_once_and_kept_apart(sizes):
     calls = []
 
     class Shift(Augmentation):
+        takes_several = True
+
         def _transform(self, x, generator):
             calls.append(len(x))
             return x + 0.5
@@ -203,9 +214,22 @@ def test_batches_of_large_rows_are_augmented_one_by_one():
     lengths = []
 
     class Note(Augmentation):
+        takes_several = True
+
         def _transform(self, x, generator):
             lengths.append(len(x))
             return x
 
     list(with_views(batches, ViewMaker(layout, n_views=1, augmentation=Note())))
     assert lengths == [8, 4]
+
+
+def test_batches_are_joined_for_the_augmentations_of_this_package_alone():
+    class Own(Augmentation):
+        def _transform(self, x, generator):
+            return x
+
+    joined = FeatureMasking(), Compose([FeatureMasking(), "passthrough", None])
+    apart = Own(), Compose([FeatureMasking(), Own()]), Compose([FeatureMasking(), torch.abs]), abs
+    assert all(ViewMaker(LAYOUT, 2, augmentation).takes_several for augmentation in joined)
+    assert not any(ViewMaker(LAYOUT, 2, augmentation).takes_several for augmentation in apart)

@@ -3,8 +3,11 @@
 import copy
 
 import pytest
+import torch
 from conftest import Views, few, gives_nan, one_kind, with_variants
 from fits import assert_same_fit, assert_unchanged, go
+
+from sklearn_simvae.training.kept import weights_finite
 
 
 @one_kind
@@ -40,3 +43,11 @@ def test_fitted_estimator_survives_divergence(make, digits, how, params):
     with pytest.raises(ValueError, match=rf"diverged in epoch {epoch}\b.*{why}"):
         go(estimator.set_params(**params), how, X)
     assert_unchanged(estimator.set_params(lr=1e-3), before, X)
+
+
+def test_weights_whose_sum_overflows_are_finite():
+    module = torch.nn.Linear(3, 1)
+    torch.nn.init.constant_(module.weight, 3e38)
+    assert weights_finite(module)
+    torch.nn.init.constant_(module.bias, torch.nan)
+    assert not weights_finite(module)

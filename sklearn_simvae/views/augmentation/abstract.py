@@ -49,8 +49,8 @@ class Augmentation(BaseEstimator, metaclass=ABCMeta):
     """
 
     _ndims: tuple[int, ...] | None = None
-    # Whether a fit may join small batches and augment them at once.
-    takes_several: bool = True
+    # Whether a fit may join small batches and augment them at once, for speed.
+    takes_several: bool = False
     # The draws by name; None unless this is the copy that `augment_with_factors` calls.
     _factors: dict[str, Tensor] | None = None
 

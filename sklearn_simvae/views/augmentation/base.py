@@ -54,7 +54,7 @@ class Compose(Augmentation):
     @property
     def takes_several(self) -> bool:  # type: ignore[override]
         """Whether a fit may join small batches: a user's function is given each by itself."""
-        steps = [step for _, step in self._named_steps() if step is not None]
+        steps = [step for _, step in self._named_steps() if not is_skipped(step)]
         return all(getattr(step, "takes_several", False) for step in steps)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

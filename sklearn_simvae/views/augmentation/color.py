@@ -29,6 +29,7 @@ class ColorAugmentation(FoldableAugmentation):
     """
 
     _ndims = (4,)
+    takes_several = True
 
     @abstractmethod
     def _maps(self, mean: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -217,6 +218,7 @@ class GaussianBlur(Augmentation):
     """
 
     _ndims = (4,)
+    takes_several = True
 
     def __init__(self, sigma: tuple[float, float] = (0.1, 2.0), p: float = 0.5) -> None:
         self.sigma = sigma
@@ -261,6 +263,7 @@ class GaussianNoise(Augmentation):
     """
 
     _ndims = (2, 3, 4)
+    takes_several = True
 
     def __init__(self, scale: float = 0.1, clip: tuple[float, float] | None = None) -> None:
         self.scale = scale

@@ -41,6 +41,7 @@ class GeometricAugmentation(FoldableAugmentation):
     """
 
     _ndims = (4,)
+    takes_several = True
     _axis_aligned = True
     _stays_inside = True
 

@@ -15,6 +15,7 @@ class _ScaledSeriesAugmentation(Augmentation):
     """Base class of the augmentations of series whose only parameter is a standard deviation."""
 
     _ndims = (3,)
+    takes_several = True
 
     def validate(self) -> None:
         """Check the parameters; raise ValueError if one is out of range."""
@@ -120,6 +121,7 @@ class RandomSeriesCrop(Augmentation):
     """
 
     _ndims = (3,)
+    takes_several = True
 
     def __init__(self, scale: tuple[float, float] = (0.5, 1.0)) -> None:
         self.scale = scale

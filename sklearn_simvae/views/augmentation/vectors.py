@@ -25,6 +25,7 @@ class _ByBlock(Augmentation):
     """Base class of the augmentations that change blocks of columns together."""
 
     _ndims = (2,)
+    takes_several = True
     # Objects that were pickled by older versions lack this attribute.
     blocks: Any = None
 
