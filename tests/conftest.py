@@ -136,7 +136,7 @@ def as_they_are(make):
 ESTIMATORS = [
     *(method(**TINY) for method in METHODS.values()),
     *(tiny(name, representation="hidden") for name in ONE_KIND),
-    *(tiny(name, early_stopping=True) for name in METHODS),
+    *(tiny(name, early_stopping=True, validation_fraction=0.2) for name in METHODS),
     SimVAE(**TINY, prior_variance=None),
     SimVAE(**TINY, n_views=1),
     SimVAE(**TINY, likelihood="gaussian"),
