@@ -31,6 +31,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from speed_loops import train_vectors
+from tables import small_fits_page
 
 import sklearn_simvae
 
@@ -109,23 +110,7 @@ def tables(args):
                         )
                         writer.writerow(dict(zip(FIELDS, values, strict=True)))
                         file.flush()
-    summary()
-
-
-def summary():
-    """Print a row for each table and method: means over the seeds."""
-    rows = list(csv.DictReader(RESULTS.open()))
-    print(f"{'data':14}{'method':17}{'seconds':>18}{'linear':>18}{'knn':>18}   auto, former")
-    for name, method in dict.fromkeys((row["data"], row["method"]) for row in rows):
-        line = f"{name:14}{method:17}"
-        for field in ("seconds", "linear", "knn"):
-            for defaults in ("auto", "former"):
-                key = (name, method, defaults)
-                own = [
-                    float(r[field]) for r in rows if (r["data"], r["method"], r["defaults"]) == key
-                ]
-                line += f"{np.mean(own):9.3f}" if own else 9 * " "
-        print(line)
+    print(small_fits_page(RESULTS))
 
 
 def steps(args):
@@ -186,7 +171,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    # What is loaded or compiled once counts for none of them.
+    # The first fit of a process loads and compiles; it is not counted.
     sklearn_simvae.SimVAE(max_epochs=1).fit(np.zeros((32, 2)) + np.arange(32)[:, None] % 3)
     for part in args.parts:
         {"tables": tables, "steps": steps, "search": search}[part](args)

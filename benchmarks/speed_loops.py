@@ -54,9 +54,15 @@ def crop(x):
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
-    """Minimize `loss_of(views)` in passes over two views of each image."""
-    X = torch.from_numpy(images).to(device)
+def crop_pixels(rows):
+    """Make two crops of each image of bytes."""
+    x = rows.unsqueeze(1).float() / 255
+    return crop(x.repeat_interleave(2, 0)).flatten(1)
+
+
+def train(X, batch_size, epochs, modules, loss_of, lr, device="cpu", make_views=crop_pixels):
+    """Minimize `loss_of(views)` in passes over two views of each row."""
+    X = torch.from_numpy(X).to(device)
     parameters = [p for module in modules for p in module.to(device).parameters()]
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
     n_steps = epochs * (len(X) // batch_size)
@@ -64,8 +70,7 @@ def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
     for _ in range(epochs):
         order = torch.randperm(len(X), device=device)
         for i in range(len(X) // batch_size):
-            x = X[order[i * batch_size : (i + 1) * batch_size]].unsqueeze(1).float() / 255
-            loss = loss_of(crop(x.repeat_interleave(2, 0)).flatten(1))
+            loss = loss_of(make_views(X[order[i * batch_size : (i + 1) * batch_size]]))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -74,6 +79,16 @@ def train(images, batch_size, epochs, modules, loss_of, lr, device="cpu"):
 
 def bf16(device="cpu"):
     return torch.autocast(device, torch.bfloat16)
+
+
+def negative_bound(x, made, mean, log_variance):
+    """Compute the loss of SimVAE for two views of each sample, up to a constant."""
+    error = 0.5 * (x - made).square().sum() / NOISE
+    m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
+    center = m.mean(1, keepdim=True)
+    pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
+    prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
+    return (error + pull + prior - 0.5 * log_variance.sum()) / len(m)
 
 
 def simvae(images, batch_size, epochs, device="cpu"):
@@ -88,14 +103,15 @@ def simvae(images, batch_size, epochs, device="cpu"):
         z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         with bf16(device):
             logits = decoder(z).float()
-        error = 0.5 * (x - logits.sigmoid()).square().sum() / NOISE
-        m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
-        center = m.mean(1, keepdim=True)
-        pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
-        prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
-        return (error + pull + prior - 0.5 * log_variance.sum()) / batch_size
+        return negative_bound(x, logits.sigmoid(), mean, log_variance)
 
     train(images, batch_size, epochs, (encoder, decoder), loss_of, 1e-3, device)
+
+
+def nt_xent(z, itself, other, temperature):
+    """Compute the loss of SimCLR, given the mask of each view and the place of the other."""
+    z = F.normalize(z, dim=1)
+    return F.cross_entropy((z @ z.T / temperature).masked_fill(itself, -torch.inf), other)
 
 
 def simclr(images, batch_size, epochs, projection_layer_sizes, temperature=0.1):
@@ -108,8 +124,7 @@ def simclr(images, batch_size, epochs, projection_layer_sizes, temperature=0.1):
     def loss_of(x):
         with bf16():
             z = projector(encoder(x)).float()
-        z = F.normalize(z, dim=1)
-        return F.cross_entropy((z @ z.T / temperature).masked_fill(itself, -torch.inf), other)
+        return nt_xent(z, itself, other, temperature)
 
     train(images, batch_size, epochs, (encoder, projector), loss_of, 3e-3)
 
@@ -123,6 +138,13 @@ def spread(z):
     return F.relu(1 - (variance + 1e-4).sqrt()).mean(), off_diagonal / z.shape[1]
 
 
+def vicreg_loss(z):
+    """Compute the loss of VICReg with its authors' weights."""
+    first, second = z[::2], z[1::2]
+    (a, c), (b, d) = spread(first), spread(second)
+    return 25 * F.mse_loss(first, second) + 25 * (a + b) / 2 + c + d
+
+
 def vicreg(images, batch_size, epochs, projection_layer_sizes):
     """Train VICReg with two views and its authors' weights."""
     torch.manual_seed(0)
@@ -131,9 +153,7 @@ def vicreg(images, batch_size, epochs, projection_layer_sizes):
     def loss_of(x):
         with bf16():
             z = projector(encoder(x)).float()
-        first, second = z[::2], z[1::2]
-        (a, c), (b, d) = spread(first), spread(second)
-        return 25 * F.mse_loss(first, second) + 25 * (a + b) / 2 + c + d
+        return vicreg_loss(z)
 
     train(images, batch_size, epochs, (encoder, projector), loss_of, 1e-3)
 
@@ -148,8 +168,9 @@ def encode(encoder, rows, batch_size=1024):
     return Z
 
 
-def corrupt(x, p=0.3):
-    """Replace features at random by those of other rows."""
+def corrupt_rows(rows, p=0.3):
+    """Make two copies of each row, with features at random from other rows."""
+    x = rows.repeat_interleave(2, 0)
     other = torch.randint(len(x), x.shape)
     return torch.where(torch.rand(x.shape) < p, x.gather(0, other), x)
 
@@ -159,43 +180,22 @@ def train_vectors(method, X, batch_size, epochs, hidden, projection_layer_sizes=
     torch.manual_seed(0)
     sizes = [X.shape[1], *hidden]
     if method == "SimVAE":
-        encoder, decoder = mlp([*sizes, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *sizes[::-1]])
-        modules = encoder, decoder
+        encoder, second = mlp([*sizes, 2 * N_COMPONENTS]), mlp([N_COMPONENTS, *sizes[::-1]])
     else:
-        encoder, projector = mlp([*sizes, N_COMPONENTS]), head(projection_layer_sizes)
-        modules = encoder, projector
+        encoder, second = mlp([*sizes, N_COMPONENTS]), head(projection_layer_sizes)
 
-    def simvae_loss(x, n):
+    def simvae_loss(x):
         mean, log_variance = encoder(x).chunk(2, 1)
         z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        error = 0.5 * (x - decoder(z)).square().sum() / NOISE
-        m, v = mean.view(-1, 2, N_COMPONENTS), log_variance.exp().view(-1, 2, N_COMPONENTS)
-        center = m.mean(1, keepdim=True)
-        pull = ((m - center).square().sum() + 0.5 * v.sum()) / (2 * STYLE)
-        prior = (center.square().sum() + v.sum() / 4) / (2 * (1 + STYLE / 2))
-        return (error + pull + prior - 0.5 * log_variance.sum()) / n
+        return negative_bound(x, second(z), mean, log_variance)
 
-    def simclr_loss(x, n):
-        z = F.normalize(projector(encoder(x)), dim=1)
-        itself, other = torch.eye(2 * n, dtype=torch.bool), torch.arange(2 * n) ^ 1
-        return F.cross_entropy((z @ z.T / 0.1).masked_fill(itself, -torch.inf), other)
+    def simclr_loss(x):
+        itself, other = torch.eye(len(x), dtype=torch.bool), torch.arange(len(x)) ^ 1
+        return nt_xent(second(encoder(x)), itself, other, 0.1)
 
-    def vicreg_loss(x, n):
-        z = projector(encoder(x))
-        (a, c), (b, d) = spread(z[::2]), spread(z[1::2])
-        return 25 * F.mse_loss(z[::2], z[1::2]) + 25 * (a + b) / 2 + c + d
+    def vicreg_views_loss(x):
+        return vicreg_loss(second(encoder(x)))
 
-    loss_of = {"SimVAE": simvae_loss, "SimCLR": simclr_loss, "VICReg": vicreg_loss}[method]
-    X = torch.from_numpy(X)
-    parameters = [p for module in modules for p in module.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
-    n_steps = epochs * -(-len(X) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=n_steps)
-    for _ in range(epochs):
-        for which in torch.randperm(len(X)).split(batch_size):
-            x = X[which].repeat_interleave(2, 0)
-            loss = loss_of(corrupt(x), len(which))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    loss_of = {"SimVAE": simvae_loss, "SimCLR": simclr_loss, "VICReg": vicreg_views_loss}[method]
+    modules = encoder, second
+    train(X, batch_size, epochs, modules, loss_of, 1e-3, make_views=corrupt_rows)

@@ -114,7 +114,7 @@ def _column(values: list):
         return np.array(values)
     if kinds == {int} and min(values) >= -(2**63) and max(values) < 2**63:
         shortest = np.result_type(*map(np.min_scalar_type, (min(values), max(values))))
-        # Of a negative number and one that only uint64 was taken for, numpy makes floats.
+        # Numpy makes floats of a negative number beside one that only fits in uint64.
         return np.array(values, dtype=shortest if shortest.kind in "iu" else np.int64)
     return values
 

@@ -22,7 +22,7 @@ from sklearn_simvae.training.team import ProcessLostError
 # Interrupted fits come soon after each other here.
 run._MEANT_FOR_ALL = -1.0
 
-# Of the processes that are launched.
+# The processes that are launched use these.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 SIZE = int(os.environ.get("WORLD_SIZE", 1))
 RANK = int(os.environ.get("RANK", 0))

@@ -31,5 +31,5 @@ def assert_unchanged(estimator, before, X):
     before.set_params(**estimator.get_params(deep=False))
     restored = pickle.loads(pickle.dumps(estimator))
     assert restored.partial_fit(X).n_iter_ == before.n_iter_ + 1
-    # What the optimizer remembers is as it was, too.
+    # The optimizer's state is as it was, too.
     assert_array_equal(restored.transform(X), before.partial_fit(X).transform(X))

@@ -72,7 +72,7 @@ class Projector(LivingPart):
             chunk_size = auto_chunk_size(self.encoder, x)
         if n_processes() > 1:
             # The same number of even chunks in each process: batch norm waits for all of them.
-            n_rows = -(-run.options.batch_size // n_processes()) * run.n_views
+            n_rows = -(-run.options.batch_size // n_processes()) * run.train.n_step_views
             chunk_size = from_first(-(-n_rows // -(-n_rows // chunk_size)))
         self.chunk_size = chunk_size
 

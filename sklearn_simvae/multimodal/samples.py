@@ -112,7 +112,7 @@ class ModalSamples(Samples):
     @property
     def unit_interval(self) -> list[bool]:
         """Whether all of a modality lies in [0, 1], for each of them."""
-        return [part.unit_interval for part in self._parts]
+        return self.of_parts(lambda part: part.unit_interval)
 
     def subset(self, which: np.ndarray) -> "ModalSamples":
         """Return some of the samples, sharing their rows.

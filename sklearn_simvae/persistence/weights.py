@@ -117,7 +117,7 @@ def restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, A
         reader = estimator._reader(anew=True)
         layout = reader.layout_from_dict(metadata["layout"], preprocessors)
         sizes = metadata["hidden_layer_sizes"]
-        # Of each modality, where there are several.
+        # Widths for each modality are lists in a list.
         several = bool(sizes) and isinstance(sizes[0], list)
         sizes = [tuple(own) for own in sizes] if several else tuple(sizes)
         net = estimator._new_net(layout, metadata["unit_interval"], sizes, metadata["seed"])

@@ -88,7 +88,7 @@ class SSLNet(NeuralNet):
         Whether the last fit ran under bf16 autocast.
     """
 
-    # As they are until a fit begins.
+    # Values until a fit begins.
     run, bf16, _unheard = None, False, frozenset()
 
     def __init__(

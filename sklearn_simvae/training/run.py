@@ -106,11 +106,6 @@ class Run:
         """Number of whole epochs of this fit, from 0 to `options.n_epochs`."""
         return len(self.net.history) - self.start
 
-    @property
-    def n_views(self) -> int:
-        """Largest number of views of a sample in a step."""
-        return self.train.n_step_views
-
     @torch.no_grad()
     def latents(self, samples: Samples | None = None) -> Tensor:
         """Represent samples as they are, each by the mean over its views.
@@ -199,7 +194,7 @@ class Run:
     def _train(self) -> None:
         net = self.net
         self.begin()
-        with one_thread_if_small(self.module, self.n_views * self.options.batch_size):
+        with one_thread_if_small(self.module, self.train.n_step_views * self.options.batch_size):
             net.partial_fit(self.train, epochs=self.options.n_epochs)
         # Callbacks may choose or change weights, and run only in the first process.
         first_weights(self.module)

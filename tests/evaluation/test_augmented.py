@@ -107,7 +107,7 @@ def test_colors_beyond_the_unit_interval_are_refused_rather_than_clipped(dtype):
 
 
 def drawn(estimator, X, **params):
-    """What the default augmentation does, by what style_probe reads of it."""
+    """Check the default augmentation by the factors that style_probe predicts."""
     table = style_probe(estimator, X, probes="linear", n_repeats=1, random_state=0, **params)
     return {row["factor"] for row in table}
 

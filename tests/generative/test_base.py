@@ -1,4 +1,4 @@
-"""What the generative estimators share: scores, codes, decoding and samples."""
+"""The base of the generative estimators: scores, codes, decoding and samples."""
 
 import pickle
 

@@ -45,7 +45,7 @@ def test_values_beyond_those_that_means_can_reach(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tiny(name, likelihood="gaussian").partial_fit(inside).partial_fit(10 * inside)
-    # Of what is on disk some rows are looked at first, and all when they are read.
+    # Some rows of a file are looked at first, and all when they are read.
     on_disk = np.memmap(tmp_path / "rows", np.float32, "w+", shape=inside.shape)
     on_disk[:] = inside
     on_disk[np.setdiff1d(np.arange(2000), np.linspace(0, 1999, 512).astype(int))[:50]] = 9

@@ -1,4 +1,4 @@
-"""What the VAE adds, and how it relates to SimVAE."""
+"""The VAE, and how it relates to SimVAE."""
 
 import numpy as np
 import pytest
