@@ -35,8 +35,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import LocalOutlierFactor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_simvae import ContentStyleVAE, SimCLR, SimVAE, make_table_transformer
 
@@ -139,7 +137,7 @@ def transformed(estimator):
 def few_labels(table, y, seed):
     """Yield a line for each representation, classifier and number of labels."""
     train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    linear = LogisticRegression(max_iter=2000)
     boosting = HistGradientBoostingClassifier(random_state=seed)
     prepare = transformed(SimVAE(n_components=10))[:-1].fit(table.iloc[train])
     n_components = min(10, prepare.transform(table[:1]).shape[1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sklearn_simvae._trusted import trust
@@ -47,14 +48,17 @@ def dtype_kind(column) -> str:
 
 def as_numbers(column) -> np.ndarray:
     """Return numbers, bools or durations (in seconds) as float64, with NaN for missing ones."""
-    if dtype_kind(column) == "m":
+    letter = dtype_kind(column)
+    if letter == "m":
         since = column.to_numpy().astype("m8[us]")
         return np.where(np.isnat(since), np.nan, since.astype(float) / 1e6)
-    try:
+    if letter in "iufb":
         if hasattr(column, "isna"):
             return column.to_numpy(dtype=float, na_value=np.nan)
         return column.cast(float).to_numpy()
-    except (TypeError, ValueError, ArithmeticError) as error:
+    try:
+        return np.array(values_of(column), dtype=float)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"Column {column.name!r} must hold numbers: {error}") from error
 
 
@@ -287,6 +291,18 @@ class DateParts(TransformerMixin, BaseEstimator):
         return [*(np.ptp(parts[:, :-1], axis=0) > 0), True]
 
 
+class WordEncoder(OneHotEncoder):
+    """OneHotEncoder of words, in which all sorts of missing values are one category, None."""
+
+    def fit(self, X, y=None):
+        """Learn the words."""
+        return super().fit(as_words(X))
+
+    def transform(self, X):
+        """Make a column for each word."""
+        return super().transform(as_words(X))
+
+
 class TableColumns(ColumnTransformer):
     """ColumnTransformer of a DataFrame, with the way back."""
 
@@ -360,5 +376,5 @@ def check_table(X):
         raise ValueError(f"Columns of X must have different names; got {twice} more than once.")
 
 
-for _part in (NumberScaler, DateParts, TableColumns, Select):
+for _part in (NumberScaler, DateParts, WordEncoder, TableColumns, Select):
     trust(_part)

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import get_tags
 
 # Words of a column beyond this number share one category, or are embedded as text by skrub.
@@ -16,9 +16,10 @@ def make_table_transformer(estimator, *, vectorizer="auto", missing="auto"):
 
     Numbers are scaled to mean 0 and variance 1, except for those that are 0 or 1, such as bools.
     Words become a column for each word; words that are seen once, or rarer than the 40 most
-    frequent, share one. Dates become year, month, weekday, hour and seconds. A column with one
-    value, or none, or with words that are all different, is left out with a warning. A word that `fit` did not see counts as a rare one,
-    or is 0 in all columns; a missing word is a category of its own.
+    frequent, share one. Dates become year, month, weekday, hour and seconds. A column that holds
+    one value at most, or words that are all different, is left out with a warning. A word that
+    `fit` did not see counts as a rare one, or is 0 in all columns; a missing word is a category of
+    its own.
 
     Parameters
     ----------
@@ -82,14 +83,11 @@ def _of_sklearn(missing, groups):
     # Imported here, as it takes a while and few need it.
     from sklearn_simvae import _table_columns as parts
 
-    words = make_pipeline(
-        FunctionTransformer(parts.as_words, feature_names_out="one-to-one"),
-        OneHotEncoder(
-            handle_unknown="infrequent_if_exist",
-            min_frequency=2,
-            max_categories=MAX_CATEGORIES,
-            sparse_output=False,
-        ),
+    words = parts.WordEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=2,
+        max_categories=MAX_CATEGORIES,
+        sparse_output=False,
     )
     numbers = parts.NumberScaler(missing)
     branches = [
