@@ -312,7 +312,7 @@ class TableColumns(ColumnTransformer):
         made = super().fit_transform(X, y, **params)
         self.library_ = type(X).__module__.partition(".")[0]
         self.columns_ = list(X.columns)
-        self.casts_ = [_cast(column) for column in columns_of(X)]
+        self.sorts_ = [_sort_of(column) for column in columns_of(X)]
         return made
 
     def inverse_transform(self, X):
@@ -336,29 +336,34 @@ class TableColumns(ColumnTransformer):
             if name in ("numbers", "dates", "words") and len(places):
                 values = transformer.inverse_transform(X[:, self.output_indices_[name]])
                 for place, column in zip(places, np.asarray(values).T, strict=True):
-                    made[place] = self.casts_[place](column)
+                    made[place] = CASTS[self.sorts_[place]](column)
         table = {self.columns_[place]: made[place] for place in sorted(made)}
         return importlib.import_module(self.library_).DataFrame(table)
 
 
-def _cast(column):
-    """Return the function that makes the values of a column of those of `inverse_transform`."""
+def _sort_of(column) -> str:
+    """Return which of `CASTS` makes the values of a column of those of `inverse_transform`."""
     kind = _kind(column)
     if kind != "number":
-        return list if kind == "word" else np.asarray
+        return kind
     if dtype_kind(column) == "b":
-        return _to_bools
+        return "bool"
     values = as_numbers(column)
     values = values[~np.isnan(values)]
-    return _to_whole_numbers if (values == np.round(values)).all() else np.asarray
-
-
-def _to_bools(values):
-    return values > 0.5
+    return "whole number" if (values == np.round(values)).all() else kind
 
 
 def _to_whole_numbers(values):
     return np.round(values) if np.isnan(values).any() else np.round(values).astype(np.int64)
+
+
+CASTS = {
+    "number": np.asarray,
+    "whole number": _to_whole_numbers,
+    "bool": lambda values: values > 0.5,
+    "date": np.asarray,
+    "word": list,
+}
 
 
 def check_table(X):

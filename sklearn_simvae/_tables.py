@@ -1,17 +1,21 @@
 """Tables of mixed columns in front of an estimator."""
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import get_tags
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 # Words of a column beyond this number share one category, or are embedded as text by skrub.
 MAX_CATEGORIES = 40
 _CHOICES = {"vectorizer": ("auto", "skrub", "sklearn"), "missing": ("auto", "fill", "keep")}
 
 
-def make_table_transformer(estimator, *, vectorizer="auto", missing="auto"):
+def make_table_transformer(
+    estimator: Any, *, vectorizer: str = "auto", missing: str = "auto"
+) -> "Pipeline":
     """Make a pipeline that prepares a table of mixed columns and passes it to an estimator.
 
     Numbers are scaled to mean 0 and variance 1, except for those that are 0 or 1, such as bools.
@@ -60,6 +64,9 @@ def make_table_transformer(estimator, *, vectorizer="auto", missing="auto"):
     >>> list(model.inverse_transform([[0.0, 0.0]]).columns)
     ['age', 'color']
     """
+    # Imported here and below, as it takes a while and few need it.
+    from sklearn.pipeline import Pipeline
+
     for name, value in (("vectorizer", vectorizer), ("missing", missing)):
         if value not in _CHOICES[name]:
             raise ValueError(f"{name} must be one of {_CHOICES[name]}; got {value!r}.")
@@ -80,7 +87,8 @@ def make_table_transformer(estimator, *, vectorizer="auto", missing="auto"):
 
 
 def _of_sklearn(missing, groups):
-    # Imported here, as it takes a while and few need it.
+    from sklearn.pipeline import make_pipeline
+
     from sklearn_simvae import _table_columns as parts
 
     words = parts.WordEncoder(
@@ -112,6 +120,9 @@ def _of_skrub(missing, groups):
             "vectorizer='skrub' needs skrub, which is not installed: "
             "pip install 'sklearn-simvae[tables]'."
         ) from error
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
     from sklearn_simvae._table_columns import NumberScaler
 
     numbers = NumberScaler(missing)

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 
 import sklearn_simvae._tables as tables
 from sklearn_simvae import make_table_transformer
+from sklearn_simvae.persistence import trusted_types
 
 SKRUB = pytest.param(
     "skrub", marks=pytest.mark.skipif(not tables.find_spec("skrub"), reason="needs skrub")
@@ -79,9 +80,19 @@ def test_search_validation_clone_and_pickle(vectorizer):
     search = GridSearchCV(model, {"simvae__n_components": [2, 3]}, cv=2).fit(table)
     assert np.isfinite(search.best_score_)
     assert np.isfinite(cross_val_score(clone(model), table, cv=2)).all()
+    grouped = make(vectorizer, group_column="children")
+    assert np.isfinite(cross_val_score(grouped, table, cv=2)).all()
     fitted = clone(model).fit(table)
     assert_array_equal(pickle.loads(pickle.dumps(fitted)).transform(table), fitted.transform(table))
     assert "simvae" in fitted._repr_html_()
+
+
+def test_file_of_skops(tmp_path):
+    io = pytest.importorskip("skops.io")
+    model = make().fit(mixed())
+    io.dump(model, tmp_path / "model.skops")
+    loaded = io.load(tmp_path / "model.skops", trusted=trusted_types())
+    assert_array_equal(loaded.transform(mixed()), model.transform(mixed()))
 
 
 @both
@@ -238,8 +249,8 @@ def test_skrub_is_taken_where_it_is(monkeypatch):
 @pytest.mark.parametrize("groups", [[f"p{i // 2}" for i in range(60)], [i // 3 for i in range(60)]])
 def test_groups_reach_the_estimator(of, groups, vectorizer):
     table = mixed()
-    by_name = make(vectorizer, group_column="patient").fit(of(table.assign(patient=groups)))
-    by_hand = make(vectorizer)
+    by_name = make(vectorizer, "fill", group_column="patient").fit(of(table.assign(patient=groups)))
+    by_hand = make(vectorizer, "fill")
     by_hand.fit(of(table), simvae__groups=groups)
     with_groups = of(table.assign(patient=groups))
     assert_array_equal(by_name.transform(with_groups), by_hand.transform(of(table)))
