@@ -79,11 +79,16 @@ def _without_zone(value):
     return value
 
 
-def as_words(X) -> np.ndarray:
-    """Return the words of a table as an array of str, with None for missing ones."""
+def as_words(X):
+    """Return the words of a table as str, with None for missing ones.
+
+    They are a DataFrame if X is one of pandas, so that outputs keep its index, or else an array.
+    """
     words = np.empty((len(X), len(X.columns)), dtype=object)
     for place, column in enumerate(columns_of(X)):
         words[:, place] = [v if v is None else str(v) for v in values_of(column)]
+    if hasattr(X, "index"):
+        return type(X)(words, index=X.index, columns=X.columns, dtype=object)
     return words
 
 

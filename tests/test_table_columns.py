@@ -87,7 +87,8 @@ def test_missing_values_of_all_sorts_are_none():
     values = pd.Series(["a", None, np.nan, pd.NA, pd.NaT], dtype=object)
     assert values_of(values).tolist() == ["a", None, None, None, None]
     assert values_of(pl.Series(["a", None])).tolist() == ["a", None]
-    assert as_words(pd.DataFrame({"a": values}))[:, 0].tolist() == ["a", None, None, None, None]
+    assert as_words(pd.DataFrame({"a": values}))["a"].tolist() == ["a", None, None, None, None]
+    assert as_words(pl.DataFrame({"a": ["a", None]}))[:, 0].tolist() == ["a", None]
 
 
 def test_numbers_and_dates_are_the_same_in_pandas_and_polars():

@@ -74,6 +74,12 @@ def test_output_as_asked(vectorizer):
 
 
 @both
+def test_index_is_kept(vectorizer):
+    table = mixed().iloc[::-2]
+    assert_array_equal(prepared(table, vectorizer).index, table.index)
+
+
+@both
 def test_search_validation_clone_and_pickle(vectorizer):
     table = mixed()
     model = make(vectorizer)
