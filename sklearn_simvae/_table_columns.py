@@ -146,15 +146,19 @@ def _kind(column) -> str:
 
 def select(X, kind: str, groups: str | None = None) -> list[int]:
     """Return the places of the columns of a kind, without that of the groups."""
-    kinds = [
-        "groups" if name == groups else kind_of(column)
-        for name, column in zip(X.columns, columns_of(X), strict=True)
+    names = list(X.columns)
+    places = [
+        place
+        for place, column in enumerate(columns_of(X))
+        if names[place] != groups
+        # Which values a column has is looked at last, as it takes longest.
+        and kind in ("useless", _kind(column))
+        and kind_of(column) == kind
     ]
-    places = [place for place, found in enumerate(kinds) if found == kind]
     if kind == "useless" and places:
-        named = ", ".join(repr(X.columns[place]) for place in places[:10])
+        named = ", ".join(repr(names[place]) for place in places[:10])
         named += ", ..." if len(places) > 10 else ""
-        if not set(kinds) - {"useless", "groups"}:
+        if len(places) == len(names) - (groups in names):
             raise ValueError(
                 f"Nothing can be learned from X: its columns hold one value at most, or words that "
                 f"are all different: {named}."

@@ -1,7 +1,7 @@
 """Tables of mixed columns in front of an estimator."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.utils import get_tags
 
@@ -14,7 +14,10 @@ _CHOICES = {"vectorizer": ("auto", "skrub", "sklearn"), "missing": ("auto", "fil
 
 
 def make_table_transformer(
-    estimator: Any, *, vectorizer: str = "auto", missing: str = "auto"
+    estimator: Any,
+    *,
+    vectorizer: Literal["auto", "skrub", "sklearn"] = "auto",
+    missing: Literal["auto", "fill", "keep"] = "auto",
 ) -> "Pipeline":
     """Make a pipeline that prepares a table of mixed columns and passes it to an estimator.
 
