@@ -400,48 +400,37 @@ def growth_page(path):
 
 
 # Of all sets, and of each set by itself.
-PEOPLE_TASKS = ["1 labels", "5 labels", "20 labels", "all labels"]
+PEOPLE_LABELS = ["1 labels", "5 labels", "20 labels", "all labels"]
 PEOPLE_ANOMALIES = ["rarest class", "mixed columns"]
 
 
-def people_pages(path):
-    """Make the tables of tables_of_people.py by name: means over the sets, and each set."""
+def write_people_pages(path, output):
+    """Write the tables of tables_of_people.py, a file each, if it was run."""
     found = defaultdict(list)
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            found[row["set"], row["method"], row["task"]].append(float(row["auc"]))
+    if path.exists():
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                found[row["set"], row["method"], row["task"]].append(float(row["auc"]))
     medians = {key: np.median(values) for key, values in found.items()}
     sets = list(dict.fromkeys(key[0] for key in medians))
 
-    def lines_of(tasks):
+    def write(name, tasks, columns):
         methods = dict.fromkeys(method for _, method, task in medians if task in tasks)
-        for method in methods:
-            yield method, [[medians[name, method, task] for name in sets] for task in tasks]
+        lines = [
+            [method, *(f"{np.mean([medians[key] for key in keys]):.3f}" for keys in of_method)]
+            for method in methods
+            for of_method in [
+                [[(one, method, task) for one in names] for names, task in columns.values()]
+            ]
+        ]
+        made = rst(["method", *columns], lines) + "\n"
+        (output / f"tables_of_people_{name}.inc").write_text(made)
 
-    def table_of(head, values_of, tasks):
-        lines = [[method, *values_of(values)] for method, values in lines_of(tasks)]
-        return rst(["method", *head], lines) + "\n"
-
-    def means(values):
-        return [f"{np.mean(of_task):.3f}" for of_task in values]
-
-    def each(values):
-        return [f"{value:.3f}" for value in values[0]]
-
-    tasks = [*PEOPLE_TASKS, *PEOPLE_ANOMALIES]
-    pages = {"labels": table_of(PEOPLE_TASKS, means, PEOPLE_TASKS)}
-    pages["anomalies"] = table_of(PEOPLE_ANOMALIES, means, PEOPLE_ANOMALIES)
-    for task in tasks:
-        pages[task.replace(" ", "_")] = table_of(sets, each, [task])
-    return pages
-
-
-PAGES = {
-    "speed.json": speed_page,
-    "gpu.json": gpu_page,
-    "growth.csv": growth_page,
-    "small_fits.csv": small_fits_page,
-}
+    if medians:
+        write("labels", PEOPLE_LABELS, {task: (sets, task) for task in PEOPLE_LABELS})
+        for task in [*PEOPLE_LABELS, *PEOPLE_ANOMALIES]:
+            columns = {name: ([name], task) for name in sets}
+            write(task.replace(" ", "_"), [task], {**columns, "mean": (sets, task)})
 
 
 def main():
@@ -457,15 +446,18 @@ def main():
         (args.output / f"{name}.inc").write_text("\n".join(pages))
     if (path := args.results / "emoji.csv").exists():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
-    for name, make in PAGES.items():
-        if (path := args.results / name).exists():
-            (args.output / f"{path.stem}.inc").write_text(make(path))
-    if (path := args.results / "tables_of_people.csv").exists():
-        for name, made in people_pages(path).items():
-            (args.output / f"tables_of_people_{name}.inc").write_text(made)
+    if (path := args.results / "speed.json").exists():
+        (args.output / "speed.inc").write_text(speed_page(path))
+    if (path := args.results / "gpu.json").exists():
+        (args.output / "gpu.inc").write_text(gpu_page(path))
+    if (path := args.results / "growth.csv").exists():
+        (args.output / "growth.inc").write_text(growth_page(path))
+    if (path := args.results / "small_fits.csv").exists():
+        (args.output / "small_fits.inc").write_text(small_fits_page(path))
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
         if (path := args.results / f"{name}.csv").exists():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))
+    write_people_pages(args.results / "tables_of_people.csv", args.output)
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     simvaes = [method for method in METHODS if method.startswith("SimVAE")]
