@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 from torch import nn
@@ -18,6 +19,7 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._plain import described
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.networks import hidden_features, hidden_sizes
+from sklearn_simvae.networks.missing import fill_layers
 from sklearn_simvae.training import (
     DivergenceError,
     FitOptions,
@@ -53,7 +55,7 @@ from sklearn_simvae.training.distributed import check_same, fingerprint, n_proce
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, Samples, ViewMaker
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
-from sklearn_simvae.views.lazy import named
+from sklearn_simvae.views.lazy import named, some_rows
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
@@ -252,6 +254,10 @@ def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
         lambda part: hidden_sizes(given, part.layout.n_features, n_samples, n_components)
     )
     net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
+    if samples.layout.missing:
+        x = torch.from_numpy(some_rows(samples.X)).to(net.device)
+        for layer in fill_layers(net.module_):
+            layer.fit(x.reshape(-1, samples.layout.n_features))
     estimator._initialize(net.module_, samples)
     return net
 

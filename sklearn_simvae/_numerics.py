@@ -36,3 +36,28 @@ def smooth_rank(Z: np.ndarray) -> float:
         return 0.0
     p = singular[singular > 0] / singular.sum()
     return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def value_range(X: np.ndarray) -> tuple[float, float]:
+    """Find the least and the greatest value of an array, apart from NaN.
+
+    Parameters
+    ----------
+    X : ndarray
+        Values, at least one.
+
+    Returns
+    -------
+    low, high : float
+        The range; NaN if there are no others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae._numerics import value_range
+    >>> value_range(np.array([2.0, np.nan, 1.0]))
+    (1.0, 2.0)
+    """
+    if X.dtype.kind != "f":
+        return float(X.min()), float(X.max())
+    return float(np.fmin.reduce(X, axis=None)), float(np.fmax.reduce(X, axis=None))

@@ -236,10 +236,15 @@ GENERATIVE = {
     ),
     "likelihood": Parameter(
         "auto",
-        [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
-        """{"auto", "gaussian", "bernoulli", "multinomial"}
-        Likelihood of the data. "auto" is Gaussian, with means that pass a sigmoid if the data lie
-        in [0, 1]. "multinomial" is for counts, e.g. of words.""",
+        [
+            StrOptions({"auto", "gaussian", "bernoulli", "multinomial", "poisson", "by_column"}),
+            list,
+        ],
+        """str or list of (str, columns)
+        Likelihood of the data: "gaussian", "bernoulli", "multinomial" (counts given their sum, e.g.
+        of words) or "poisson" (counts). "auto" is Gaussian, with means that pass a sigmoid if the
+        data lie in [0, 1]. "by_column" finds columns of zeros and ones and one-hot encoded
+        categories. A list gives a likelihood, or "categorical", to columns.""",
         structure=True,
     ),
 }
@@ -350,7 +355,7 @@ class GenerativeParameters(SharedParameters, total=False):
 
     decoder: str | Callable[..., nn.Module]
     noise_variance: float | Literal["learned"]
-    likelihood: Literal["auto", "gaussian", "bernoulli", "multinomial"]
+    likelihood: str | list[tuple[str, Any]]
 
 
 class DiscriminativeParameters(SharedParameters, total=False):

@@ -31,7 +31,7 @@ from sklearn_simvae.training import (
 from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
-from sklearn_simvae.views import Samples
+from sklearn_simvae.views import FeatureCorruption, Samples
 from sklearn_simvae.views.hints import not_finite
 
 # Below this ratio of spread to size, representations differ by rounding rather than by content.
@@ -152,6 +152,7 @@ class BaseDiscriminative(BaseSSL):
             input_shape=layout.network_shape,
             n_outputs=self.n_components,
             hidden_layer_sizes=sizes,
+            fill_missing="mean" if layout.missing else None,
         )
         head = projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
         module = Projector(encoder, head)
@@ -161,6 +162,12 @@ class BaseDiscriminative(BaseSSL):
         )
         self._add_parts(module, widths[-1])
         return module
+
+    def _default_augmentation(self, layout):
+        # Missing values count as corrupted.
+        if layout.missing:
+            return FeatureCorruption(replace_missing=True)
+        return super()._default_augmentation(layout)
 
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)

@@ -23,6 +23,8 @@ from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
 from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
 from sklearn_simvae.generative.building import make_autoencoder
+from sklearn_simvae.generative.by_column import bounds_of, find_blocks
+from sklearn_simvae.generative.imputation import ImputeMixin
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
@@ -36,7 +38,7 @@ _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 
 
-class BaseGenerative(BaseSSL):
+class BaseGenerative(ImputeMixin, BaseSSL):
     """Base of the methods that model p(x | z). A method adds `_elbo` and `_log_weights`."""
 
     _tables = {"generative_parameters": GENERATIVE}
@@ -124,12 +126,23 @@ class BaseGenerative(BaseSSL):
 
     def _reader(self, anew=False):
         reader = super()._reader(anew)
-        likelihood = self.likelihood if anew else self.module_.likelihood
+        likelihood = self.likelihood if anew else self.module_.likelihood.name
+        if not isinstance(likelihood, str) or likelihood == "by_column":
+            if anew:
+                reader.find_blocks(functools.partial(find_blocks, likelihood))
+            else:
+                bounds = bounds_of(self.layout_.blocks, self.layout_.n_features)
+                reader.require(*bounds, functools.partial(beyond_bounds, "by_column"))
+            return reader
         if likelihood not in ("auto", "gaussian"):
             reader.take_scales_as_they_are()
         if likelihood in BOUNDS:
             reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
         return reader
+
+    def _default_augmentation(self, layout):
+        # Where values are missing, the encoder hides others in training.
+        return None if layout.missing else super()._default_augmentation(layout)
 
     # ---------------------------------------------------------------- latents
 

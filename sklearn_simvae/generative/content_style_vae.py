@@ -316,7 +316,7 @@ class ContentStyleVAE(BaseContent):
 
 def _noise_variance(module: AutoEncoder) -> float | Tensor:
     """Return the noise variance, which scales the nats; 1 if the likelihood has none."""
-    if module.likelihood != "gaussian":
+    if module.likelihood.name != "gaussian":
         return 1.0
     noise_variance = module.noise_variance
     return noise_variance.detach() if isinstance(noise_variance, Tensor) else noise_variance

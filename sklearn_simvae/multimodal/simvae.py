@@ -136,7 +136,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         check_likelihoods(likelihoods.values(), samples)
 
     def _check_like_fitted(self, samples: ModalSamples) -> None:
-        check_likelihoods([part.likelihood for part in self.module_.parts], samples)
+        check_likelihoods([part.likelihood.name for part in self.module_.parts], samples)
 
     def _build_module(self, layout, unit_interval, sizes):
         likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -164,7 +164,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         """Noise variance of each Gaussian likelihood by name, as given or as learned."""
         parts = zip(self._fitted("layout_").names, self.module_.parts, strict=True)
         with torch.no_grad():
-            return {n: float(p.noise_variance) for n, p in parts if p.likelihood == "gaussian"}
+            return {n: float(p.noise_variance) for n, p in parts if p.likelihood.name == "gaussian"}
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from sklearn_simvae._checks import check_positive_int, check_sizes
 from .checks import check_module, check_no_torchscript, check_sample_shape
 from .conv import conv_decoder, conv_encoder
 from .copies import as_float32, copy_module
+from .missing import FillMissing
 from .mlp import mlp_decoder, mlp_encoder
 from .resnet import resnet18_decoder, resnet18_encoder
 
@@ -25,6 +26,8 @@ _KINDS_OF = {
 _ENCODERS = {"conv": conv_encoder, "conv1d": conv_encoder, "resnet18": resnet18_encoder}
 _DECODERS = {"conv": conv_decoder, "conv1d": conv_decoder, "resnet18": resnet18_decoder}
 _LARGEST_MLP_IMAGE = 32
+# Mean share of values that an encoder of rows with missing values hides in training.
+_HIDDEN = 0.3
 
 
 def make_encoder(
@@ -34,6 +37,7 @@ def make_encoder(
     input_shape: Sequence[int],
     n_outputs: int,
     hidden_layer_sizes: Sequence[int] | int,
+    fill_missing: str | None = None,
 ) -> nn.Module:
     """Make the network that encodes a sample.
 
@@ -58,6 +62,11 @@ def make_encoder(
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The other encoders
         do not use it.
+    fill_missing : {None, "mean", "indicator"}, default=None
+        How vectors with missing values (NaN) are encoded. ``"mean"`` fills in the mean of the
+        feature. ``"indicator"`` also tells a built-in encoder which values are missing, and hides
+        others in training, so that a decoder learns to fill them in; a network of the user's own,
+        whose inputs may be of one number only, gets the means alone.
 
     Returns
     -------
@@ -84,6 +93,18 @@ def make_encoder(
     shape = check_sample_shape(input_shape, kind, "input_shape")
     n_outputs = check_positive_int(n_outputs, "n_outputs")
     hidden = check_sizes(hidden_layer_sizes, "hidden_layer_sizes")
+    if fill_missing is not None:
+        indicator = fill_missing == "indicator" and isinstance(encoder, str)
+        filled = make_encoder(
+            encoder,
+            kind=kind,
+            input_shape=(shape[0] * (1 + indicator),),
+            n_outputs=n_outputs,
+            hidden_layer_sizes=hidden,
+        )
+        layers = list(filled) if isinstance(encoder, str) else [filled]
+        hide = _HIDDEN if fill_missing == "indicator" else 0.0
+        return nn.Sequential(FillMissing(shape[0], indicator, hide), *layers)
     if not isinstance(encoder, str):
         module = _own_module(encoder, (shape, n_outputs), "encoder")
         return check_module(module, shape, (n_outputs,), "encoder")

@@ -58,6 +58,11 @@ def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
         return
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _SCALE_ROWS)).astype(int)]
     rows = rows.reshape(-1, layout.n_features).astype(np.float64)
+    if layout.missing:
+        # A value at the mean of its column adds nothing to its variance.
+        given = ~np.isnan(rows)
+        means = np.nansum(rows, 0) / given.sum(0).clip(min=1)
+        rows = np.where(given, rows, means)
     variance, size = rows.var(0), np.abs(rows).max(0, initial=0)
     # A constant differs by rounding, which is no variance.
     varying = np.flatnonzero(np.sqrt(variance) > np.finfo(np.float32).eps * size)

@@ -43,6 +43,10 @@ class Layout:
     channels : {"auto", "first", "last"}, default="auto"
         Position of the channels in `input_shape`. "auto" means last for series, and for images
         first if the first axis has length 1, 3 or 4, else last.
+    missing : bool, default=False
+        True if rows are vectors some of whose values may be missing (NaN).
+    blocks : tuple of (str, tuple of int), default=()
+        Likelihoods and their columns, if columns have different ones.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class Layout:
     row_shape: tuple[int, ...]
     pixels: bool = False
     channels: str = "auto"
+    missing: bool = False
+    blocks: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @classmethod
     def infer(
@@ -244,9 +250,9 @@ class Layout:
             The same layout.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        # Older files do not have this field.
-        channels = fields.get("channels", "auto")
-        return cls(fields["kind"], **shapes, pixels=fields["pixels"], channels=channels)
+        others = {name: fields[name] for name in ("kind", "pixels", "channels", "missing")}
+        blocks = tuple((name, tuple(columns)) for name, columns in fields["blocks"])
+        return cls(**shapes, **others, blocks=blocks)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Convert a batch of rows to the layout of the networks.

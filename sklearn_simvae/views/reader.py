@@ -1,6 +1,7 @@
 """The way from X, in all the forms that people have it, to samples."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
@@ -13,11 +14,12 @@ from sklearn_simvae.views.checks import (
     check_like_fitted,
     check_rows,
     has_colors,
+    holds_missing,
 )
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
-from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows
+from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows, with_missing
 from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.view_maker import ViewMaker, one_hot_columns
 
@@ -83,14 +85,15 @@ class ArrayReader:
         self._bounds: tuple[float, float] | None = None
         self._why: Callable[[float, float], str] | None = None
         self._hints_at_scales = True
+        self._find_blocks: Callable | None = None
 
-    def require(self, low: float, high: float, why: Callable[[float, float], str]) -> None:
+    def require(self, low, high, why: Callable[[float, float], str]) -> None:
         """Refuse values beyond these bounds, where rows are no pixels.
 
         Parameters
         ----------
-        low, high : float
-            Bounds of the values.
+        low, high : float or ndarray of shape (n_features,)
+            Bounds of the values, or of those of each column.
         why : callable
             From the least and the greatest value to the message.
         """
@@ -99,6 +102,26 @@ class ArrayReader:
     def take_scales_as_they_are(self) -> None:
         """Give no hint at scales: counts and probabilities have the scale that they have."""
         self._hints_at_scales = False
+
+    def find_blocks(self, find: Callable) -> None:
+        """Have columns of vectors with different likelihoods found in the X that is fitted.
+
+        Parameters
+        ----------
+        find : callable
+            From X and its rows to blocks of columns, as `Layout` has them.
+        """
+        self._find_blocks = find
+
+    def _blocks(self, layout: Layout, table, X) -> tuple:
+        """Find the blocks of columns of X."""
+        if layout.kind != "vector":
+            raise ValueError(
+                f"Likelihoods by column are for vectors; {self.name} was given rows of the kind "
+                f"{layout.kind!r}. Give one likelihood by its name."
+            )
+        rows = some_rows(X).reshape(-1, layout.n_features)
+        return self._find_blocks(table if X.ndim == 2 and np.ndim(table) == 2 else rows, rows)
 
     def split_groups(self, X, groups=None, needed: bool = False) -> tuple:
         """Take the groups out of X, where a column of it holds them.
@@ -158,11 +181,15 @@ class ArrayReader:
         ValueError
             If X or groups are not valid.
         """
-        names = _get_feature_names(named(X))
+        names, table = _get_feature_names(named(X)), X
         X = check_rows(self.name, X)
         has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
         kind = kind_of_rows(self.kind, self.encoder, has_shape)
-        self.layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
+        layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
+        layout = replace(layout, missing=holds_missing(self.name, X, layout))
+        if self._find_blocks is not None:
+            layout = replace(layout, blocks=self._blocks(layout, table, X))
+        self.layout = layout
         warn_of_channels(self.layout, X, has_views)
         if hints and self._hints_at_scales:
             warn_of_scales(self.layout, X, names)
@@ -265,9 +292,16 @@ class ArrayReader:
         return Layout.from_dict(fields)
 
     def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
+        if self.layout.missing:
+            X = with_missing(X)
         if self._bounds is not None and not self.layout.pixels:
             some = some_rows(X)
-            if some.size and (some.min() < self._bounds[0] or some.max() > self._bounds[1]):
-                raise ValueError(self._why(some.min(), some.max()))
-            X = held_between(X, *self._bounds)
+            by_column = isinstance(self._bounds[0], np.ndarray)
+            axis = 0 if by_column else None
+            flat = some.reshape((-1, self.layout.n_features) if by_column else -1)
+            low, high = np.fmin.reduce(flat, axis), np.fmax.reduce(flat, axis)
+            if some.size and ((low < self._bounds[0]) | (high > self._bounds[1])).any():
+                raise ValueError(self._why(np.min(low), np.max(high)))
+            if not by_column:
+                X = held_between(X, *self._bounds)
         return Samples(X, self.layout, has_views, check_groups(groups, X, has_views), n_views)

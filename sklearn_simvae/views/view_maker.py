@@ -77,8 +77,8 @@ class ViewMaker:
 
     @property
     def augments(self) -> bool:
-        """Whether views may hold values that the data do not."""
-        return self.augmentation is not None
+        """Whether views may hold values, such as NaN, that the data do not."""
+        return self.augmentation is not None and not self.layout.missing
 
 
 def make_views(
@@ -158,7 +158,7 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
     one_hot : tuple of (int, int) or None
         Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
     """
-    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot))
+    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, layout.missing))
     try:
         yield
     finally:
