@@ -385,6 +385,30 @@ def small_fits_page(path):
     return rst(head, lines) + "\n"
 
 
+def imputation_page(path):
+    """Make a table of the errors of imputation.py, and one of the accuracies, means over seeds."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    cases = list(dict.fromkeys((row["data"], row["holes"], row["share"]) for row in rows))
+
+    def mean(case, method, field):
+        wanted = (*case, method)
+        of = [r for r in rows if (r["data"], r["holes"], r["share"], r["method"]) == wanted]
+        values = [float(row[field]) for row in of if row[field]]
+        return f"{np.mean(values):.3f}" if values else ""
+
+    errors, accuracies = [], []
+    for case in cases:
+        head = [case[0].replace("_", " "), case[1], f"{float(case[2]):.0%}"]
+        errors.append([*head, *(mean(case, method, "rmse") for method in methods)])
+        cells = [mean(case, m, "latent") or mean(case, m, "filled") for m in methods]
+        if any(cells):
+            accuracies.append([*head, *cells])
+    head = ["data", "holes", "share", *methods]
+    return rst(head, errors) + "\n\n" + rst(head, accuracies) + "\n"
+
+
 def growth_page(path):
     """Make a table of exponents of time and memory, with the range of each."""
     points = defaultdict(list)
@@ -418,6 +442,8 @@ def main():
         (args.output / "gpu.inc").write_text(gpu_page(path))
     if (path := args.results / "growth.csv").exists():
         (args.output / "growth.inc").write_text(growth_page(path))
+    if (path := args.results / "imputation.csv").exists():
+        (args.output / "imputation.inc").write_text(imputation_page(path))
     if (path := args.results / "small_fits.csv").exists():
         (args.output / "small_fits.inc").write_text(small_fits_page(path))
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):

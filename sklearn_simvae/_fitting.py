@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 from torch import nn
@@ -255,9 +254,11 @@ def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
     )
     net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
     if samples.layout.missing:
-        x = torch.from_numpy(some_rows(samples.X)).to(net.device)
+        rows = some_rows(samples.X).reshape(-1, samples.layout.n_features)
         for layer in fill_layers(net.module_):
-            layer.fit(x.reshape(-1, samples.layout.n_features))
+            layer.fit(rows)
+            # First weights are fitted to rows of which nothing is hidden.
+            layer.eval()
     estimator._initialize(net.module_, samples)
     return net
 

@@ -1,6 +1,7 @@
 """Numerical functions that several parts of the package use."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 
 def smooth_rank(Z: np.ndarray) -> float:
@@ -43,7 +44,7 @@ def value_range(X: np.ndarray) -> tuple[float, float]:
 
     Parameters
     ----------
-    X : ndarray
+    X : ndarray or sparse matrix
         Values, at least one.
 
     Returns
@@ -58,6 +59,6 @@ def value_range(X: np.ndarray) -> tuple[float, float]:
     >>> value_range(np.array([2.0, np.nan, 1.0]))
     (1.0, 2.0)
     """
-    if X.dtype.kind != "f":
+    if X.dtype.kind != "f" or issparse(X):
         return float(X.min()), float(X.max())
     return float(np.fmin.reduce(X, axis=None)), float(np.fmax.reduce(X, axis=None))

@@ -1,16 +1,17 @@
-"""The parameters that estimators share, and their types."""
+"""The parameters that estimators share."""
 
-from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, TypedDict
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from skorch.callbacks import Callback
-from torch import Tensor, nn
 
-from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE, Parameter
+from sklearn_simvae._parameters import (
+    COUNT,
+    LIKELIHOODS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Parameter,
+)
 from sklearn_simvae.training import SCHEDULES
 from sklearn_simvae.views.layout import KINDS
 
@@ -236,15 +237,11 @@ GENERATIVE = {
     ),
     "likelihood": Parameter(
         "auto",
-        [
-            StrOptions({"auto", "gaussian", "bernoulli", "multinomial", "poisson", "by_column"}),
-            list,
-        ],
+        [LIKELIHOODS, list],
         """str or list of (str, columns)
-        Likelihood of the data: "gaussian", "bernoulli", "multinomial" (counts given their sum, e.g.
-        of words) or "poisson" (counts). "auto" is Gaussian, with means that pass a sigmoid if the
-        data lie in [0, 1]. "by_column" finds columns of zeros and ones and one-hot encoded
-        categories. A list gives a likelihood, or "categorical", to columns.""",
+        Likelihood: "gaussian", "bernoulli", "multinomial" (counts given their sum) or "poisson".
+        "auto" is Gaussian, with means in [0, 1] if the data lie there. "by_column" finds one-hot
+        ("categorical") and binary columns; a list gives likelihoods to columns, as to others.""",
         structure=True,
     ),
 }
@@ -310,96 +307,3 @@ MODALITIES = {
 
 # Parameters that may differ when a fit is resumed from its checkpoint.
 NOT_DESCRIBED = tuple(name for name, parameter in SHARED.items() if not parameter.described)
-
-Sizes = int | Sequence[int] | np.ndarray
-
-
-class TrainingParameters(TypedDict, total=False):
-    """Types of the parameters of every estimator, as keywords."""
-
-    hidden_layer_sizes: Sizes | Literal["auto"]
-    max_epochs: int | Literal["auto"]
-    batch_size: int | Literal["auto"]
-    lr: float
-    weight_decay: float
-    optimizer: Literal["adam", "adamw", "sgd"] | Callable[..., torch.optim.Optimizer]
-    lr_schedule: Literal["one_cycle", "cosine", "constant"]
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
-    device: str | torch.device
-    precision: Literal["auto", "float32", "bf16"]
-    compile: bool
-    callbacks: list[Any] | tuple[Any, ...] | Callback | None
-    verbose: int
-    random_state: int | np.random.RandomState | None
-
-
-class SharedParameters(TrainingParameters, total=False):
-    """Types of the parameters of the estimators whose rows are of one kind."""
-
-    kind: Literal["auto", "vector", "image", "series"]
-    channels: Literal["auto", "first", "last"]
-    group_column: str | int | None
-    encoder: str | Callable[..., nn.Module]
-    # The last two are of ContentStyleVAE alone: no subclass may change the type of a key.
-    representation: Literal["latent", "hidden", "content", "style"]
-    n_views: int
-    augmentation: Literal["auto"] | Callable[..., Tensor] | None
-    input_shape: tuple[int, ...] | list[int] | None
-
-
-class GenerativeParameters(SharedParameters, total=False):
-    """Types of the parameters of the methods that model p(x | z)."""
-
-    decoder: str | Callable[..., nn.Module]
-    noise_variance: float | Literal["learned"]
-    likelihood: str | list[tuple[str, Any]]
-
-
-class DiscriminativeParameters(SharedParameters, total=False):
-    """Types of the parameters of the methods that compare views."""
-
-    projection_layer_sizes: Sizes
-    chunk_size: int | Literal["auto"]
-
-
-class MultimodalParameters(TrainingParameters, total=False):
-    """Types of the parameters of the methods whose views are modalities."""
-
-    modalities: list[Any] | tuple[Any, ...] | None
-    preprocessing: list[Any] | tuple[Any, ...]
-    input_shapes: dict[str, Any] | None
-    augmentations: dict[str, Any] | None
-
-
-class SharedAttributes:
-    """Types of the shared parameters as attributes, for editors and type checkers."""
-
-    n_components: int
-    hidden_layer_sizes: Sizes | Literal["auto"]
-    encoder: str | Callable[..., nn.Module]
-    representation: str
-    n_views: int
-    augmentation: str | Callable[..., Tensor] | None
-    input_shape: tuple[int, ...] | list[int] | None
-    max_epochs: int | Literal["auto"]
-    batch_size: int | Literal["auto"]
-    lr: float
-    weight_decay: float
-    optimizer: str | Callable[..., torch.optim.Optimizer]
-    lr_schedule: str
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
-    device: str | torch.device
-    precision: str
-    compile: bool
-    callbacks: Any
-    verbose: int
-    random_state: int | np.random.RandomState | None
-    group_column: str | int | None
-    kind: str
-    channels: str

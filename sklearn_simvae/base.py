@@ -19,6 +19,7 @@ from sklearn_simvae._fitting import new_net, train
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
+from sklearn_simvae._parameter_types import SharedAttributes
 from sklearn_simvae._parameters import (
     COUNT,
     NOT_NEGATIVE,
@@ -28,7 +29,7 @@ from sklearn_simvae._parameters import (
     store_shared,
     structure_of,
 )
-from sklearn_simvae._shared_parameters import SHARED, SharedAttributes
+from sklearn_simvae._shared_parameters import SHARED
 from sklearn_simvae._structure import StructureMixin
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.losses.reduction import mean_over_views

@@ -22,7 +22,7 @@ HOOKS |= {"_default_augmentation", "_diagnose"}
 
 TESTS = Path(__file__).parent
 # Files that hold declarations alone, and have no tests of their own.
-DECLARATIONS = {"_needs.py", "_shared_parameters.py", "_version.py"}
+DECLARATIONS = {"_needs.py", "_parameter_types.py", "_shared_parameters.py", "_version.py"}
 
 
 def functions(tree):

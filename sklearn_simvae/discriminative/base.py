@@ -15,8 +15,9 @@ from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
+from sklearn_simvae._parameter_types import DiscriminativeParameters, Sizes
 from sklearn_simvae._parameters import constraints_of, structure_of
-from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
+from sklearn_simvae._shared_parameters import DISCRIMINATIVE
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (

@@ -55,12 +55,8 @@ class AutoEncoder(nn.Module):
         self.fixed_noise_variance = noise_variance
         if noise_variance == "learned":
             self.log_noise_variance = nn.Parameter(torch.tensor(0.0))
+        self.squash = likelihood.squash
         self.missing = missing
-
-    @property
-    def squash(self) -> bool:
-        """Whether means pass a sigmoid, so that they lie in [0, 1]."""
-        return self.likelihood.squash
 
     @property
     def noise_variance(self) -> float | Tensor:
@@ -109,16 +105,11 @@ class AutoEncoder(nn.Module):
             Log-likelihood, summed over the values of each view.
         """
         output = self.decoder(z.flatten(0, 1)).flatten(1).float()
-        x, observed = self._observed(views.flatten(0, 1).flatten(1))
+        x, observed = views.flatten(0, 1).flatten(1), None
+        if self.missing:
+            x, observed = _without_nan(x)
         value = self.likelihood.log_prob(x, output, self.noise_variance, observed)
         return value.reshape(views.shape[:2])
-
-    def _observed(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return rows without NaN, and a mask of the values that are not missing, if any may be."""
-        if not self.missing:
-            return x, None
-        absent = x.isnan()
-        return x.masked_fill(absent, 0.0), ~absent
 
     @torch.no_grad()
     def best_log_likelihood(self, views: Tensor) -> Tensor:
@@ -163,8 +154,9 @@ class AutoEncoder(nn.Module):
 
     def _log_likelihood_at(self, x: Tensor, mean: Tensor) -> Tensor:
         """Compute the log-likelihood of flat rows, given means instead of decoder outputs."""
-        x, observed = self._observed(x)
-        if observed is not None:
+        observed = None
+        if self.missing:
+            x, observed = _without_nan(x)
             mean = mean.masked_fill(~observed, 0.0)
         return self.likelihood.log_prob_at(x, mean, self.noise_variance, observed)
 
@@ -286,6 +278,12 @@ class AutoEncoder(nn.Module):
         residual, total = (x - made).square(), (x - self._mean(x)).square()
         residual, total = (of.nanmean() if self.missing else of.mean() for of in (residual, total))
         return float(1 - residual / total) if total > 0 else math.nan
+
+
+def _without_nan(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return values with 0 in place of NaN, and a mask of those that are there."""
+    absent = x.isnan()
+    return x.masked_fill(absent, 0.0), ~absent
 
 
 def posterior(output: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,9 @@ from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
+from sklearn_simvae._parameter_types import GenerativeParameters
 from sklearn_simvae._parameters import constraints_of, structure_of
-from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
+from sklearn_simvae._shared_parameters import GENERATIVE
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
 from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds

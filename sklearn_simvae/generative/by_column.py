@@ -9,7 +9,7 @@ from sklearn_simvae._checks import missing
 from sklearn_simvae.generative.bounds import BOUNDS
 from sklearn_simvae.generative.likelihoods import LIKELIHOODS
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
-from sklearn_simvae.views.columns import column_indices
+from sklearn_simvae.views.columns import look_up_columns
 
 Blocks = tuple[tuple[str, tuple[int, ...]], ...]
 
@@ -102,7 +102,7 @@ def _given(item: Any, table: Any) -> tuple[str, tuple[int, ...]]:
     name, columns = item
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood names {name!r}; expected one of {list(LIKELIHOODS)}.")
-    return name, column_indices(table, columns, f"The likelihood {name!r}")
+    return name, look_up_columns(table, columns, f"The likelihood {name!r}")[1]
 
 
 def _check_values(name: str, columns: tuple[int, ...], values: np.ndarray) -> None:

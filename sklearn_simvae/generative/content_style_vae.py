@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._fitting import PROBE_ROWS
+from sklearn_simvae._parameter_types import GenerativeParameters, Sizes
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
-from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterize
 from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import (

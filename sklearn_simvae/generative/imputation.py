@@ -1,5 +1,8 @@
 """Missing values, filled in by a model of the data."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.utils.metaestimators import available_if
@@ -8,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_simvae._checks import check_finite
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
+from sklearn_simvae.views import Layout, Samples
 
 
 def _takes_vectors(estimator) -> bool:
@@ -23,6 +27,11 @@ def _takes_vectors(estimator) -> bool:
 
 class ImputeMixin:
     """Give an estimator with a decoder the method `impute`."""
+
+    _read: Callable[..., Samples]
+    layout_: Layout
+    module_: Any
+    net_: Any
 
     @available_if(_takes_vectors)
     @reads

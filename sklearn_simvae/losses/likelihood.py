@@ -41,7 +41,9 @@ def gaussian_log_likelihood(
     log = torch.log if isinstance(noise_variance, Tensor) else math.log
     n_values = x.shape[-1] if observed is None else observed.sum(-1)
     constant = n_values * log(2 * math.pi * noise_variance)
-    return _sum(squared_error, observed) * (-0.5 / noise_variance) - 0.5 * constant
+    if observed is not None:
+        squared_error = squared_error * observed
+    return squared_error.sum(-1) * (-0.5 / noise_variance) - 0.5 * constant
 
 
 def multinomial_log_likelihood(x: Tensor, logits: Tensor, observed: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
 from sklearn_simvae.multimodal.layout import Modality
-from sklearn_simvae.views.columns import column_indices
+from sklearn_simvae.views.columns import look_up_columns
 from sklearn_simvae.views.lazy import named
 
 
@@ -56,8 +56,7 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
                 f"The modality {name!r} has no columns. Give (name, encoder, columns), or X as a "
                 "dict of arrays by name."
             )
-        columns = columns(X) if callable(columns) else columns
-        indices = column_indices(X, columns, f"The modality {name!r}")
+        columns, indices = look_up_columns(X, columns, f"The modality {name!r}")
         declared.append(Modality(name, encoder, indices, as_series=np.isscalar(columns)))
     _check_declared(declared, X if is_dict else None)
     _check_preprocessing(preprocessing, [m.name for m in declared])

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from sklearn_simvae._checks import check_count
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
+from sklearn_simvae._parameter_types import MultimodalParameters
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._shared_parameters import MultimodalParameters
 from sklearn_simvae.generative.bounds import has_density
 from sklearn_simvae.generative.building import make_autoencoder
 from sklearn_simvae.generative.content import content_posterior

@@ -1,5 +1,6 @@
 """Missing values (NaN) of vectors, as encoders take them."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -37,17 +38,17 @@ class FillMissing(nn.Module):
         self.indicator = indicator
         self.register_buffer("means", torch.zeros(n_features, dtype=torch.float32))
 
-    @torch.no_grad()
-    def fit(self, x: Tensor) -> None:
-        """Take the means of the features of rows; a feature that none of them has stays as it is.
+    def fit(self, X: np.ndarray) -> None:
+        """Take the means of the features of rows, 0 for a feature that none of them has.
 
         Parameters
         ----------
-        x : Tensor of shape (n, n_features)
+        X : ndarray of shape (n, n_features)
             Rows, with NaN where a value is missing.
         """
-        means = x.double().nanmean(0)
-        self.means.copy_(torch.where(means.isnan(), self.means, means))
+        n_given = np.count_nonzero(~np.isnan(X), axis=0)
+        means = np.nansum(X, axis=0, dtype=np.float64) / n_given.clip(min=1)
+        self.means.copy_(torch.from_numpy(means))
 
     def forward(self, x: Tensor) -> Tensor:
         """Fill rows.

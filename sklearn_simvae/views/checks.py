@@ -45,12 +45,10 @@ def check_rows(name: str, X) -> np.ndarray | LazyArray:
     except (ValueError, TypeError) as error:
         if not cells_are_arrays(X):
             raise
-        raise ValueError(
-            f"Some cells of X hold arrays and others do not; {name} takes one "
-            "array, a table of numbers, or one column of arrays. Leave the others out, or use CLIP "
-            "or MultimodalSimVAE, whose modalities may be columns of arrays."
-        ) from error
+        raise _mixed_cells(name) from error
     if values.dtype.kind not in "biuf":
+        if cells_are_arrays(X):
+            raise _mixed_cells(name)
         raise ValueError(
             f"X holds values of dtype {values.dtype}, which {name} does not "
             "read; expected integers or floats. Convert it to numbers first."
@@ -65,6 +63,14 @@ def check_rows(name: str, X) -> np.ndarray | LazyArray:
                 "StandardScaler."
             )
     return X if isinstance(X, LazyArray) else values
+
+
+def _mixed_cells(name: str) -> ValueError:
+    return ValueError(
+        f"Some cells of X hold arrays and others do not; {name} takes one array, a table of "
+        "numbers, or one column of arrays. Leave the others out, or use CLIP or MultimodalSimVAE, "
+        "whose modalities may be columns of arrays."
+    )
 
 
 def holds_missing(name: str, X: np.ndarray | LazyArray, layout: Layout) -> bool:
@@ -157,8 +163,10 @@ def in_unit_interval(X: np.ndarray | LazyArray) -> bool:
     # A modality that no row has lies in any interval.
     if X.shape[0] == 0:
         return True
-    low, high = value_range(X)
-    return low >= 0 and high <= 1
+    low, high = X.min(), X.max()
+    if low != low:
+        low, high = value_range(X)
+    return bool(low >= 0 and high <= 1)
 
 
 def looks_unit_interval(X: np.ndarray | LazyArray) -> bool:

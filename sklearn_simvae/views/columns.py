@@ -137,7 +137,7 @@ def _chunks(n: int):
     return (np.arange(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
 
 
-def column_indices(X, columns, what: str) -> tuple[int, ...]:
+def look_up_columns(X, columns, what: str) -> tuple[Any, tuple[int, ...]]:
     """Look up columns in the ways of :class:`~sklearn.compose.ColumnTransformer`.
 
     Parameters
@@ -151,8 +151,10 @@ def column_indices(X, columns, what: str) -> tuple[int, ...]:
 
     Returns
     -------
+    columns : str, int, array-like of these, slice or mask
+        The columns, as given or as the function returned them.
     indices : tuple of int
-        Numbers of the columns, at least one.
+        Their numbers, at least one.
 
     Raises
     ------
@@ -162,9 +164,9 @@ def column_indices(X, columns, what: str) -> tuple[int, ...]:
     Examples
     --------
     >>> import pandas as pd
-    >>> from sklearn_simvae.views.columns import column_indices
-    >>> column_indices(pd.DataFrame({"a": [1], "b": [2]}), ["b"], "The likelihood")
-    (1,)
+    >>> from sklearn_simvae.views.columns import look_up_columns
+    >>> look_up_columns(pd.DataFrame({"a": [1], "b": [2]}), ["b"], "The likelihood")
+    (['b'], (1,))
     """
     try:
         columns = columns(X) if callable(columns) else columns
@@ -179,4 +181,4 @@ def column_indices(X, columns, what: str) -> tuple[int, ...]:
             f"{what} has no columns: {columns!r} selects none of X, which has "
             f"n_features = {X.shape[1]}."
         )
-    return indices
+    return columns, indices

@@ -123,12 +123,6 @@ class FeatureCorruption(_ByBlock):
         self.blocks = blocks
         self.replace_missing = replace_missing
 
-    def validate(self) -> None:
-        """Check the parameters; raise ValueError if one is out of range."""
-        super().validate()
-        if not isinstance(self.replace_missing, bool | np.bool_):
-            self._fail("replace_missing", "True or False", "give one of these")
-
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return self._transform_views(x, 1, generator)
 
@@ -153,7 +147,7 @@ class FeatureCorruption(_ByBlock):
                 replaced &= whole & whole.gather(0, source)
         other = x.gather(0, source)
         data = DATA.get()
-        if data.missing if data is not None else bool(x.isnan().any()):
+        if data is None or data.missing:
             if self.replace_missing:
                 replaced = replaced | x.isnan()
             else:
