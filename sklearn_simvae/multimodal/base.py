@@ -193,5 +193,7 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = False
+        # A modality may be missing as a whole, but not in part.
+        tags.input_tags.allow_nan = False
         tags.input_tags.sparse = True
         return tags
