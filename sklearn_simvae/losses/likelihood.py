@@ -93,5 +93,5 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     tensor([-1.3863])
     """
     return -F.binary_cross_entropy_with_logits(
-        logits, x.to(logits.dtype).broadcast_to(logits.shape), reduction="none"
+        logits, x.to(logits.dtype).expand_as(logits), reduction="none"
     ).sum(-1)

@@ -1,4 +1,4 @@
-"""Methods of the estimators that save and load them."""
+"""Methods of the estimators that save and load them, which import what they need when called."""
 
 import copy
 import copyreg
@@ -7,10 +7,6 @@ import os
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._batch import Batch
-from sklearn_simvae.persistence.onnx import to_onnx
-from sklearn_simvae.persistence.pickles import pickled_state
-from sklearn_simvae.persistence.skops import plain_state, set_plain_state
-from sklearn_simvae.persistence.weights import load_weights, save_weights
 from sklearn_simvae.training import own_modes, reads, turns_of
 
 
@@ -56,6 +52,8 @@ class PersistenceMixin:
         >>> bool((other.transform(X) == vae.transform(X)).all())
         True
         """
+        from sklearn_simvae.persistence.weights import save_weights
+
         save_weights(self, path)
 
     def load_weights(self, path: str | os.PathLike):
@@ -87,36 +85,48 @@ class PersistenceMixin:
             estimator or network, or goes with other preprocessors; the message says what differs.
             The estimator is then unchanged.
         """
+        from sklearn_simvae.persistence.weights import load_weights
+
         with turns_of(self).training, own_modes():
             load_weights(self, path)
         return self
 
     @reads
-    def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the encoder, which computes the result of `transform`, as an ONNX file.
+    def to_onnx(self, path: str | os.PathLike, output: str = "representation") -> None:
+        """Write the encoder, the decoder or the score as an ONNX file.
 
-        Neither Python nor torch is needed to run it. Its input "rows" is float32 of shape
-        `(n, ...)`, or uint8 if `fit` was given uint8 images, which the encoder then scales. The
-        rows have the shape of those given to `fit`, without a views axis, and n may vary. Its
-        output "representation" is that of :meth:`transform`.
+        Neither Python nor torch is needed to run it. The rows that it takes or gives have the shape
+        of those given to `fit`, without a views axis, and their number n may vary. It does not
+        check them.
 
         Parameters
         ----------
         path : str or path-like
             Path of the file, e.g. "encoder.onnx". An existing file is replaced as a whole.
+        output : {"representation", "decoder", "score"}, default="representation"
+            Part to write. "representation" maps the input "rows", float32, or uint8 if `fit` was
+            given uint8 images, to the output "representation" of :meth:`transform`. "decoder" maps
+            the input "latents" of shape `(n, n_components)` to the output "rows" of
+            `inverse_transform`. "score" maps "rows" to the output "score" of `score_samples`, of
+            shape `(n,)`. The last two are of the generative methods alone.
 
         Raises
         ------
         ValueError
-            If the encoder has operations that ONNX does not support.
+            If this method has no decoder or no score of rows, or if the network has operations that
+            ONNX does not support.
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        from sklearn_simvae.persistence.onnx import to_onnx
+
         check_is_fitted(self, "net_")
-        to_onnx(self, path, self.layout_, lambda x: self._represent(Batch(x.unsqueeze(1))))
+        to_onnx(self, path, output, self.layout_, lambda x: self._represent(Batch(x.unsqueeze(1))))
 
     def __reduce_ex__(self, protocol):
         # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
+        from sklearn_simvae.persistence.pickles import pickled_state
+
         return copyreg.__newobj__, (type(self),), pickled_state(self)
 
     def __copy__(self):
@@ -130,6 +140,8 @@ class PersistenceMixin:
         return other
 
     def __getstate__(self):
+        from sklearn_simvae.persistence.skops import plain_state
+
         return plain_state(self)
 
     @own_modes()
@@ -139,4 +151,6 @@ class PersistenceMixin:
         preprocessors = state.pop("_fitted_preprocessors", None)
         super().__setstate__(state)
         if packed is not None:
+            from sklearn_simvae.persistence.skops import set_plain_state
+
             set_plain_state(self, packed, preprocessors)
