@@ -3,6 +3,7 @@
 import copy
 import copyreg
 import os
+from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,7 +36,8 @@ class PersistenceMixin:
 
         See Also
         --------
-        load_weights : Load such a file.
+        from_file : Make an estimator from such a file.
+        load_weights : Load such a file into an estimator.
         sklearn_simvae.persistence.read_metadata : Read the metadata of such a file.
 
         Examples
@@ -90,6 +92,65 @@ class PersistenceMixin:
         with turns_of(self).training, own_modes():
             load_weights(self, path)
         return self
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike, **parameters: Any) -> Self:
+        """Make a fitted estimator from a file of :meth:`save_weights` alone.
+
+        It has the parameters of the estimator that was saved, and its weights, so that nothing else
+        needs to be known. No code is run: the parameters are numbers, text and augmentations of
+        this package. Others, such as a function that makes the encoder, are not in the file, and
+        you give them again. Callbacks and random states are left at their defaults.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Path of the file.
+        **parameters : object
+            Parameters of the constructor, in place of those in the file.
+
+        Returns
+        -------
+        estimator : object
+            A fitted estimator of this class.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another kind or of a later format, or of another class; if it
+            does not hold a parameter, which the message names; if one that was given does not
+            describe the network in the file; or if the estimator had preprocessors.
+        TypeError
+            If the class has no parameter of a name that was given.
+
+        Warns
+        -----
+        UserWarning
+            If the device of the estimator is not available here. It is loaded on the CPU.
+
+        See Also
+        --------
+        load_weights : Load a file into an estimator whose parameters are known.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_simvae import SimVAE
+        >>> X = load_iris().data
+        >>> vae = SimVAE(2, hidden_layer_sizes=(8,), max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     vae.save_weights(f"{folder}/vae.safetensors")
+        ...     other = SimVAE.from_file(f"{folder}/vae.safetensors")
+        >>> other
+        SimVAE(hidden_layer_sizes=(8,), max_epochs=2, n_components=2, random_state=0)
+        >>> bool((other.transform(X) == vae.transform(X)).all())
+        True
+        """
+        from sklearn_simvae.persistence.weights import from_file
+
+        with own_modes():
+            return from_file(cls, path, parameters)
 
     @reads
     def to_onnx(self, path: str | os.PathLike, output: str = "representation") -> None:
