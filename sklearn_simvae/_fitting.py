@@ -52,7 +52,7 @@ from sklearn_simvae.training.checks import (
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, Samples, ViewMaker
-from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range, warn_of_width
 from sklearn_simvae.views.lazy import named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -203,6 +203,8 @@ def read_to_fit(
     feature_names = _get_feature_names(named(X))
     if reset:
         samples = reader.fit(X, groups, estimator.n_views, hints=rank() == 0)
+        if rank() == 0:
+            warn_of_width(estimator.n_components, samples.layout)
     else:
         _check_feature_names(estimator, named(X), reset=False)
         feature_names = getattr(estimator, "feature_names_in_", None)
