@@ -1,6 +1,7 @@
 """The settings of a fit, made of an estimator's parameters and its data."""
 
 import functools
+import math
 import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -202,9 +203,11 @@ def read_to_fit(
     X, groups = reader.split_groups(X, groups, needed=True)
     feature_names = _get_feature_names(named(X))
     if reset:
-        samples = reader.fit(X, groups, estimator.n_views, hints=rank() == 0)
-        if rank() == 0:
-            warn_of_width(estimator.n_components, samples.layout)
+        hints = rank() == 0
+        samples = reader.fit(X, groups, estimator.n_views, hints=hints)
+        n_features = math.prod(samples.layout.input_shape)
+        if hints and estimator.n_components > n_features:
+            warn_of_width(estimator.n_components, n_features)
     else:
         _check_feature_names(estimator, named(X), reset=False)
         feature_names = getattr(estimator, "feature_names_in_", None)
