@@ -14,6 +14,8 @@ VERSION = re.search(
 # docs/reliability.rst.
 DATA = ["pillow>=12.3"]
 PLOT = ["matplotlib>=3.8"]
+# With numba, of 150 MB: its tests run where it is installed.
+UMAP = [*PLOT, "umap-learn>=0.5.9"]
 EVALUATION = ["pandas>=2.1"]
 PARQUET = ["pyarrow>=23.0.1"]
 DASK = ["dask[array,distributed]>=2026.1.1"]
@@ -70,6 +72,7 @@ setup(
             "pydata-sphinx-theme>=0.16",
         ],
         "plot": PLOT,
+        "umap": UMAP,
         "data": DATA,
         "evaluation": EVALUATION,
         "persistence": PERSISTENCE,

@@ -1,6 +1,7 @@
 """The settings of a fit, made of an estimator's parameters and its data."""
 
 import functools
+import math
 import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -53,7 +54,7 @@ from sklearn_simvae.training.checks import (
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, Samples, ViewMaker
-from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range, warn_of_width
 from sklearn_simvae.views.lazy import named, some_rows
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
@@ -203,7 +204,11 @@ def read_to_fit(
     X, groups = reader.split_groups(X, groups, needed=True)
     feature_names = _get_feature_names(named(X))
     if reset:
-        samples = reader.fit(X, groups, estimator.n_views, hints=rank() == 0)
+        hints = rank() == 0
+        samples = reader.fit(X, groups, estimator.n_views, hints=hints)
+        n_features = math.prod(samples.layout.input_shape)
+        if hints and estimator.n_components > n_features:
+            warn_of_width(estimator.n_components, n_features)
     else:
         _check_feature_names(estimator, named(X), reset=False)
         feature_names = getattr(estimator, "feature_names_in_", None)

@@ -29,12 +29,12 @@ from sklearn_simvae._parameters import (
     store_shared,
     structure_of,
 )
+from sklearn_simvae._persistence import PersistenceMixin
 from sklearn_simvae._shared_parameters import SHARED
 from sklearn_simvae._structure import StructureMixin
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import hidden_features
-from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
     SSLNet,
     inference,

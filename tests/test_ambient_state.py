@@ -80,11 +80,12 @@ WAYS = {
     "pickle": lambda make, fitted, path: pickle.loads(pickle.dumps(fitted)),
     "deepcopy": lambda make, fitted, path: copy.deepcopy(fitted),
     "load_weights": lambda make, fitted, path: make().load_weights(saved(fitted, path)),
+    "from_file": lambda make, fitted, path: type(fitted).from_file(saved(fitted, path)),
 }
 # What gives no numbers, or is tried as a way.
 ELSEWHERE = {
     *("get_params", "set_params", "get_metadata_routing", "set_output"),
-    *("save_weights", "load_weights", "to_onnx"),
+    *("save_weights", "load_weights", "from_file", "to_onnx"),
 }
 
 

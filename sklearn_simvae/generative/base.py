@@ -234,9 +234,7 @@ class BaseGenerative(ImputeMixin, BaseSSL):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
                 x = split_on_oom(decoder.mean, z[part].to(self.net_.device))
-                # Means without a sigmoid may lie outside the range of pixels.
-                x = x.clamp(0, 1) if layout.pixels else x
-                X[part] = layout.from_network(x).cpu().numpy()
+                X[part] = layout.from_network(layout.bounded(x)).cpu().numpy()
         return check_finite(type(self).__name__, X, "Z")
 
     @available_if(has_density)
@@ -388,3 +386,19 @@ class BaseGenerative(ImputeMixin, BaseSSL):
         mask = None if mask is None else mask.cpu()
         values = values.mean(0)
         return self._elbo(values, mean, log_variance, mask=mask, reduction="none")["elbo"]
+
+    def _bound_in_graph(self, place: int) -> Callable[[Tensor], Tensor]:
+        """Return the bound of rows of one kind of data, of operations on tensors alone."""
+        part = self.module_.parts[place]
+        noise = fixed_noise(_ELBO_DRAWS, place + 1, part.n_components, antithetic=True)
+        noise = noise[:, place].to(self.net_.device)
+
+        def bound(x: Tensor) -> Tensor:
+            mean, log_variance = part.encode(x.unsqueeze(1))
+            z = mean + noise * torch.exp(0.5 * log_variance)
+            # The draws stand where the views do.
+            views = x.unsqueeze(1).expand(-1, len(noise), *x.shape[1:])
+            values = part.log_likelihood(views, z).mean(1, keepdim=True)
+            return self._elbo(values, mean, log_variance, mask=None, reduction="none")["elbo"]
+
+        return bound

@@ -140,7 +140,7 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor, observed: Tensor | None 
     tensor([-1.3863])
     """
     cross_entropy = F.binary_cross_entropy_with_logits(
-        logits, x.to(logits.dtype).broadcast_to(logits.shape), reduction="none"
+        logits, x.to(logits.dtype).expand_as(logits), reduction="none"
     )
     return -_sum(cross_entropy, observed)
 

@@ -1,14 +1,12 @@
 """States of estimators for skops, as plain values that hold no code."""
 
-import warnings
 from typing import Any
 
 from sklearn_simvae._files import pack, unpack
 from sklearn_simvae._states import optimizer_parts
 from sklearn_simvae._trusted import trusted_names
 from sklearn_simvae.persistence.pickles import holds_module
-from sklearn_simvae.persistence.weights import described, restore
-from sklearn_simvae.training import resolve_device
+from sklearn_simvae.persistence.weights import described, restore, use_device_here
 
 # Attributes set by `fit` that are restored from the packed bytes.
 _PACKED = (
@@ -86,10 +84,6 @@ def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> 
         If the bytes are damaged, or do not fit the parameters.
     """
     estimator._validate_params()
-    try:
-        resolve_device(estimator.device)
-    except ValueError as error:
-        warnings.warn(f"{error} It is loaded on the CPU.", UserWarning)
-        estimator.device = "cpu"
+    use_device_here(estimator)
     tensors, metadata = unpack(packed, "The file", "weights")
     restore(estimator, tensors, metadata, "The file", preprocessors)

@@ -40,6 +40,15 @@ def warn_of_groups(groups: Groups) -> None:
     )
 
 
+def warn_of_width(n_components: int, n_features: int) -> None:
+    """Warn of a representation that has more numbers than the rows that it represents."""
+    warnings.warn(
+        f"n_components={n_components} is above {n_features}, the number of values in a row, so "
+        "that the representation is larger than the data. Lower n_components, unless you mean it.",
+        UserWarning,
+    )
+
+
 def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
     """Warn where what is read as one view of each sample may be the one channel of images."""
     if has_views and X.shape[1] == 1 and layout.kind == "image" and len(layout.input_shape) == 2:

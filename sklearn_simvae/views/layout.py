@@ -274,6 +274,21 @@ class Layout:
         x = x.reshape(-1, *self.network_shape).float()
         return x.div_(255.0) if self.pixels and rows.dtype == torch.uint8 else x
 
+    def bounded(self, x: Tensor) -> Tensor:
+        """Hold a batch within the range of the rows, which means of a decoder may leave.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, ...)
+            Output of a decoder.
+
+        Returns
+        -------
+        x : Tensor of shape (N, ...)
+            The same, in [0, 1] if rows are pixels.
+        """
+        return x.clamp(0, 1) if self.pixels else x
+
     def from_network(self, x: Tensor) -> Tensor:
         """Convert a batch from the layout of the networks to that of the rows given to `fit`.
 
