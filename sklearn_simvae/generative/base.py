@@ -22,9 +22,9 @@ from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import GENERATIVE
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
-from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
+from sklearn_simvae.generative.bounds import has_density, warn_of_bounds
 from sklearn_simvae.generative.building import make_autoencoder
-from sklearn_simvae.generative.by_column import bounds_of, find_blocks
+from sklearn_simvae.generative.by_column import hold_to_likelihood
 from sklearn_simvae.generative.imputation import ImputeMixin
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.training import inference, reads
@@ -127,18 +127,7 @@ class BaseGenerative(ImputeMixin, BaseSSL):
 
     def _reader(self, anew=False):
         reader = super()._reader(anew)
-        likelihood = self.likelihood if anew else self.module_.likelihood.name
-        if not isinstance(likelihood, str) or likelihood == "by_column":
-            if anew:
-                reader.find_blocks(functools.partial(find_blocks, likelihood))
-            else:
-                bounds = bounds_of(self.layout_.blocks, self.layout_.n_features)
-                reader.require(*bounds, functools.partial(beyond_bounds, "by_column"))
-            return reader
-        if likelihood not in ("auto", "gaussian"):
-            reader.take_scales_as_they_are()
-        if likelihood in BOUNDS:
-            reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
+        hold_to_likelihood(reader, self.likelihood if anew else self.module_.likelihood.name)
         return reader
 
     def _default_augmentation(self, layout):

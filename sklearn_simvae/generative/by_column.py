@@ -6,12 +6,36 @@ from typing import Any
 import numpy as np
 
 from sklearn_simvae._checks import missing
-from sklearn_simvae.generative.bounds import BOUNDS
+from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds
 from sklearn_simvae.generative.likelihoods import LIKELIHOODS
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
 from sklearn_simvae.views.columns import look_up_columns
+from sklearn_simvae.views.reader import ArrayReader
 
 Blocks = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def hold_to_likelihood(reader: ArrayReader, likelihood: Any) -> None:
+    """Have a reader refuse values that a likelihood is not of.
+
+    Parameters
+    ----------
+    reader : ArrayReader
+        Reader of X, whose layout is known unless X is to be fitted.
+    likelihood : str or list of (str, columns)
+        Parameter of the estimator, or the name of the likelihood that was fitted.
+    """
+    if not isinstance(likelihood, str) or likelihood == "by_column":
+        if reader.layout is None:
+            reader.find_blocks(functools.partial(find_blocks, likelihood))
+        else:
+            bounds = bounds_of(reader.layout.blocks, reader.layout.n_features)
+            reader.require(*bounds, functools.partial(beyond_bounds, "by_column"))
+        return
+    if likelihood not in ("auto", "gaussian"):
+        reader.take_scales_as_they_are()
+    if likelihood in BOUNDS:
+        reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
 
 
 def find_blocks(likelihood: Any, table: Any, rows: np.ndarray) -> Blocks:
