@@ -1,20 +1,18 @@
 """Methods of the estimators that save and load them."""
 
-import copy
-import copyreg
 import os
 
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._batch import Batch
 from sklearn_simvae.persistence.onnx import to_onnx
-from sklearn_simvae.persistence.pickles import pickled_state
+from sklearn_simvae.persistence.pickles import PickledByValueMixin
 from sklearn_simvae.persistence.skops import plain_state, set_plain_state
 from sklearn_simvae.persistence.weights import load_weights, save_weights
 from sklearn_simvae.training import own_modes, reads, turns_of
 
 
-class PersistenceMixin:
+class PersistenceMixin(PickledByValueMixin):
     """Mixin that saves and loads the estimators of this package."""
 
     @reads
@@ -114,20 +112,6 @@ class PersistenceMixin:
         """
         check_is_fitted(self, "net_")
         to_onnx(self, path, self.layout_, lambda x: self._represent(Batch(x.unsqueeze(1))))
-
-    def __reduce_ex__(self, protocol):
-        # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
-        return copyreg.__newobj__, (type(self),), pickled_state(self)
-
-    def __copy__(self):
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
-
-    def __deepcopy__(self, memo):
-        memo[id(self)] = other = type(self).__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return other
 
     def __getstate__(self):
         return plain_state(self)

@@ -1,6 +1,7 @@
 """States of estimators for pickle and joblib."""
 
 import copy
+import copyreg
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,24 @@ def _weights(data, shape, dtype, device, requires_grad, is_parameter) -> Tensor:
     if is_parameter:
         return nn.Parameter(tensor, requires_grad=requires_grad)
     return tensor.requires_grad_(requires_grad)
+
+
+class PickledByValueMixin:
+    """Mixin for what has torch modules among its parameters: equal ones have equal pickles."""
+
+    def __reduce_ex__(self, protocol):
+        # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
+        return copyreg.__newobj__, (type(self),), pickled_state(self)
+
+    def __copy__(self):
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = other = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return other
 
 
 def pickled_state(estimator) -> dict[str, Any]:
@@ -87,3 +106,25 @@ def holds_module(value) -> bool:
     if isinstance(value, dict):
         return any(map(holds_module, value.values()))
     return isinstance(value, nn.Module)
+
+
+def refuse_modules(estimator) -> None:
+    """Raise where parameters hold torch modules, for files that hold no code.
+
+    Parameters
+    ----------
+    estimator : object
+        An object with `get_params`.
+
+    Raises
+    ------
+    ValueError
+        If one of its parameters holds a module.
+    """
+    modules = [n for n, v in estimator.get_params(deep=False).items() if holds_module(v)]
+    if modules:
+        raise ValueError(
+            f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
+            "is code. Give a function that makes the module, call save_weights instead, or use "
+            "joblib and load only files that you trust."
+        )
