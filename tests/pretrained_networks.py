@@ -42,17 +42,19 @@ class Tokens(nn.Module):
 def fake_timm(**models):
     """A library with the functions of timm that are called, and these models."""
 
-    def create_model(name, pretrained=False, num_classes=1000, pretrained_cfg_overlay=None):
-        assert pretrained and num_classes == 0
-        made = models[name.partition(".")[0]]()
-        if pretrained_cfg_overlay:
-            made.load_state_dict(torch.load(pretrained_cfg_overlay["file"], weights_only=True))
-        return made
+    def create_model(name, pretrained=False, num_classes=1000):
+        assert num_classes == 0
+        return models[name.partition(".")[0]]()
+
+    def load_checkpoint(module, path, strict=True):
+        return module.load_state_dict(torch.load(path, weights_only=True), strict=strict)
 
     return types.SimpleNamespace(
         create_model=create_model,
         is_model=lambda name: name in models,
-        list_models=lambda pattern: [n for n in models if pattern.strip("*")[:3] in n],
+        list_models=lambda: list(models),
+        get_pretrained_cfg=lambda name: types.SimpleNamespace(hf_hub_id=f"timm/{name}.a_tag"),
+        models=types.SimpleNamespace(load_checkpoint=load_checkpoint),
     )
 
 

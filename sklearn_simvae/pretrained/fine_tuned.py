@@ -29,13 +29,14 @@ class FineTuned(LinkMixin, PickledByValueMixin, BaseEstimator):
     encoder : torch.nn.Module, str or path-like
         The network, or its name in timm or transformers, as :class:`FrozenEncoder` takes it.
     freeze : "trunk", sequence of str or None, default=None
-        What is not trained: "trunk" is the whole network, so that only the head learns; names, as
-        in `named_modules` or `named_parameters`, are parts of it, such as `["conv1", "layer1"]`;
-        None trains all. Frozen parameters get no gradient and no weight decay, and frozen parts
-        stay in evaluation mode, so that statistics of batch normalization do not move.
+        Parts that are not trained: "trunk" is the whole network, so that only the head learns;
+        names, as in `named_modules` or `named_parameters`, are parts of it, such as
+        `["conv1", "layer1"]`; None trains all. Frozen parameters get no gradient and no weight
+        decay, and frozen parts stay in evaluation mode, so that statistics of batch normalization
+        do not move.
     layer, pooling, mean, std, image_size, weights : object
-        As in :class:`FrozenEncoder`. Means and standard deviations are for views as augmentation
-        gives them: pixels in [0, 1].
+        The same as in :class:`FrozenEncoder`. Means and standard deviations are those of views as
+        augmentation gives them: pixels in [0, 1].
 
     See Also
     --------

@@ -1,5 +1,6 @@
 """Networks by the names that they have in timm and transformers, and what they expect of pixels."""
 
+import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -116,19 +117,35 @@ def _from_timm(name: str, weights: str | None) -> Network:
     else:
         source = f"hf-hub:{name}" if name.startswith("timm/") else name
     if not source.startswith(_TIMM_PREFIXES) and not timm.is_model(source.partition(".")[0]):
-        near = timm.list_models(f"*{source.partition('.')[0][:6]}*")[:5]
+        near = difflib.get_close_matches(source.partition(".")[0], timm.list_models(), 5)
         raise ValueError(
             f"timm has no model {name!r}"
             f"{', but it has ' + ', '.join(near) if near else ''}. timm.list_models() lists all; "
             "names of transformers have a slash, as 'facebook/dinov2-small'."
         )
-    overlay = {} if weights is None else {"pretrained_cfg_overlay": {"file": weights}}
     try:
         # Without classes the model gives its pooled features.
-        module = timm.create_model(source, pretrained=True, num_classes=0, **overlay)
+        module = timm.create_model(source, pretrained=weights is None, num_classes=0)
     except OSError as error:
-        raise _missing(name, "timm", "give the path of a file as weights=") from error
+        repository = source.partition(":")[2] or timm.get_pretrained_cfg(source).hf_hub_id
+        raise _missing(name, "timm", repository, "the path of a file as weights=") from error
+    if weights is not None:
+        _load_weights(timm, module, name, weights)
     return Network(as_float32(module), **_images_of_module(module))
+
+
+def _load_weights(timm: Any, module: nn.Module, name: str, weights: str) -> None:
+    """Load a file into a model, which has no classes though the file may have them."""
+    try:
+        found = timm.models.load_checkpoint(module, weights, strict=False)
+        lacking = getattr(found, "missing_keys", [])
+    except RuntimeError as error:
+        raise ValueError(f"weights={weights!r} do not fit the model {name!r}: {error}") from error
+    if lacking:
+        raise ValueError(
+            f"weights={weights!r} lack {len(lacking)} of the parameters of the model {name!r}, "
+            f"such as {lacking[0]!r}. Give the file of this model."
+        )
 
 
 def _from_transformers(name: str, weights: str | None) -> Network:
@@ -141,25 +158,19 @@ def _from_transformers(name: str, weights: str | None) -> Network:
     try:
         module = transformers.AutoModel.from_pretrained(name)
     except OSError as error:
-        folder = "give the path of a folder that save_pretrained wrote as encoder="
-        raise _missing(name, "transformers", folder) from error
+        folder = "the path of a folder that save_pretrained wrote as encoder="
+        raise _missing(name, "transformers", name, folder) from error
     # Models of images and text have a part for each.
     module = getattr(module, "vision_model", module)
     return Network(as_float32(module), **_images_of_processor(name, module))
 
 
-def _missing(name: str, library: str, otherwise: str) -> OSError:
+def _missing(name: str, library: str, repository: str, otherwise: str) -> OSError:
     return OSError(
         f"The weights of {name!r} are neither in the cache of {library} nor could they be "
-        f"downloaded. Where there is a connection, run `hf download {_repository(name)}` and copy "
-        f"the cache (~/.cache/huggingface, or where HF_HOME points) here, or {otherwise}."
+        f"downloaded. Where there is a connection, run `hf download {repository}` and copy the "
+        f"cache (~/.cache/huggingface, or where HF_HOME points) here, or give {otherwise}."
     )
-
-
-def _repository(name: str) -> str:
-    for prefix in _TIMM_PREFIXES:
-        name = name.removeprefix(prefix)
-    return name if "/" in name else f"timm/{name}"
 
 
 def _images_of_module(module: nn.Module) -> dict[str, Any]:

@@ -88,6 +88,24 @@ def test_weights_of_a_model_of_timm_come_from_a_path(timm, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "state, message",
+    [
+        ({}, r"lack 8 of the parameters of the model 'small_net', such as 'stem.weight'"),
+        ({"stem.weight": torch.zeros(1)}, "do not fit the model 'small_net'"),
+    ],
+)
+def test_a_file_of_another_model_is_refused(timm, tmp_path, state, message):
+    torch.save(state, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=message):
+        load_network("small_net", tmp_path / "weights.pth")
+
+
+def test_a_file_may_have_the_classes_that_features_do_without(timm, tmp_path):
+    torch.save({**Convolutions().state_dict(), "fc.weight": torch.zeros(2, 6)}, tmp_path / "all")
+    load_network("small_net", tmp_path / "all")
+
+
+@pytest.mark.parametrize(
     "processor, mean, size",
     [
         (
@@ -137,7 +155,7 @@ def test_a_folder_is_read_by_the_library_that_wrote_it(monkeypatch, tmp_path, ti
 
 
 def test_offline_the_error_says_which_weights_are_missing_and_how_to_get_them(monkeypatch, timm):
-    with pytest.raises(OSError, match=r"'far_net' .*hf download timm/far_net.*weights="):
+    with pytest.raises(OSError, match=r"'far_net' .*hf download timm/far_net.a_tag.*weights="):
         load_network("far_net")
     fake_transformers(monkeypatch, None)
     with pytest.raises(OSError, match=r"'someone/net' .*hf download someone/net.*save_pretrained"):
