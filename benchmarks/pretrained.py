@@ -1,17 +1,18 @@
 """Features of a pretrained network under ContentStyleVAE, SimVAE and PCA, on classes it never saw.
 
-    python benchmarks/pretrained.py [--epochs 6] [--rows 10000] [--seeds 1] [--network FILE]
+    python benchmarks/pretrained.py [--epochs 6] [--rows 10000] [--seeds 2] [--network FILE]
 
 A SimCLR of 64 components and the "conv" encoder is trained, without labels, on the training images
 of five classes of CIFAR-10 (airplane, bird, deer, frog, ship). `FrozenEncoder` then computes its
 hidden layer, of 256 values, for images of the other five classes. The features of `--rows` of their
 training images, standardized, are reduced to 16 and to 64 components by PCA, SimVAE and
-ContentStyleVAE at their defaults, whose views are features with some corrupted; "of crops" has the
-features of two crops of an image as its views. Accuracies are those of `evaluation.probe` on the 5,000 test
-images of these classes, as means over the seeds of the reductions. The features themselves, those
-of the same network without training, and pixels stand beside. The images come from the folder in
-SKLEARN_SIMVAE_DATA, and results go to `benchmarks/results/pretrained.csv`. With `--network` the
-weights of the network are kept in a file, or read from it if it is there. Fits use one thread.
+ContentStyleVAE at their defaults, whose views are features with some corrupted. The views of "of
+crops" are the features of two crops of an image, of one seed. Accuracies are those of `evaluation.probe` on the
+5,000 test images of these classes, as means over the seeds of the reductions. The features
+themselves, those of the same network without training, and pixels stand beside. The images come
+from the folder in SKLEARN_SIMVAE_DATA, and results go to `benchmarks/results/pretrained.csv`. With
+`--network` the weights of the network are kept in a file, or read from it if it is there. Fits use
+one thread.
 """
 
 import argparse
@@ -86,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--network")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -121,10 +122,9 @@ def main():
     scaler = StandardScaler().fit(Z)
     scaled = [scaler.transform(features) for features in (Z, Z_test)]
     views = of_crops(frozen, X, scaler)
-    for seed in range(args.seeds):
-        vae = ContentStyleVAE(16, device="cpu", random_state=seed)
-        made = reduce(vae, *scaled, to_fit=views)
-        measure("SimCLR", "ContentStyleVAE(16) of crops", seed, *made)
+    vae = ContentStyleVAE(16, device="cpu", random_state=0)
+    made = reduce(vae, *scaled, to_fit=views)
+    measure("SimCLR", "ContentStyleVAE(16) of crops", 0, *made)
 
     table = pd.DataFrame(found)
     table.to_csv(RESULTS, index=False, float_format="%.4f")
