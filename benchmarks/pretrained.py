@@ -7,12 +7,12 @@ of five classes of CIFAR-10 (airplane, bird, deer, frog, ship). `FrozenEncoder` 
 hidden layer, of 256 values, for images of the other five classes. The features of `--rows` of their
 training images, standardized, are reduced to 16 and to 64 components by PCA, SimVAE and
 ContentStyleVAE at their defaults, whose views are features with some corrupted. The views of "of
-crops" are the features of two crops of an image, of one seed. Accuracies are those of `evaluation.probe` on the
-5,000 test images of these classes, as means over the seeds of the reductions. The features
-themselves, those of the same network without training, and pixels stand beside. The images come
-from the folder in SKLEARN_SIMVAE_DATA, and results go to `benchmarks/results/pretrained.csv`. With
-`--network` the weights of the network are kept in a file, or read from it if it is there. Fits use
-one thread.
+crops" are the features of two crops of an image, of one seed. Accuracies are those of
+`evaluation.probe` on the 5,000 test images of these classes, as means over the seeds of the
+reductions. The features themselves, those of the same network without training, and pixels stand
+beside. The images come from the folder in SKLEARN_SIMVAE_DATA, and results go to
+`benchmarks/results/pretrained.csv`. With `--network` the weights of the network are kept in a file,
+or read from it if it is there. Fits use one thread.
 """
 
 import argparse
