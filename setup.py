@@ -79,6 +79,8 @@ setup(
         "parquet": PARQUET,
         "dask": DASK,
         "ray": ["ray>=2.55"],
+        "timm": ["timm>=1.0"],
+        "transformers": ["transformers>=4.48"],
         "distributed": ["accelerate>=1.0"],
     },
     classifiers=[

@@ -11,7 +11,27 @@ from sklearn_simvae._batch import Batch
 from sklearn_simvae.training import own_modes, reads, turns_of
 
 
-class PersistenceMixin:
+class PickledByValueMixin:
+    """Mixin for what has torch modules among its parameters: equal ones have equal pickles."""
+
+    def __reduce_ex__(self, protocol):
+        # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
+        from sklearn_simvae.persistence.pickles import pickled_state
+
+        return copyreg.__newobj__, (type(self),), pickled_state(self)
+
+    def __copy__(self):
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = other = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return other
+
+
+class PersistenceMixin(PickledByValueMixin):
     """Mixin that saves and loads the estimators of this package."""
 
     @reads
@@ -183,22 +203,6 @@ class PersistenceMixin:
 
         check_is_fitted(self, "net_")
         to_onnx(self, path, output, self.layout_, lambda x: self._represent(Batch(x.unsqueeze(1))))
-
-    def __reduce_ex__(self, protocol):
-        # For pickle and joblib, which keep all objects as they are. skops uses __getstate__.
-        from sklearn_simvae.persistence.pickles import pickled_state
-
-        return copyreg.__newobj__, (type(self),), pickled_state(self)
-
-    def __copy__(self):
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
-
-    def __deepcopy__(self, memo):
-        memo[id(self)] = other = type(self).__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return other
 
     def __getstate__(self):
         from sklearn_simvae.persistence.skops import plain_state

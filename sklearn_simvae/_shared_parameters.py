@@ -59,9 +59,9 @@ SHARED = {
         """str, callable or torch.nn.Module
         "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
         for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
-        float32; TorchScript is refused. It has `n_components` outputs; generative methods need
-        twice as many, means and then the logarithms of variances.""",
+        `(input_shape, n_outputs) -> Module` such as :class:`~sklearn_simvae.FineTuned`, or a
+        module, of which `fit` trains a copy, in float32; TorchScript is refused. It has
+        `n_components` outputs; generative methods need twice as many: means, log-variances.""",
         structure=True,
     ),
     "representation": Parameter(

@@ -13,8 +13,7 @@ from conftest import METHODS, tiny
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
-import sklearn_simvae
-from sklearn_simvae import evaluation
+from sklearn_simvae import FineTuned, FrozenEncoder, evaluation
 
 X = (load_digits().data[:64] / 16).astype(np.float32)
 
@@ -152,6 +151,16 @@ def test_what_comes_to_life_in_any_state_can_be_trained_further(name, way, state
     assert_array_equal(made_inside.partial_fit(X).transform(X), expected)
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_what_a_caller_has_set_changes_no_fine_tuning(state):
+    torch.manual_seed(0)
+    estimator = tiny("SimCLR", encoder=FineTuned(torch.nn.Linear(64, 8), freeze="trunk"))
+    expected = estimator.fit_transform(X)
+    with warnings.catch_warnings(action="ignore"), STATES[state]():
+        found = estimator.fit_transform(X)
+    assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("state", ["inference_mode", "autocast", "default dtype"])
 def test_an_encoder_made_in_any_state_is_trained(state):
     def encoder():
@@ -179,6 +188,7 @@ FUNCTIONS = {
     ),
     "reconstruction_error": evaluation.reconstruction_error,
     "frechet_distance": lambda vae, X: evaluation.frechet_distance(X, X[::2], vae),
+    "FrozenEncoder": lambda vae, X: FrozenEncoder(vae.encoder_).fit_transform(X).tolist(),
 }
 
 
@@ -218,4 +228,4 @@ def test_what_a_caller_has_set_stays_set(state):
 
 
 def test_every_method_is_tried():
-    assert set.union(*map(calls_of, sklearn_simvae.__all__)) == CALLS.keys()
+    assert set.union(*map(calls_of, METHODS)) == CALLS.keys()

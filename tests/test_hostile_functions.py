@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from sklearn_simvae import SimVAE, evaluation, losses, multimodal, plotting, views
+from sklearn_simvae import FrozenEncoder, SimVAE, evaluation, losses, multimodal, plotting, views
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.evaluation.representations import as_array
 from sklearn_simvae.training import ResumeCheckpoint
@@ -65,6 +65,7 @@ OF_A_TABLE = {
     ),
     "retrieve": (FLAT, lambda X: multimodal.retrieve(X, X, k=2)),
     "recall_at_k": (FLAT, lambda X: multimodal.recall_at_k(X, X)),
+    "FrozenEncoder": (OF_VIEWS, lambda X: FrozenEncoder(torch.nn.Tanh()).fit_transform(X)),
     "Layout": (OF_VIEWS, lambda X: views.Layout.infer(as_array(X))),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 from sklearn_simvae._files import pack, unpack
 from sklearn_simvae._states import optimizer_parts
 from sklearn_simvae._trusted import trusted_names
-from sklearn_simvae.persistence.pickles import holds_module
+from sklearn_simvae.persistence.pickles import refuse_modules
 from sklearn_simvae.persistence.weights import described, restore, use_device_here
 
 # Attributes set by `fit` that are restored from the packed bytes.
@@ -50,13 +50,7 @@ def plain_state(estimator) -> dict[str, Any]:
         Attributes of the estimator without the net, which :func:`set_plain_state` restores.
     """
     state = {name: v for name, v in estimator.__dict__.items() if name not in _PACKED}
-    modules = [n for n, v in estimator.get_params(deep=False).items() if holds_module(v)]
-    if modules:
-        raise ValueError(
-            f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
-            "is code. Give a function that makes the module, call save_weights instead, or use "
-            "joblib and load only files that you trust."
-        )
+    refuse_modules(estimator)
     if "net_" in estimator.__dict__:
         tensors, metadata = described(estimator)
         estimator._check_structure("A file of skops keeps the optimizer of")

@@ -73,16 +73,19 @@ def _mixed_cells(name: str) -> ValueError:
     )
 
 
-def holds_missing(name: str, X: np.ndarray | LazyArray, layout: Layout) -> bool:
+def holds_missing(
+    name: str, X: np.ndarray | LazyArray, layout: Layout, allow_nan: bool = True
+) -> bool:
     """Whether values of vectors are missing; a whole column, or other kinds, may not be."""
     absent = _absent(X)
     if absent is None:
         return False
-    if layout.kind != "vector":
+    if layout.kind != "vector" or not allow_nan:
+        taken = "missing values in vectors only" if allow_nan else "no missing values"
         raise ValueError(
             f"Input X contains NaN in {absent.any(tuple(range(1, absent.ndim))).sum()} rows of the "
-            f"kind {layout.kind!r}; {name} takes missing values in vectors only. Leave those rows "
-            "out, or fill in the values first."
+            f"kind {layout.kind!r}; {name} takes {taken}. Leave those rows out, or fill in the "
+            "values first."
         )
     empty = absent.reshape(-1, layout.n_features).all(0)
     if empty.any():

@@ -41,6 +41,8 @@ class ArrayReader:
         From a layout to the augmentation that "auto" stands for.
     first_view_is_row : bool, default=False
         Whether the first view that is made of a row is the row itself.
+    allow_nan : bool, default=True
+        Whether values of vectors may be missing.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class ArrayReader:
         augmentation=None,
         default_augmentation=None,
         first_view_is_row=False,
+        allow_nan=True,
     ):
         self.name = name
         self.layout = layout
@@ -82,6 +85,7 @@ class ArrayReader:
         self.augmentation = augmentation
         self.default_augmentation = default_augmentation
         self.first_view_is_row = first_view_is_row
+        self.allow_nan = allow_nan
         self._bounds: tuple[float, float] | None = None
         self._why: Callable[[float, float], str] | None = None
         self._hints_at_scales = True
@@ -186,7 +190,8 @@ class ArrayReader:
         has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
         kind = kind_of_rows(self.kind, self.encoder, has_shape)
         layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
-        layout = replace(layout, missing=holds_missing(self.name, X, layout))
+        missing = holds_missing(self.name, X, layout, self.allow_nan)
+        layout = replace(layout, missing=missing)
         if self._find_blocks is not None:
             layout = replace(layout, blocks=self._blocks(layout, table, X))
         self.layout = layout

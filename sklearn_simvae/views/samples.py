@@ -252,13 +252,15 @@ class Samples:
         """
         return self.some(n_samples, device).views[:, 0]
 
-    def batches(self, device: torch.device | str) -> Iterator[Batch]:
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         """Read all samples in order, as they are.
 
         Parameters
         ----------
         device : torch.device or str
             Device of the views.
+        batch_size : int, default=None
+            Samples in a batch. None takes as many as fit the cache of a processor.
 
         Yields
         ------
@@ -266,11 +268,17 @@ class Samples:
             Views of some samples, without indices.
         """
         n_views = self.n_given_views
-        step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views)))
+        fitting = min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views))
+        step = batch_size or max(1, fitting)
         for start in range(0, len(self), step):
             yield self.as_they_are(np.arange(start, min(start + step, len(self))), device)
 
-    def map(self, function: Callable[[Batch], Tensor], device: torch.device | str) -> np.ndarray:
+    def map(
+        self,
+        function: Callable[[Batch], Tensor],
+        device: torch.device | str,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
         """Apply a function to all samples, as they are, a batch at a time.
 
         Parameters
@@ -279,6 +287,8 @@ class Samples:
             From a batch to a row for each of its samples.
         device : torch.device or str
             Device of the views.
+        batch_size : int, default=None
+            Samples in a batch, as in :meth:`batches`.
 
         Returns
         -------
@@ -286,7 +296,7 @@ class Samples:
             Results in the order of the samples.
         """
         rows, done = None, 0
-        for batch in self.batches(device):
+        for batch in self.batches(device, batch_size):
             made = function(batch)
             if rows is None:
                 rows = np.empty((len(self), *made.shape[1:]), dtype=np.float32)
