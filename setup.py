@@ -18,6 +18,7 @@ PLOT = ["matplotlib>=3.8"]
 UMAP = [*PLOT, "umap-learn>=0.5.9"]
 EVALUATION = ["pandas>=2.1"]
 PARQUET = ["pyarrow>=23.0.1"]
+TABLES = ["skrub>=0.11"]
 DASK = ["dask[array,distributed]>=2026.1.1"]
 PERSISTENCE = ["safetensors>=0.5", "skops>=0.16", "onnx>=1.21", "onnxruntime>=1.22"]
 # Ray, of 240 MB, is not among them: its test runs where it is installed.
@@ -28,6 +29,7 @@ TEST = [
     *EVALUATION,
     *SOURCES,
     *PERSISTENCE,
+    *TABLES,
     "polars>=1.0",
     "codespell>=2.4",
     "pytest>=9.0.3",
@@ -76,6 +78,7 @@ setup(
         "data": DATA,
         "evaluation": EVALUATION,
         "persistence": PERSISTENCE,
+        "tables": TABLES,
         "parquet": PARQUET,
         "dask": DASK,
         "ray": ["ray>=2.55"],

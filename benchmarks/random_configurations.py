@@ -33,6 +33,8 @@ CAUSES = {
     "prior_variance=None": "improper prior needs two views",
 }
 
+METHODS = [n for n in sklearn_simvae.__all__ if isinstance(getattr(sklearn_simvae, n), type)]
+
 
 def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict, str]:
     """Draw a method, its parameters and the scale of the data.
@@ -170,8 +172,7 @@ def main():
     counts, bad, start = Counter(), [], time.perf_counter()
     for i in range(arguments.n):
         # Each method in turn, so that all have their share.
-        methods = METHODS
-        method, params, scale = draw(rng, methods[i % len(methods)])
+        method, params, scale = draw(rng, METHODS[i % len(METHODS)])
         found = outcome(method, params, data(scale))
         counts[method, found.partition(" names ")[0] if found.startswith("BAD") else found] += 1
         if found.startswith("BAD"):

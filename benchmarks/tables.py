@@ -423,6 +423,52 @@ def growth_page(path):
     return rst(["what", "range", "time", "memory"], lines) + "\n"
 
 
+# Of all sets, and of each set by itself.
+PEOPLE_TASKS = ["1 labels", "5 labels", "20 labels", "all labels"]
+PEOPLE_ANOMALIES = ["rarest class", "mixed columns"]
+
+
+def people_pages(path):
+    """Make the tables of tables_of_people.py by name: means over the sets, and each set."""
+    found = defaultdict(list)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["set"], row["method"], row["task"]].append(float(row["auc"]))
+    medians = {key: np.median(values) for key, values in found.items()}
+    sets = list(dict.fromkeys(key[0] for key in medians))
+
+    def lines_of(tasks):
+        methods = dict.fromkeys(method for _, method, task in medians if task in tasks)
+        for method in methods:
+            yield method, [[medians[name, method, task] for name in sets] for task in tasks]
+
+    def table_of(head, values_of, tasks):
+        lines = [[method, *values_of(values)] for method, values in lines_of(tasks)]
+        return rst(["method", *head], lines) + "\n"
+
+    def means(values):
+        return [f"{np.mean(of_task):.3f}" for of_task in values]
+
+    def each(values):
+        return [f"{value:.3f}" for value in values[0]]
+
+    tasks = [*PEOPLE_TASKS, *PEOPLE_ANOMALIES]
+    pages = {"labels": table_of(PEOPLE_TASKS, means, PEOPLE_TASKS)}
+    pages["anomalies"] = table_of(PEOPLE_ANOMALIES, means, PEOPLE_ANOMALIES)
+    for task in tasks:
+        pages[task.replace(" ", "_")] = table_of(sets, each, [task])
+    return pages
+
+
+PAGES = {
+    "speed.json": speed_page,
+    "gpu.json": gpu_page,
+    "growth.csv": growth_page,
+    "small_fits.csv": small_fits_page,
+    "imputation.csv": imputation_page,
+}
+
+
 def main():
     root = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -436,16 +482,12 @@ def main():
         (args.output / f"{name}.inc").write_text("\n".join(pages))
     if (path := args.results / "emoji.csv").exists():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
-    if (path := args.results / "speed.json").exists():
-        (args.output / "speed.inc").write_text(speed_page(path))
-    if (path := args.results / "gpu.json").exists():
-        (args.output / "gpu.inc").write_text(gpu_page(path))
-    if (path := args.results / "growth.csv").exists():
-        (args.output / "growth.inc").write_text(growth_page(path))
-    if (path := args.results / "imputation.csv").exists():
-        (args.output / "imputation.inc").write_text(imputation_page(path))
-    if (path := args.results / "small_fits.csv").exists():
-        (args.output / "small_fits.inc").write_text(small_fits_page(path))
+    for name, make in PAGES.items():
+        if (path := args.results / name).exists():
+            (args.output / f"{path.stem}.inc").write_text(make(path))
+    if (path := args.results / "tables_of_people.csv").exists():
+        for name, made in people_pages(path).items():
+            (args.output / f"tables_of_people_{name}.inc").write_text(made)
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
         if (path := args.results / f"{name}.csv").exists():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))

@@ -1,5 +1,6 @@
 """Self-supervised representations as scikit-learn transformers."""
 
+from sklearn_simvae._tables import make_table_transformer
 from sklearn_simvae._version import __version__ as __version__
 from sklearn_simvae.discriminative import (
     BYOL,
@@ -32,4 +33,5 @@ __all__ = [
     "SimVAE",
     "SwAV",
     "VICReg",
+    "make_table_transformer",
 ]

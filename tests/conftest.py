@@ -97,8 +97,11 @@ def no_waiting(monkeypatch):
 TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]
 
 # Every method that is exported, without what trains nothing of its own.
-METHODS = {name: getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__}
-METHODS = {name: made for name, made in METHODS.items() if issubclass(made, BaseSSL)}
+METHODS = {
+    name: method
+    for name in sklearn_simvae.__all__
+    if isinstance(method := getattr(sklearn_simvae, name), type) and issubclass(method, BaseSSL)
+}
 # Those whose rows are of one kind: views are made of them, given or grouped, and one encoder reads
 # them all. The others have modalities.
 ONE_KIND = [name for name, method in METHODS.items() if "modalities" not in method().get_params()]

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from sklearn_simvae import FrozenEncoder, SimVAE, evaluation, losses, multimodal, plotting, views
+from sklearn_simvae import (
+    FrozenEncoder,
+    SimVAE,
+    evaluation,
+    losses,
+    make_table_transformer,
+    multimodal,
+    plotting,
+    views,
+)
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.evaluation.representations import as_array
 from sklearn_simvae.training import ResumeCheckpoint
@@ -64,6 +73,10 @@ OF_A_TABLE = {
         lambda X: evaluation.frechet_distance(X, X, lambda X: X),
     ),
     "retrieve": (FLAT, lambda X: multimodal.retrieve(X, X, k=2)),
+    "make_table_transformer": (
+        FLAT,
+        lambda X: make_table_transformer(PCA(1), vectorizer="sklearn").fit_transform(X),
+    ),
     "recall_at_k": (FLAT, lambda X: multimodal.recall_at_k(X, X)),
     "FrozenEncoder": (OF_VIEWS, lambda X: FrozenEncoder(torch.nn.Tanh()).fit_transform(X)),
     "Layout": (OF_VIEWS, lambda X: views.Layout.infer(as_array(X))),

@@ -15,6 +15,7 @@ from sklearn_simvae import (
     SimCLR,
     SimVAE,
     SwAV,
+    make_table_transformer,
 )
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.evaluation import collapse_report, effective_rank
@@ -37,6 +38,7 @@ def taken() -> None:
     print(SimVAE().lr + 1, SimCLR().chunk_size, CLIP().modalities)
     make_sprites(10, n_views=2, shapes=["star"])
     collapse_report(SimVAE(), [[0.0]], input_shape=(1,))
+    make_table_transformer(SimVAE(), vectorizer="sklearn").fit([[0.0]])
     print(effective_rank([[0.0]]) + 1)
     nt_xent(torch.zeros(2, 2, 2), temperature=0.1)
 
@@ -54,5 +56,6 @@ def refused() -> None:
     CLIP(chunk_size=8)  # type: ignore[call-arg]
     CLIP(n_views=2)  # type: ignore[call-arg]
     MultimodalSimVAE(input_shape=(8,))  # type: ignore[call-arg]
+    make_table_transformer(SimVAE(), missing="mean")  # type: ignore[arg-type]
     make_sprites("a")  # type: ignore[arg-type]
     nt_xent(torch.zeros(2, 2, 2), tau=0.1)  # type: ignore[call-arg]
