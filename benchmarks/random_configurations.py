@@ -33,7 +33,6 @@ CAUSES = {
     "prior_variance=None": "improper prior needs two views",
 }
 
-METHODS = [n for n in sklearn_simvae.__all__ if isinstance(getattr(sklearn_simvae, n), type)]
 
 
 def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict, str]:
