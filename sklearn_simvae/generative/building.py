@@ -1,6 +1,7 @@
 """Networks of the generative methods, made of an estimator's parameters."""
 
 from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.generative.padded import PaddedAutoEncoder
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout
 
@@ -16,6 +17,7 @@ def make_autoencoder(
         input_shape=shape,
         n_outputs=2 * estimator.n_components,
         hidden_layer_sizes=sizes,
+        padded=layout.ragged,
     )
     decoder_module = make_decoder(
         estimator.decoder,
@@ -25,7 +27,8 @@ def make_autoencoder(
         output_shape=shape,
         hidden_layer_sizes=sizes,
     )
-    return AutoEncoder(
+    kind = PaddedAutoEncoder if layout.ragged else AutoEncoder
+    return kind(
         encoder_module,
         decoder_module,
         estimator.n_components,

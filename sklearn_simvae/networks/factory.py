@@ -11,6 +11,7 @@ from .checks import check_module, check_no_torchscript, check_sample_shape
 from .conv import conv_decoder, conv_encoder
 from .copies import as_float32, copy_module
 from .mlp import mlp_decoder, mlp_encoder
+from .padded import padded_encoder, without_padding
 from .resnet import resnet18_decoder, resnet18_encoder
 
 EncoderOption = str | nn.Module | Callable[[tuple[int, ...], int], nn.Module]
@@ -34,6 +35,7 @@ def make_encoder(
     input_shape: Sequence[int],
     n_outputs: int,
     hidden_layer_sizes: Sequence[int] | int,
+    padded: bool = False,
 ) -> nn.Module:
     """Make the network that encodes a sample.
 
@@ -58,6 +60,9 @@ def make_encoder(
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The other encoders
         do not use it.
+    padded : bool, default=False
+        Whether samples are series that end in NaN where they are shorter than others. A module
+        of the user's own is given zeros there.
 
     Returns
     -------
@@ -86,8 +91,11 @@ def make_encoder(
     hidden = check_sizes(hidden_layer_sizes, "hidden_layer_sizes")
     if not isinstance(encoder, str):
         module = _own_module(encoder, (shape, n_outputs), "encoder")
-        return check_module(module, shape, (n_outputs,), "encoder")
+        module = check_module(module, shape, (n_outputs,), "encoder")
+        return without_padding(module) if padded else module
     name = _resolve(encoder, kind, shape, "encoder")
+    if padded:
+        return padded_encoder(name, shape, n_outputs, hidden)
     if name == "mlp":
         return mlp_encoder(shape, n_outputs, hidden)
     return _ENCODERS[name](shape, n_outputs)

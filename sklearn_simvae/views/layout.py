@@ -43,6 +43,8 @@ class Layout:
     channels : {"auto", "first", "last"}, default="auto"
         Position of the channels in `input_shape`. "auto" means last for series, and for images
         first if the first axis has length 1, 3 or 4, else last.
+    ragged : bool, default=False
+        True if rows are windows of series of unequal length, padded with NaN.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Layout:
     row_shape: tuple[int, ...]
     pixels: bool = False
     channels: str = "auto"
+    ragged: bool = False
 
     @classmethod
     def infer(
@@ -123,8 +126,8 @@ class Layout:
 
     @property
     def n_columns(self) -> int:
-        """Number of columns of X that a row is made of."""
-        return self.n_features
+        """Number of columns of X that a row is made of; of series of unequal length, channels."""
+        return self.network_shape[0] if self.ragged else self.n_features
 
     @property
     def n_features(self) -> int:
@@ -244,9 +247,9 @@ class Layout:
             The same layout.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        # Older files do not have this field.
-        channels = fields.get("channels", "auto")
-        return cls(fields["kind"], **shapes, pixels=fields["pixels"], channels=channels)
+        # Older files do not have these fields.
+        newer = {name: fields[name] for name in ("channels", "ragged") if name in fields}
+        return cls(fields["kind"], **shapes, pixels=fields["pixels"], **newer)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Convert a batch of rows to the layout of the networks.

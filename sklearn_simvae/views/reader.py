@@ -17,9 +17,11 @@ from sklearn_simvae.views.checks import (
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
-from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows
+from sklearn_simvae.views.lazy import held_between, named, some_rows
+from sklearn_simvae.views.ragged import is_ragged, read_ragged
 from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.view_maker import ViewMaker, one_hot_columns
+from sklearn_simvae.views.windows import WindowSamples
 
 
 class ArrayReader:
@@ -158,6 +160,9 @@ class ArrayReader:
         ValueError
             If X or groups are not valid.
         """
+        if is_ragged(X, self.kind, self.encoder):
+            X, self.layout = read_ragged(self.name, X, self.channels, self.input_shape)
+            return self._samples(X, False, groups, n_views)
         names = _get_feature_names(named(X))
         X = check_rows(self.name, X)
         has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
@@ -190,6 +195,9 @@ class ArrayReader:
         ValueError
             If X or groups are not valid, or are not like what was fitted.
         """
+        if self.layout.ragged:
+            X, _ = read_ragged(self.name, X, layout=self.layout)
+            return self._samples(X, False, groups, n_views)
         X = check_rows(self.name, X)
         has_views = self.layout.has_views(X.shape, self.name)
         return self._samples(
@@ -242,7 +250,7 @@ class ArrayReader:
             augmentation = MultiView([None, augmentation])
         return ViewMaker(
             layout,
-            None if samples.views_given else self.n_views,
+            None if samples.reads_views else self.n_views,
             augmentation,
             None if augmentation is None else one_hot_columns(samples.X, layout),
         )
@@ -264,10 +272,12 @@ class ArrayReader:
         """
         return Layout.from_dict(fields)
 
-    def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
+    def _samples(self, X, has_views: bool, groups, n_views: int) -> Samples:
         if self._bounds is not None and not self.layout.pixels:
             some = some_rows(X)
             if some.size and (some.min() < self._bounds[0] or some.max() > self._bounds[1]):
                 raise ValueError(self._why(some.min(), some.max()))
             X = held_between(X, *self._bounds)
-        return Samples(X, self.layout, has_views, check_groups(groups, X, has_views), n_views)
+        groups = check_groups(groups, X, has_views)
+        kind = WindowSamples if self.layout.ragged else Samples
+        return kind(X, self.layout, has_views, groups, n_views)
