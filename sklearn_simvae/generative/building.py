@@ -26,6 +26,7 @@ def make_autoencoder(
         n_components=estimator.n_components,
         output_shape=shape,
         hidden_layer_sizes=sizes,
+        padded=layout.ragged,
     )
     kind = PaddedAutoEncoder if layout.ragged else AutoEncoder
     return kind(

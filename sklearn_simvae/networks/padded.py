@@ -11,6 +11,8 @@ from .conv import _N_HIDDEN, _plan, _stride
 from .mlp import dense_layers
 
 _N_GROUPS, _EPS = 8, 1e-5
+# Wider layers took three times as long and were no better.
+_MOST_FEATURES = 64
 # Segments of a series of which features are averaged.
 _N_SEGMENTS = 8
 
@@ -150,6 +152,7 @@ class PaddedConvolutions(nn.Module):
     def __init__(self, n_channels: int, length: int) -> None:
         super().__init__()
         sizes, widths = _plan((length,))
+        widths = [min(width, _MOST_FEATURES) for width in widths]
         self.stem_stride, *strides = (_stride(*pair)[0] for pair in pairwise(sizes))
         self.stem = convolution(1, n_channels, widths[0], stride=self.stem_stride)
         self.blocks = nn.ModuleList(

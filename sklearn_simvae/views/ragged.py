@@ -13,6 +13,8 @@ from sklearn_simvae.views.rows import holds_arrays, tensor_to_array
 _MOST_CHANNELS = 8
 _LARGEST_WINDOW = 512
 _FEWEST_STEPS = 2
+# Views of series that are shorter than a window differ, too.
+_SHORTEST_SHARE = 0.5
 
 
 class RaggedArray:
@@ -93,7 +95,7 @@ class RaggedArray:
         return made if self.channels_last else made.swapaxes(-1, -2)
 
     def draw(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw a window of each row: as many steps as there are, but no more than `window`.
+        """Draw a window of each row, of half to all of the steps that fit into one.
 
         Parameters
         ----------
@@ -107,7 +109,8 @@ class RaggedArray:
         windows : ndarray of int of shape (*rows.shape, 3)
             A window of each, as they are read.
         """
-        n_steps = np.minimum(self.lengths[rows], self.window)
+        share = _SHORTEST_SHARE + (1 - _SHORTEST_SHARE) * rng.random(rows.shape)
+        n_steps = np.ceil(share * np.minimum(self.lengths[rows], self.window)).astype(int)
         n_places = self.lengths[rows] - n_steps + 1
         first = (rng.random(rows.shape) * n_places).astype(int)
         return np.stack([rows, first, n_steps], -1)

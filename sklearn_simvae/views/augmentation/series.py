@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -138,7 +136,8 @@ class RandomSeriesCrop(Augmentation):
         width = rand((n, 1), x, generator, *map(float, self.scale))
         start = rand((n, 1), x, generator).mul_(1 - width)
         self._note(start=start, length=width)
-        last = _last_step(x)
+        # The last step of each series that is not padding.
+        last = (x[:, 0].isnan().logical_not().sum(1, keepdim=True) - 1).clamp(min=0)
         start.mul_(last)
         index = torch.arange(length, device=x.device, dtype=x.dtype)
         position = torch.addcmul(start, width, index).clamp_(max=last)
@@ -148,14 +147,4 @@ class RandomSeriesCrop(Augmentation):
         shape = (n, channels, length)
         before = x.gather(2, left[:, None].expand(shape))
         after = x.gather(2, right[:, None].expand(shape))
-        made = torch.lerp(before, after, fraction)
-        if isinstance(last, Tensor):
-            made.masked_fill_((index > last)[:, None], torch.nan)
-        return made
-
-
-def _last_step(x: Tensor) -> Any:
-    """Return the index of the last step: one number or, of series padded with NaN, one of each."""
-    if not x[:, 0, -1].isnan().any():
-        return x.shape[2] - 1
-    return (x[:, 0].isnan().logical_not().sum(1, keepdim=True) - 1).clamp(min=0)
+        return torch.lerp(before, after, fraction).masked_fill_((index > last)[:, None], torch.nan)
