@@ -128,10 +128,10 @@ class PaddedBlock(nn.Module):
 
 
 class PaddedConvolutions(nn.Module):
-    """Strided residual convolutions of series of any length, averaged over their segments.
+    """Strided residual convolutions of series of any length, averaged over all of their steps.
 
-    Each series is divided into as many segments as there are cells in the result. Neither the
-    padding nor the other series of a batch have any influence.
+    Beside the mean over all steps there are those over eight segments of a series, which tell what
+    comes first. Neither the padding nor the other series of a batch have any influence.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class PaddedConvolutions(nn.Module):
             PaddedBlock(*pair, stride)
             for pair, stride in zip(pairwise(widths), strides, strict=True)
         )
-        self.n_features = widths[-1] * _N_SEGMENTS
+        self.n_features = widths[-1] * (1 + _N_SEGMENTS)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform series ``(N, channels, length)`` to features ``(N, n_features)``."""
@@ -168,7 +168,9 @@ class PaddedConvolutions(nn.Module):
         x = self.stem(x.masked_fill(missing, 0.0)).relu() * given
         for block in self.blocks:
             x, given = block(x, given)
-        return segment_means(x.float(), given).flatten(1)
+        x = x.float()
+        mean = x.sum(2, keepdim=True) / given.sum(2, keepdim=True).clamp(min=1)
+        return torch.cat([mean, segment_means(x, given)], 2).flatten(1)
 
 
 def segment_means(x: Tensor, given: Tensor, n_segments: int = _N_SEGMENTS) -> Tensor:
