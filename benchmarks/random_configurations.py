@@ -34,7 +34,6 @@ CAUSES = {
 }
 
 
-
 def draw(rng: np.random.Generator, method: str | None = None) -> tuple[str, dict, str]:
     """Draw a method, its parameters and the scale of the data.
 

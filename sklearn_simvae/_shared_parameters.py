@@ -40,9 +40,9 @@ SHARED = {
         "auto",
         [StrOptions({"auto", "first", "last"})],
         """{"auto", "first", "last"}
-        The end where rows have their channels. "auto" is last for series with an
-        `input_shape` and, for images, the end where there are 1, 3 or 4; without an `input_shape`
-        it is known of series of one channel alone.""",
+        The end where rows have their channels. "auto" is last for series with an `input_shape`
+        and, for images, the end where there are 1, 3 or 4; without an `input_shape` it is known of
+        series of one channel, or of unequal length.""",
         structure=True,
     ),
     "group_column": Parameter(
@@ -57,11 +57,11 @@ SHARED = {
         "auto",
         [str, callable],
         """str, callable or torch.nn.Module
-        "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
-        for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module` such as :class:`~sklearn_simvae.FineTuned`, or a
-        module, of which `fit` trains a copy, in float32; TorchScript is refused. It has
-        `n_components` outputs; generative methods need twice as many: means, log-variances.""",
+        "auto" (an MLP for vectors, gray images up to 32 px and series of one channel up to 512
+        steps, "conv" for other images, "conv1d" for other series), "mlp", "conv", "resnet18",
+        "conv1d", a factory `(input_shape, n_outputs) -> Module` such as
+        :class:`~sklearn_simvae.FineTuned`, or a module, of which `fit` trains a copy, in float32;
+        no TorchScript. It has `n_components` outputs; generative methods also need log-variances.""",
         structure=True,
     ),
     "representation": Parameter(
@@ -93,8 +93,8 @@ SHARED = {
         None,
         [tuple, list, None],
         """tuple of int
-        Shape of one row, if X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
-        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.""",
+        Shape of one row, if X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`, `(H, W, C)` or,
+        for series, `(length, channels)`, of windows where lengths differ. X may also be flat.""",
         structure=True,
     ),
     "max_epochs": Parameter(

@@ -115,9 +115,10 @@ class BaseSSL(
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features), (n, n_views, n_features) or of images
-            Rows, or samples of views. See `input_shape`. What is not in memory is read by batch:
-            see :func:`~sklearn_simvae.views.as_lazy_array`.
+        X : array-like of shape (n, n_features), (n, n_views, n_features) or of images or series
+            Rows, or samples of views. See `kind` and `input_shape`. Series of unequal length are a
+            list of arrays. What is not in memory is read by batch: see
+            :func:`~sklearn_simvae.views.as_lazy_array`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
@@ -336,7 +337,7 @@ class BaseSSL(
 
     def _default_augmentation(self, layout: Layout):
         """Return the augmentation that "auto" stands for where views are to be made."""
-        return default_augmentation(layout.kind, layout.network_shape[0])
+        return default_augmentation(layout.kind, layout.network_shape[0], windows=layout.ragged)
 
     def _diagnose(self, samples: Samples) -> None:
         """Warn if the representation says nothing about the sample."""

@@ -19,6 +19,7 @@ from sklearn_simvae._parameter_types import DiscriminativeParameters, Sizes
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import DISCRIMINATIVE
 from sklearn_simvae.base import BaseSSL
+from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
     BatchLoader,
@@ -154,6 +155,7 @@ class BaseDiscriminative(BaseSSL):
             n_outputs=self.n_components,
             hidden_layer_sizes=sizes,
             fill_missing="mean" if layout.missing else None,
+            padded=layout.ragged,
         )
         head = projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
         module = Projector(encoder, head)
@@ -213,7 +215,11 @@ class BaseDiscriminative(BaseSSL):
         P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
             Projections, averaged over the views if X has a views axis.
         """
-        return self._apply(lambda batch: self.module_(batch.views).mean(1), self._read(X))
+
+        def project(batch):
+            return mean_over_views(self.module_(batch.views), batch.mask)
+
+        return self._apply(project, self._read(X))
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise if there are too few samples to compare."""
@@ -266,7 +272,7 @@ class BaseDiscriminative(BaseSSL):
         with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 batch = make_views(batch, generator=generator)
-                if make_views.augments and not batch.views.isfinite().all():
+                if make_views.augments and not make_views.values(batch.views).isfinite().all():
                     finite = False
                 terms = self._objective(self.module_, batch, generator)
                 weight = float(len(batch) if terms.weight is None else terms.weight)

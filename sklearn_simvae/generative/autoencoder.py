@@ -160,9 +160,12 @@ class AutoEncoder(nn.Module):
             mean = mean.masked_fill(~observed, 0.0)
         return self.likelihood.log_prob_at(x, mean, self.noise_variance, observed)
 
-    def _mean(self, x: Tensor) -> Tensor:
-        """Compute the means of values over rows."""
-        return x.nanmean(0).nan_to_num(0.0) if self.missing else x.mean(0)
+    def _mean(self, x: Tensor, dim: int = 0) -> Tensor:
+        """Compute the means of values over rows, that of all where no row has a value."""
+        if not self.missing:
+            return x.mean(dim)
+        means = x.nanmean(dim)
+        return torch.where(means.isnan(), x.nanmean(), means)
 
     def mean(self, z: Tensor) -> Tensor:
         """Compute E[x | z]; for counts, their shares.
@@ -234,7 +237,7 @@ class AutoEncoder(nn.Module):
         layers = (nn.Linear, nn.Conv1d, nn.Conv2d)
         last = [module for module in self.decoder.modules() if isinstance(module, layers)][-1]
         dense = isinstance(last, nn.Linear)
-        mean = self._mean(x) if dense else x.transpose(0, 1).flatten(1).mean(1)
+        mean = self._mean(x) if dense else self._mean(x.transpose(0, 1).flatten(1), dim=1)
         last.weight.mul_(_SMALL)
         last.bias.copy_(self.likelihood.output_of(mean.flatten()))
 

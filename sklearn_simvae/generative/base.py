@@ -169,8 +169,7 @@ class BaseGenerative(ImputeMixin, BaseSSL):
 
     def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Compute the posterior of each row, whether rows have groups or not, or of each view."""
-        rows = Samples(samples.X, samples.layout, samples.has_views)
-        mean, variance = self._posteriors(rows)
+        mean, variance = self._posteriors(samples.ungrouped())
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     def _posteriors(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +177,8 @@ class BaseGenerative(ImputeMixin, BaseSSL):
 
         def encode(batch):
             mean, log_variance = self.module_.encode(batch.views, batch.mask)
-            return torch.stack([mean, log_variance.exp()], 1)
+            both = (mean, log_variance.exp())
+            return torch.stack([samples.of_rows(values, batch.mask) for values in both], 1)
 
         both = self._apply(encode, samples)
         return both[:, 0].copy(), both[:, 1].copy()

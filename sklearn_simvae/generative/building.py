@@ -18,6 +18,7 @@ def make_autoencoder(
         n_outputs=2 * estimator.n_components,
         hidden_layer_sizes=sizes,
         fill_missing="indicator" if layout.missing else None,
+        padded=layout.ragged,
     )
     decoder_module = make_decoder(
         estimator.decoder,
@@ -26,6 +27,7 @@ def make_autoencoder(
         n_components=estimator.n_components,
         output_shape=shape,
         hidden_layer_sizes=sizes,
+        padded=layout.ragged,
     )
     return AutoEncoder(
         encoder_module,
@@ -33,7 +35,7 @@ def make_autoencoder(
         estimator.n_components,
         likelihood_of(likelihood, unit_interval, layout),
         noise_variance,
-        layout.missing,
+        layout.missing or layout.ragged,
     )
 
 

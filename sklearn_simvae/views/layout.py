@@ -47,6 +47,8 @@ class Layout:
         True if rows are vectors some of whose values may be missing (NaN).
     blocks : tuple of (str, tuple of int), default=()
         Likelihoods and their columns, if columns have different ones.
+    ragged : bool, default=False
+        True if rows are windows of series of unequal length, padded with NaN.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class Layout:
     channels: str = "auto"
     missing: bool = False
     blocks: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    ragged: bool = False
 
     @classmethod
     def infer(
@@ -129,8 +132,8 @@ class Layout:
 
     @property
     def n_columns(self) -> int:
-        """Number of columns of X that a row is made of."""
-        return self.n_features
+        """Number of columns of X that a row is made of; of series of unequal length, channels."""
+        return self.network_shape[0] if self.ragged else self.n_features
 
     @property
     def n_features(self) -> int:
@@ -250,9 +253,10 @@ class Layout:
             The same layout.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        others = {name: fields[name] for name in ("kind", "pixels", "channels", "missing")}
-        blocks = tuple((name, tuple(columns)) for name, columns in fields["blocks"])
-        return cls(**shapes, **others, blocks=blocks)
+        # Older files do not have all fields.
+        names = {"kind", "pixels", "channels", "missing", "ragged"} & fields.keys()
+        blocks = tuple((name, tuple(columns)) for name, columns in fields.get("blocks", ()))
+        return cls(**shapes, **{name: fields[name] for name in names}, blocks=blocks)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Convert a batch of rows to the layout of the networks.

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
+from sklearn_simvae._numerics import value_range
 from sklearn_simvae.views.augmentation import MultiView
 from sklearn_simvae.views.checks import (
     check_augmentation,
@@ -19,9 +20,11 @@ from sklearn_simvae.views.checks import (
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
-from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows, with_missing
+from sklearn_simvae.views.lazy import held_between, named, some_rows, with_missing
+from sklearn_simvae.views.ragged import is_ragged, read_ragged
 from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.view_maker import ViewMaker, one_hot_columns
+from sklearn_simvae.views.windows import WindowSamples
 
 
 class ArrayReader:
@@ -185,6 +188,11 @@ class ArrayReader:
         ValueError
             If X or groups are not valid.
         """
+        if is_ragged(X, self.kind, self.encoder):
+            X, self.layout = read_ragged(self.name, X, self.channels, self.input_shape)
+            if self._find_blocks is not None:
+                self._blocks(self.layout, X, X)
+            return self._samples(X, False, groups, n_views)
         names, table = _get_feature_names(named(X)), X
         X = check_rows(self.name, X)
         has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
@@ -222,6 +230,9 @@ class ArrayReader:
         ValueError
             If X or groups are not valid, or are not like what was fitted.
         """
+        if self.layout.ragged:
+            X, _ = read_ragged(self.name, X, layout=self.layout)
+            return self._samples(X, False, groups, n_views)
         X = check_rows(self.name, X)
         has_views = self.layout.has_views(X.shape, self.name)
         return self._samples(
@@ -274,7 +285,7 @@ class ArrayReader:
             augmentation = MultiView([None, augmentation])
         return ViewMaker(
             layout,
-            None if samples.views_given else self.n_views,
+            None if samples.reads_views else self.n_views,
             augmentation,
             None if augmentation is None else one_hot_columns(samples.X, layout),
         )
@@ -296,17 +307,25 @@ class ArrayReader:
         """
         return Layout.from_dict(fields)
 
-    def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
+    def _samples(self, X, has_views: bool, groups, n_views: int) -> Samples:
         if self.layout.missing:
             X = with_missing(X)
         if self._bounds is not None and not self.layout.pixels:
-            some = some_rows(X)
-            by_column = isinstance(self._bounds[0], np.ndarray)
-            axis = 0 if by_column else None
-            flat = some.reshape((-1, self.layout.n_features) if by_column else -1)
-            low, high = np.fmin.reduce(flat, axis), np.fmax.reduce(flat, axis)
-            if some.size and ((low < self._bounds[0]) | (high > self._bounds[1])).any():
+            low, high = self._ranges(some_rows(X))
+            if np.any((low < self._bounds[0]) | (high > self._bounds[1])):
                 raise ValueError(self._why(np.min(low), np.max(high)))
-            if not by_column:
+            if not isinstance(self._bounds[0], np.ndarray):
                 X = held_between(X, *self._bounds)
-        return Samples(X, self.layout, has_views, check_groups(groups, X, has_views), n_views)
+        groups = check_groups(groups, X, has_views)
+        kind = WindowSamples if self.layout.ragged else Samples
+        return kind(X, self.layout, has_views, groups, n_views)
+
+    def _ranges(self, X) -> tuple:
+        """Find the range of all values, or those of each column."""
+        if not X.size:
+            return self._bounds
+        if not isinstance(self._bounds[0], np.ndarray):
+            low, high = X.min(), X.max()
+            return value_range(X) if low != low else (low, high)
+        rows = X.reshape(-1, self.layout.n_features)
+        return np.fmin.reduce(rows), np.fmax.reduce(rows)

@@ -151,8 +151,8 @@ def stack_rows(rows, name: str = "X") -> np.ndarray:
                 )
         raise ValueError(
             f"The rows of {name} differ in shape: row 0 has {arrays[0].shape} and row {i} has "
-            f"{array.shape}. Pad or cut series to one length, and crop or resize images to one "
-            "size."
+            f"{array.shape}. Pass kind='series' for series of unequal length, and crop or resize "
+            "images to one size."
         )
     return np.stack(arrays)
 

@@ -54,6 +54,8 @@ class Samples:
         self.has_views = has_views
         self.groups = groups
         self.n_views = n_views
+        # Whether batches are read with a views axis.
+        self.reads_views = self.views_given
         if indices is None:
             indices = np.arange(len(X) if groups is None else len(groups))
         self.indices = indices
@@ -121,9 +123,36 @@ class Samples:
         samples : Samples
             The samples at these positions.
         """
-        return Samples(
+        return type(self)(
             self.X, self.layout, self.has_views, self.groups, self.n_views, self.indices[which]
         )
+
+    def ungrouped(self) -> "Samples":
+        """Return the rows of X as samples of their own, without groups.
+
+        Returns
+        -------
+        samples : Samples
+            All rows, sharing X.
+        """
+        return type(self)(self.X, self.layout, self.has_views)
+
+    def of_rows(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what was computed of each view as what `X` holds: rows, or views of samples.
+
+        Parameters
+        ----------
+        values : Tensor of shape (batch, n_views, d)
+            Values of the views of a batch.
+        mask : Tensor of bool of shape (batch, n_views) or None
+            False for each view that a sample lacks.
+
+        Returns
+        -------
+        values : Tensor of shape (batch, n_views, d)
+            The same values, since each view is in X.
+        """
+        return values
 
     def draw(
         self,

@@ -70,6 +70,25 @@ class ViewMaker:
         )
         return replace(batch, views=views)
 
+    def values(self, views: Tensor) -> Tensor:
+        """Return the values of views, in which NaN is an error.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, n_views, *layout.network_shape)
+            Views that were made.
+
+        Returns
+        -------
+        values : Tensor
+            The views; those of series of unequal length without the NaN after their first step,
+            which is padding.
+        """
+        if not self.layout.ragged:
+            return views
+        first, rest = views[..., :1], views[..., 1:]
+        return torch.cat([first, torch.where(rest.isnan(), 0.0, rest)], -1)
+
     @property
     def takes_several(self) -> bool:
         """Whether several batches may be augmented at once; a user's function is given each."""
