@@ -61,7 +61,7 @@ SHARED = {
         steps, "conv" for other images, "conv1d" for other series), "mlp", "conv", "resnet18",
         "conv1d", a factory `(input_shape, n_outputs) -> Module` such as
         :class:`~sklearn_simvae.FineTuned`, or a module, of which `fit` trains a copy, in float32;
-        no TorchScript. It has `n_components` outputs; generative methods also need log-variances.""",
+        no TorchScript. It has `n_components` outputs, generative methods also log-variances.""",
         structure=True,
     ),
     "representation": Parameter(
