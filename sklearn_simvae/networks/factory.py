@@ -51,7 +51,7 @@ def make_encoder(
           other series and for those of unequal length;
         - ``"mlp"``: multilayer perceptron, for all kinds;
         - ``"conv"``: small residual network, for images;
-        - ``"resnet18"``: ResNet-18 with the stem for small images, for images;
+        - ``"resnet18"``: ResNet-18, with the standard stem from 64 pixels on, for images;
         - ``"conv1d"``: residual convolutions over time, for series;
         - a module, of which a copy in float32 is returned: the module itself is never trained. It
           may have lazy layers, but no TorchScript;

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 
 from sklearn_simvae._checks import missing
 from sklearn_simvae._numerics import value_range
+from sklearn_simvae.views.augmentation.color import COLORED
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import LazyArray, held_between, some_rows
@@ -190,7 +191,7 @@ def check_augmentation(augmentation, name: str) -> None:
 
 def has_colors(layout: Layout) -> bool:
     """Whether rows are images whose colors augmentation="auto" changes."""
-    return layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
+    return layout.kind == "image" and layout.network_shape[0] in COLORED and not layout.pixels
 
 
 def check_colors(X: np.ndarray | LazyArray, name: str = "X") -> None:

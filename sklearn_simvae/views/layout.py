@@ -13,6 +13,7 @@ from sklearn_simvae._checks import check_sizes
 from sklearn_simvae.views.shapes import (
     CHANNELS,
     accepted,
+    end_of_channels,
     kind_of_shape,
     match,
     shape_from_array,
@@ -123,6 +124,8 @@ class Layout:
                     f"of {accepted(input_shape)}."
                 )
         kind = kind_of_shape(input_shape, kind, channels)
+        if kind == "image" and len(input_shape) == 3 and channels == "auto":
+            channels = end_of_channels(input_shape) or "auto"
         row_shape = X.shape[2:] if has_views else X.shape[1:]
         pixels = kind == "image" and X.dtype == np.uint8
         layout = cls(kind, input_shape, row_shape, pixels)

@@ -5,7 +5,7 @@ Images are (N, C, H, W) floats in [0, 1], vectors (N, d) and series (N, channels
 
 from .abstract import Augmentation
 from .base import Compose
-from .color import ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
+from .color import COLORED, ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
 from .geometric import (
     RandomHorizontalFlip,
     RandomResizedCrop,
@@ -79,7 +79,7 @@ def default_augmentation(
     FeatureCorruption()
     """
     if kind == "image":
-        if n_channels in (3, 4):
+        if n_channels in COLORED:
             jitter = ColorJitter(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
             return Compose([jitter, RandomResizedCrop(scale or (0.6, 1.0))])
         return RandomResizedCrop(scale or (0.4, 1.0))
