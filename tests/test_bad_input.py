@@ -12,7 +12,7 @@ from torch import nn
 from sklearn_simvae import CLIP
 from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
 
-LAST = IMAGES[:, 0, :, :, None].repeat(3, -1)
+LAST = IMAGES[:, 0, :, :, None].repeat(3, -1) / 255.0
 
 # What to fit, on what, and what the message must say.
 DATA = {
