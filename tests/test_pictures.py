@@ -129,3 +129,21 @@ def test_pictures_that_do_not_go_together_are_refused(case):
     X, message = case
     with pytest.raises(ValueError, match=message):
         SimVAE(2, **TINY).fit(X)
+
+
+CHANNELS = {
+    "two, first": (RNG.random((8, 2, 16, 16), dtype=np.float32), (2, 16, 16)),
+    "twelve, last": (RNG.integers(10_000, size=(8, 16, 16, 12)).astype(np.uint16), (12, 16, 16)),
+    # These are no colors, which "auto" would change and hold to 0 to 1.
+    "twelve, beyond 1": (3 * RNG.random((8, 12, 16, 16), dtype=np.float32), (12, 16, 16)),
+}
+
+
+@pytest.mark.parametrize("encoder", ["auto", "conv", "resnet18"])
+@pytest.mark.parametrize("case", CHANNELS.values(), ids=CHANNELS)
+def test_images_of_any_number_of_channels_are_fitted(case, encoder):
+    X, network_shape = case
+    model = SimVAE(2, kind="image", encoder=encoder, max_epochs=1, batch_size=8, random_state=0)
+    Z = model.fit_transform(X)
+    assert model.layout_.network_shape == network_shape
+    assert Z.shape == (8, 2) and model.inverse_transform(Z).shape == X.shape
