@@ -151,6 +151,7 @@ def arguments(function, values, shape, masked, dtype):
     flat = {"za", "zb"}
     known = {
         **dict.fromkeys(("z", "p", "mean", "log_variance", "variance", "scores", "x", "logits"), z),
+        "log_rate": z.clamp(max=20),
         "projections": z,
         "correlation": 0.9,
         "contrast": torch.tensor(2.0),
@@ -175,7 +176,7 @@ def arguments(function, values, shape, masked, dtype):
     if "log_variance" in made or "variance" in made:
         name = "log_variance" if "log_variance" in made else "variance"
         made[name] = z.abs().clamp(max=20)
-    if "logits" in made:
+    if "logits" in made or "log_rate" in made:
         made["x"] = z.abs().clamp(max=1)
     return made
 

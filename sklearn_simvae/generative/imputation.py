@@ -15,7 +15,12 @@ from sklearn_simvae.views import Layout, Samples
 
 
 def _takes_vectors(estimator) -> bool:
-    """Raise if the estimator was fitted on rows of another kind, in which no value is missing."""
+    """Raise if no single value of a row may be missing."""
+    if not estimator.__sklearn_tags__().input_tags.allow_nan:
+        raise AttributeError(
+            f"A modality is missing as a whole in {type(estimator).__name__}; generate it from "
+            "another one."
+        )
     layout = getattr(estimator, "layout_", None)
     if layout is not None and layout.kind != "vector":
         raise AttributeError(

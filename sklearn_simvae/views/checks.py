@@ -57,7 +57,7 @@ def check_rows(name: str, X) -> np.ndarray | LazyArray:
     if values.dtype.kind == "f" and values.dtype.itemsize > 4:
         low, high = value_range(values)
         largest = max(high, -low)
-        if largest > np.finfo(np.float32).max:
+        if largest > float(np.finfo(np.float32).max):
             raise ValueError(
                 f"Input X contains values up to {largest:.3g}, too large for float32, in which "
                 f"{name} computes. Scale the data first, e.g. by "

@@ -112,13 +112,15 @@ class WindowSamples(Samples):
         """
         return mean_over_views(values, mask).unsqueeze(1)
 
-    def batches(self, device: torch.device | str) -> Iterator[Batch]:
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         """Read all samples in order, as they are, so many at a time that windows fit in memory.
 
         Parameters
         ----------
         device : torch.device or str
             Device of the views.
+        batch_size : int, default=None
+            Most windows in a batch. None takes as many as fit in memory.
 
         Yields
         ------
@@ -130,7 +132,7 @@ class WindowSamples(Samples):
         else:
             most = self.n_given_views * int(self.X.n_parts(np.arange(len(self.X))).max())
             n_windows = np.full(len(self), most)
-        for which in _in_order(n_windows):
+        for which in _in_order(n_windows, batch_size or _MAX_WINDOWS):
             yield self.as_they_are(which, device)
 
     def group_batches(self, device):
@@ -157,12 +159,12 @@ class WindowSamples(Samples):
             yield rows, given, self._whole(rows, mask, device)
 
 
-def _in_order(n_windows: np.ndarray) -> Iterator[np.ndarray]:
+def _in_order(n_windows: np.ndarray, largest: int) -> Iterator[np.ndarray]:
     """Divide samples into batches, padded to the most windows of one of them."""
     start = most = 0
     for place, count in enumerate(n_windows):
         most = max(most, int(count))
-        if place > start and (place + 1 - start) * most > _MAX_WINDOWS:
+        if place > start and (place + 1 - start) * most > largest:
             yield np.arange(start, place)
             start, most = place, int(count)
     yield np.arange(start, len(n_windows))
