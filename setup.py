@@ -14,6 +14,8 @@ VERSION = re.search(
 # docs/reliability.rst.
 DATA = ["pillow>=12.3"]
 PLOT = ["matplotlib>=3.8"]
+# With numba, of 150 MB: its tests run where it is installed.
+UMAP = [*PLOT, "umap-learn>=0.5.9"]
 EVALUATION = ["pandas>=2.1"]
 PARQUET = ["pyarrow>=23.0.1"]
 TABLES = ["skrub>=0.11"]
@@ -72,6 +74,7 @@ setup(
             "pydata-sphinx-theme>=0.16",
         ],
         "plot": PLOT,
+        "umap": UMAP,
         "data": DATA,
         "evaluation": EVALUATION,
         "persistence": PERSISTENCE,
@@ -79,6 +82,8 @@ setup(
         "parquet": PARQUET,
         "dask": DASK,
         "ray": ["ray>=2.55"],
+        "timm": ["timm>=1.0"],
+        "transformers": ["transformers>=4.48"],
         "distributed": ["accelerate>=1.0"],
     },
     classifiers=[

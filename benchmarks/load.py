@@ -92,8 +92,8 @@ def calls(n_calls: int = 10_000) -> dict:
 def fits(n_fits: int = 500) -> dict:
     """Fit many times in one process, by each method in turn."""
     X, memory, objects = digits()[:100], [], []
-    exported = [getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__]
-    methods = [one for one in exported if isinstance(one, type)]
+    methods = [getattr(sklearn_simvae, name) for name in sklearn_simvae.__all__]
+    methods = [method for method in methods if hasattr(method, "partial_fit")]
     for i in range(n_fits):
         method = methods[i % len(methods)]
         method(**{**SMALL, "max_epochs": 1}).fit(X).transform(X)

@@ -385,6 +385,30 @@ def small_fits_page(path):
     return rst(head, lines) + "\n"
 
 
+def imputation_page(path):
+    """Make a table of the errors of imputation.py, and one of the accuracies, means over seeds."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    cases = list(dict.fromkeys((row["data"], row["holes"], row["share"]) for row in rows))
+
+    def mean(case, method, field):
+        wanted = (*case, method)
+        of = [r for r in rows if (r["data"], r["holes"], r["share"], r["method"]) == wanted]
+        values = [float(row[field]) for row in of if row[field]]
+        return f"{np.mean(values):.3f}" if values else ""
+
+    errors, accuracies = [], []
+    for case in cases:
+        head = [case[0].replace("_", " "), case[1], f"{float(case[2]):.0%}"]
+        errors.append([*head, *(mean(case, method, "rmse") for method in methods)])
+        cells = [mean(case, m, "latent") or mean(case, m, "filled") for m in methods]
+        if any(cells):
+            accuracies.append([*head, *cells])
+    head = ["data", "holes", "share", *methods]
+    return rst(head, errors) + "\n\n" + rst(head, accuracies) + "\n"
+
+
 def growth_page(path):
     """Make a table of exponents of time and memory, with the range of each."""
     points = defaultdict(list)
@@ -416,13 +440,12 @@ def write_people_pages(path, output):
 
     def write(name, tasks, columns):
         methods = dict.fromkeys(method for _, method, task in medians if task in tasks)
-        lines = [
-            [method, *(f"{np.mean([medians[key] for key in keys]):.3f}" for keys in of_method)]
-            for method in methods
-            for of_method in [
-                [[(one, method, task) for one in names] for names, task in columns.values()]
-            ]
-        ]
+        lines = []
+        for method in methods:
+            of_each = (
+                [medians[one, method, task] for one in names] for names, task in columns.values()
+            )
+            lines.append([method, *(f"{np.mean(values):.3f}" for values in of_each)])
         made = rst(["method", *columns], lines) + "\n"
         (output / f"tables_of_people_{name}.inc").write_text(made)
 
@@ -431,6 +454,15 @@ def write_people_pages(path, output):
         for task in [*PEOPLE_LABELS, *PEOPLE_ANOMALIES]:
             columns = {name: ([name], task) for name in sets}
             write(task.replace(" ", "_"), [task], {**columns, "mean": (sets, task)})
+
+
+PAGES = {
+    "speed.json": speed_page,
+    "gpu.json": gpu_page,
+    "growth.csv": growth_page,
+    "small_fits.csv": small_fits_page,
+    "imputation.csv": imputation_page,
+}
 
 
 def main():
@@ -446,18 +478,13 @@ def main():
         (args.output / f"{name}.inc").write_text("\n".join(pages))
     if (path := args.results / "emoji.csv").exists():
         (args.output / "emoji.inc").write_text(emoji_page(path) + "\n")
-    if (path := args.results / "speed.json").exists():
-        (args.output / "speed.inc").write_text(speed_page(path))
-    if (path := args.results / "gpu.json").exists():
-        (args.output / "gpu.inc").write_text(gpu_page(path))
-    if (path := args.results / "growth.csv").exists():
-        (args.output / "growth.inc").write_text(growth_page(path))
-    if (path := args.results / "small_fits.csv").exists():
-        (args.output / "small_fits.inc").write_text(small_fits_page(path))
+    for name, make in PAGES.items():
+        if (path := args.results / name).exists():
+            (args.output / f"{path.stem}.inc").write_text(make(path))
+    write_people_pages(args.results / "tables_of_people.csv", args.output)
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
         if (path := args.results / f"{name}.csv").exists():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))
-    write_people_pages(args.results / "tables_of_people.csv", args.output)
     for path in args.results.glob("*_search.csv"):
         (args.output / f"{path.stem}.inc").write_text(search_page(path))
     simvaes = [method for method in METHODS if method.startswith("SimVAE")]

@@ -14,6 +14,7 @@ from sklearn_simvae.discriminative import (
 )
 from sklearn_simvae.generative import CRVAE, VAE, ContentStyleVAE, SimVAE
 from sklearn_simvae.multimodal import CLIP, MultimodalSimVAE
+from sklearn_simvae.pretrained import FineTuned, FrozenEncoder
 
 __all__ = [
     "BYOL",
@@ -23,6 +24,8 @@ __all__ = [
     "BarlowTwins",
     "ContentStyleVAE",
     "DeepCluster",
+    "FineTuned",
+    "FrozenEncoder",
     "InstanceDiscrimination",
     "MultimodalSimVAE",
     "SimCLR",

@@ -26,13 +26,15 @@ _KEY = "sklearn_simvae"
 Tensors = dict[str, Tensor]
 
 
-def need(module: str):
+def need(module: str, extra: str = "persistence"):
     """Import an optional dependency.
 
     Parameters
     ----------
     module : str
         Name of the module.
+    extra : str, default="persistence"
+        Name of the extra that installs it.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def need(module: str):
     except ImportError as error:
         raise ImportError(
             f"This needs {module.partition('.')[0]}, which is not installed: "
-            "pip install 'sklearn-simvae[persistence]'."
+            f"pip install 'sklearn-simvae[{extra}]'."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The settings of a fit, made of an estimator's parameters and its data."""
 
 import functools
+import math
 import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -18,6 +19,7 @@ from sklearn_simvae._needs import Needs
 from sklearn_simvae._plain import described
 from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.networks import hidden_features, hidden_sizes
+from sklearn_simvae.networks.missing import fill_layers
 from sklearn_simvae.training import (
     DivergenceError,
     FitOptions,
@@ -52,8 +54,8 @@ from sklearn_simvae.training.checks import (
 from sklearn_simvae.training.distributed import check_same, fingerprint, n_processes, rank
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, Samples, ViewMaker
-from sklearn_simvae.views.hints import warn_of_groups, warn_of_range
-from sklearn_simvae.views.lazy import named
+from sklearn_simvae.views.hints import warn_of_groups, warn_of_range, warn_of_width
+from sklearn_simvae.views.lazy import named, some_rows
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
@@ -202,7 +204,11 @@ def read_to_fit(
     X, groups = reader.split_groups(X, groups, needed=True)
     feature_names = _get_feature_names(named(X))
     if reset:
-        samples = reader.fit(X, groups, estimator.n_views, hints=rank() == 0)
+        hints = rank() == 0
+        samples = reader.fit(X, groups, estimator.n_views, hints=hints)
+        n_features = math.prod(samples.layout.input_shape)
+        if hints and estimator.n_components > n_features:
+            warn_of_width(estimator.n_components, n_features)
     else:
         _check_feature_names(estimator, named(X), reset=False)
         feature_names = getattr(estimator, "feature_names_in_", None)
@@ -252,6 +258,12 @@ def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
         lambda part: hidden_sizes(given, part.layout.n_features, n_samples, n_components)
     )
     net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
+    if samples.layout.missing:
+        rows = some_rows(samples.X).reshape(-1, samples.layout.n_features)
+        for layer in fill_layers(net.module_):
+            layer.fit(rows)
+            # First weights are fitted to rows of which nothing is hidden.
+            layer.eval()
     estimator._initialize(net.module_, samples)
     return net
 

@@ -1,6 +1,7 @@
 """Numerical functions that several parts of the package use."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 
 def smooth_rank(Z: np.ndarray) -> float:
@@ -36,3 +37,28 @@ def smooth_rank(Z: np.ndarray) -> float:
         return 0.0
     p = singular[singular > 0] / singular.sum()
     return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def value_range(X: np.ndarray) -> tuple[float, float]:
+    """Find the least and the greatest value of an array, apart from NaN.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix
+        Values, at least one.
+
+    Returns
+    -------
+    low, high : float
+        The range; NaN if there are no others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae._numerics import value_range
+    >>> value_range(np.array([2.0, np.nan, 1.0]))
+    (1.0, 2.0)
+    """
+    if X.dtype.kind != "f" or issparse(X):
+        return float(X.min()), float(X.max())
+    return float(np.fmin.reduce(X, axis=None)), float(np.fmax.reduce(X, axis=None))

@@ -6,13 +6,15 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, get_args
 
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
+Likelihood = Literal["auto", "gaussian", "bernoulli", "multinomial", "poisson", "by_column"]
+LIKELIHOODS = StrOptions(set(get_args(Likelihood)))
 
 
 @dataclass(frozen=True)

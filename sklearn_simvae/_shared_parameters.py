@@ -1,16 +1,17 @@
-"""The parameters that estimators share, and their types."""
+"""The parameters that estimators share."""
 
-from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, TypedDict
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from skorch.callbacks import Callback
-from torch import Tensor, nn
 
-from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE, Parameter
+from sklearn_simvae._parameters import (
+    COUNT,
+    LIKELIHOODS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Parameter,
+)
 from sklearn_simvae.training import SCHEDULES
 from sklearn_simvae.views.layout import KINDS
 
@@ -39,9 +40,9 @@ SHARED = {
         "auto",
         [StrOptions({"auto", "first", "last"})],
         """{"auto", "first", "last"}
-        The end where rows have their channels. "auto" is last for series with an
-        `input_shape` and, for images, the end where there are 1, 3 or 4; without an `input_shape`
-        it is known of series of one channel alone.""",
+        The end where rows have their channels. "auto" is last for series with an `input_shape`
+        and, for images, the end where there are 1, 3 or 4; without an `input_shape` it is known of
+        series of one channel, or of unequal length.""",
         structure=True,
     ),
     "group_column": Parameter(
@@ -56,11 +57,11 @@ SHARED = {
         "auto",
         [str, callable],
         """str, callable or torch.nn.Module
-        "auto" (an MLP for vectors and gray images up to 32 px, "conv" for other images, "conv1d"
-        for series), "mlp", "conv", "resnet18", "conv1d", a factory
-        `(input_shape, n_outputs) -> Module`, or a module, of which `fit` trains a copy, in
-        float32; TorchScript is refused. It has `n_components` outputs; generative methods need
-        twice as many, means and then the logarithms of variances.""",
+        "auto" (an MLP for vectors, gray images up to 32 px and series of one channel up to 512
+        steps, "conv" for other images, "conv1d" for other series), "mlp", "conv", "resnet18",
+        "conv1d", a factory `(input_shape, n_outputs) -> Module` such as
+        :class:`~sklearn_simvae.FineTuned`, or a module, of which `fit` trains a copy, in float32;
+        no TorchScript. It has `n_components` outputs, generative methods also log-variances.""",
         structure=True,
     ),
     "representation": Parameter(
@@ -92,8 +93,8 @@ SHARED = {
         None,
         [tuple, list, None],
         """tuple of int
-        Shape of one row, if X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`,
-        `(H, W, C)` or, for series, `(length, channels)`. X may then be flat or have that shape.""",
+        Shape of one row, if X alone does not tell: `(d,)`, `(H, W)`, `(C, H, W)`, `(H, W, C)` or,
+        for series, `(length, channels)`, of windows where lengths differ. X may also be flat.""",
         structure=True,
     ),
     "max_epochs": Parameter(
@@ -236,10 +237,11 @@ GENERATIVE = {
     ),
     "likelihood": Parameter(
         "auto",
-        [StrOptions({"auto", "gaussian", "bernoulli", "multinomial"})],
-        """{"auto", "gaussian", "bernoulli", "multinomial"}
-        Likelihood of the data. "auto" is Gaussian, with means that pass a sigmoid if the data lie
-        in [0, 1]. "multinomial" is for counts, e.g. of words.""",
+        [LIKELIHOODS, list],
+        """str or list of (str, columns)
+        Likelihood: "gaussian", "bernoulli", "multinomial" (counts given their sum) or "poisson".
+        "auto" is Gaussian, with means in [0, 1] if the data lie there. "by_column" finds one-hot
+        ("categorical") and binary columns; a list gives likelihoods to columns, as to others.""",
         structure=True,
     ),
 }
@@ -305,96 +307,3 @@ MODALITIES = {
 
 # Parameters that may differ when a fit is resumed from its checkpoint.
 NOT_DESCRIBED = tuple(name for name, parameter in SHARED.items() if not parameter.described)
-
-Sizes = int | Sequence[int] | np.ndarray
-
-
-class TrainingParameters(TypedDict, total=False):
-    """Types of the parameters of every estimator, as keywords."""
-
-    hidden_layer_sizes: Sizes | Literal["auto"]
-    max_epochs: int | Literal["auto"]
-    batch_size: int | Literal["auto"]
-    lr: float
-    weight_decay: float
-    optimizer: Literal["adam", "adamw", "sgd"] | Callable[..., torch.optim.Optimizer]
-    lr_schedule: Literal["one_cycle", "cosine", "constant"]
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
-    device: str | torch.device
-    precision: Literal["auto", "float32", "bf16"]
-    compile: bool
-    callbacks: list[Any] | tuple[Any, ...] | Callback | None
-    verbose: int
-    random_state: int | np.random.RandomState | None
-
-
-class SharedParameters(TrainingParameters, total=False):
-    """Types of the parameters of the estimators whose rows are of one kind."""
-
-    kind: Literal["auto", "vector", "image", "series"]
-    channels: Literal["auto", "first", "last"]
-    group_column: str | int | None
-    encoder: str | Callable[..., nn.Module]
-    # The last two are of ContentStyleVAE alone: no subclass may change the type of a key.
-    representation: Literal["latent", "hidden", "content", "style"]
-    n_views: int
-    augmentation: Literal["auto"] | Callable[..., Tensor] | None
-    input_shape: tuple[int, ...] | list[int] | None
-
-
-class GenerativeParameters(SharedParameters, total=False):
-    """Types of the parameters of the methods that model p(x | z)."""
-
-    decoder: str | Callable[..., nn.Module]
-    noise_variance: float | Literal["learned"]
-    likelihood: Literal["auto", "gaussian", "bernoulli", "multinomial"]
-
-
-class DiscriminativeParameters(SharedParameters, total=False):
-    """Types of the parameters of the methods that compare views."""
-
-    projection_layer_sizes: Sizes
-    chunk_size: int | Literal["auto"]
-
-
-class MultimodalParameters(TrainingParameters, total=False):
-    """Types of the parameters of the methods whose views are modalities."""
-
-    modalities: list[Any] | tuple[Any, ...] | None
-    preprocessing: list[Any] | tuple[Any, ...]
-    input_shapes: dict[str, Any] | None
-    augmentations: dict[str, Any] | None
-
-
-class SharedAttributes:
-    """Types of the shared parameters as attributes, for editors and type checkers."""
-
-    n_components: int
-    hidden_layer_sizes: Sizes | Literal["auto"]
-    encoder: str | Callable[..., nn.Module]
-    representation: str
-    n_views: int
-    augmentation: str | Callable[..., Tensor] | None
-    input_shape: tuple[int, ...] | list[int] | None
-    max_epochs: int | Literal["auto"]
-    batch_size: int | Literal["auto"]
-    lr: float
-    weight_decay: float
-    optimizer: str | Callable[..., torch.optim.Optimizer]
-    lr_schedule: str
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    warm_start: bool
-    device: str | torch.device
-    precision: str
-    compile: bool
-    callbacks: Any
-    verbose: int
-    random_state: int | np.random.RandomState | None
-    group_column: str | int | None
-    kind: str
-    channels: str

@@ -19,6 +19,7 @@ from sklearn_simvae._fitting import new_net, train
 from sklearn_simvae._html import HTMLMixin
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._nested import check_nested
+from sklearn_simvae._parameter_types import SharedAttributes
 from sklearn_simvae._parameters import (
     COUNT,
     NOT_NEGATIVE,
@@ -28,12 +29,12 @@ from sklearn_simvae._parameters import (
     store_shared,
     structure_of,
 )
-from sklearn_simvae._shared_parameters import SHARED, SharedAttributes
+from sklearn_simvae._persistence import PersistenceMixin
+from sklearn_simvae._shared_parameters import SHARED
 from sklearn_simvae._structure import StructureMixin
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import hidden_features
-from sklearn_simvae.persistence import PersistenceMixin
 from sklearn_simvae.training import (
     SSLNet,
     inference,
@@ -114,9 +115,10 @@ class BaseSSL(
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features), (n, n_views, n_features) or of images
-            Rows, or samples of views. See `input_shape`. What is not in memory is read by batch:
-            see :func:`~sklearn_simvae.views.as_lazy_array`.
+        X : array-like of shape (n, n_features), (n, n_views, n_features) or of images or series
+            Rows, or samples of views. See `kind` and `input_shape`. Series of unequal length are a
+            list of arrays. What is not in memory is read by batch: see
+            :func:`~sklearn_simvae.views.as_lazy_array`.
         y : None
             Ignored.
         groups : array-like of shape (n,), default=None
@@ -309,6 +311,7 @@ class BaseSSL(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
@@ -334,7 +337,7 @@ class BaseSSL(
 
     def _default_augmentation(self, layout: Layout):
         """Return the augmentation that "auto" stands for where views are to be made."""
-        return default_augmentation(layout.kind, layout.network_shape[0])
+        return default_augmentation(layout.kind, layout.network_shape[0], windows=layout.ragged)
 
     def _diagnose(self, samples: Samples) -> None:
         """Warn if the representation says nothing about the sample."""

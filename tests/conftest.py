@@ -27,6 +27,7 @@ from sklearn_simvae import (
     SimVAE,
     SwAV,
 )
+from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.datasets import make_sprites
 from sklearn_simvae.training import SSLNet, run
 from sklearn_simvae.views import ViewMaker
@@ -95,11 +96,11 @@ def no_waiting(monkeypatch):
 
 TWO = [("even", "auto", slice(0, None, 2)), ("odd", "mlp", slice(1, None, 2))]
 
-# Every method that is exported.
+# Every method that is exported, without what trains nothing of its own.
 METHODS = {
     name: method
     for name in sklearn_simvae.__all__
-    if isinstance(method := getattr(sklearn_simvae, name), type)
+    if isinstance(method := getattr(sklearn_simvae, name), type) and issubclass(method, BaseSSL)
 }
 # Those whose rows are of one kind: views are made of them, given or grouped, and one encoder reads
 # them all. The others have modalities.

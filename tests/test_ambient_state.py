@@ -13,7 +13,7 @@ from conftest import METHODS, tiny
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
-from sklearn_simvae import evaluation
+from sklearn_simvae import FineTuned, FrozenEncoder, evaluation
 
 X = (load_digits().data[:64] / 16).astype(np.float32)
 
@@ -68,6 +68,7 @@ CALLS = {
     "sample": lambda make, fitted: fitted.sample(3, random_state=0),
     "content": lambda make, fitted: fitted.content(X, return_std=True),
     "style": lambda make, fitted: fitted.style(X),
+    "impute": lambda make, fitted: fitted.impute(X),
     "recombine": lambda make, fitted: fitted.recombine(X, X[::-1]),
     "project": lambda make, fitted: fitted.project(X),
     "similarity": lambda make, fitted: fitted.similarity(X, X),
@@ -79,11 +80,12 @@ WAYS = {
     "pickle": lambda make, fitted, path: pickle.loads(pickle.dumps(fitted)),
     "deepcopy": lambda make, fitted, path: copy.deepcopy(fitted),
     "load_weights": lambda make, fitted, path: make().load_weights(saved(fitted, path)),
+    "from_file": lambda make, fitted, path: type(fitted).from_file(saved(fitted, path)),
 }
 # What gives no numbers, or is tried as a way.
 ELSEWHERE = {
     *("get_params", "set_params", "get_metadata_routing", "set_output"),
-    *("save_weights", "load_weights", "to_onnx"),
+    *("save_weights", "load_weights", "from_file", "to_onnx"),
 }
 
 
@@ -109,7 +111,9 @@ def fitted(name):
 
 def calls_of(name):
     methods = {m for m in dir(METHODS[name]) if callable(getattr(METHODS[name], m, None))}
-    return {m for m in methods - ELSEWHERE if not m.startswith(("_", "set_"))}
+    # What an estimator withholds from a base, a class has all the same.
+    has = {m for m in methods if hasattr(METHODS[name](), m) or hasattr(fitted(name), m)}
+    return {m for m in has - ELSEWHERE if not m.startswith(("_", "set_"))}
 
 
 @functools.cache
@@ -150,6 +154,16 @@ def test_what_comes_to_life_in_any_state_can_be_trained_further(name, way, state
     assert_array_equal(made_inside.partial_fit(X).transform(X), expected)
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_what_a_caller_has_set_changes_no_fine_tuning(state):
+    torch.manual_seed(0)
+    estimator = tiny("SimCLR", encoder=FineTuned(torch.nn.Linear(64, 8), freeze="trunk"))
+    expected = estimator.fit_transform(X)
+    with warnings.catch_warnings(action="ignore"), STATES[state]():
+        found = estimator.fit_transform(X)
+    assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("state", ["inference_mode", "autocast", "default dtype"])
 def test_an_encoder_made_in_any_state_is_trained(state):
     def encoder():
@@ -177,6 +191,7 @@ FUNCTIONS = {
     ),
     "reconstruction_error": evaluation.reconstruction_error,
     "frechet_distance": lambda vae, X: evaluation.frechet_distance(X, X[::2], vae),
+    "FrozenEncoder": lambda vae, X: FrozenEncoder(vae.encoder_).fit_transform(X).tolist(),
 }
 
 

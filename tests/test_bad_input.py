@@ -12,13 +12,18 @@ from torch import nn
 from sklearn_simvae import CLIP
 from sklearn_simvae.views import Compose, FeatureCorruption, RandomResizedCrop
 
-LAST = IMAGES[:, 0, :, :, None].repeat(3, -1)
+LAST = IMAGES[:, 0, :, :, None].repeat(3, -1) / 255.0
 
 # What to fit, on what, and what the message must say.
 DATA = {
-    "NaN": ({}, put(np.nan), "NaN"),
+    "a column of NaN": ({}, np.where(np.arange(6) == 2, np.nan, X), r"NaN alone in the columns .2"),
+    "NaN in images": (
+        {},
+        np.where(IMAGES > 250, np.nan, IMAGES),
+        "NaN in .* rows of the kind 'image'",
+    ),
     "infinity": ({}, put(np.inf), "infinity"),
-    "NaN in views": ({}, put(np.nan).reshape(VIEWS.shape), "NaN"),
+    "infinity in views": ({}, put(np.inf).reshape(VIEWS.shape), "infinity"),
     "too large for float32": ({}, put(1e39), "float32.*[Ss]cale"),
     "too large integers": ({}, put(10**39, object), "float32.*[Ss]cale"),
     "sparse": ({}, scipy.sparse.csr_array(X), "[Ss]parse.*dense"),

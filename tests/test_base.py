@@ -50,7 +50,7 @@ def test_bad_data_leave_a_fitted_estimator_as_it_was(make):
     Z, n_iter = estimator.transform(X), estimator.n_iter_
     for bad in (put(np.nan), X[:1], X[:, :5]):
         refused(estimator, bad, None)
-    refused(estimator.set_params(warm_start=False), put(np.nan), "NaN")
+    refused(estimator.set_params(warm_start=False), put(np.inf), "infinity")
     refused(estimator.set_params(lr=-1), X, "lr")
     assert_array_equal(estimator.transform(X), Z)
     assert estimator.n_iter_ == n_iter

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from sklearn_simvae import (
+    FrozenEncoder,
     SimVAE,
     evaluation,
     losses,
@@ -77,6 +78,7 @@ OF_A_TABLE = {
         lambda X: make_table_transformer(PCA(1), vectorizer="sklearn").fit_transform(X),
     ),
     "recall_at_k": (FLAT, lambda X: multimodal.recall_at_k(X, X)),
+    "FrozenEncoder": (OF_VIEWS, lambda X: FrozenEncoder(torch.nn.Tanh()).fit_transform(X)),
     "Layout": (OF_VIEWS, lambda X: views.Layout.infer(as_array(X))),
 }
 
@@ -149,6 +151,7 @@ def arguments(function, values, shape, masked, dtype):
     flat = {"za", "zb"}
     known = {
         **dict.fromkeys(("z", "p", "mean", "log_variance", "variance", "scores", "x", "logits"), z),
+        "log_rate": z.clamp(max=20),
         "projections": z,
         "correlation": 0.9,
         "contrast": torch.tensor(2.0),
@@ -173,7 +176,7 @@ def arguments(function, values, shape, masked, dtype):
     if "log_variance" in made or "variance" in made:
         name = "log_variance" if "log_variance" in made else "variance"
         made[name] = z.abs().clamp(max=20)
-    if "logits" in made:
+    if "logits" in made or "log_rate" in made:
         made["x"] = z.abs().clamp(max=1)
     return made
 

@@ -12,7 +12,7 @@ import sklearn_simvae
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 # Parts that are loaded when they are used.
-LATER = ("evaluation", "plotting", "datasets")
+LATER = ("evaluation", "plotting", "datasets", "persistence")
 
 
 def test_import_loads_little_more_than_torch_and_skorch():

@@ -10,11 +10,8 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_simvae import SimCLR
-from sklearn_simvae._shared_parameters import (
-    NOT_DESCRIBED,
-    DiscriminativeParameters,
-    SharedAttributes,
-)
+from sklearn_simvae._parameter_types import DiscriminativeParameters, SharedAttributes
+from sklearn_simvae._shared_parameters import NOT_DESCRIBED
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.generative.base import BaseGenerative

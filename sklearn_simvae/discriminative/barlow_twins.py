@@ -2,8 +2,8 @@
 
 from typing import Unpack
 
+from sklearn_simvae._parameter_types import DiscriminativeParameters
 from sklearn_simvae._parameters import NOT_NEGATIVE
-from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import barlow_twins
 

@@ -15,9 +15,11 @@ from sklearn_simvae._checks import check_sizes
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
 from sklearn_simvae._numerics import smooth_rank
+from sklearn_simvae._parameter_types import DiscriminativeParameters, Sizes
 from sklearn_simvae._parameters import constraints_of, structure_of
-from sklearn_simvae._shared_parameters import DISCRIMINATIVE, DiscriminativeParameters, Sizes
+from sklearn_simvae._shared_parameters import DISCRIMINATIVE
 from sklearn_simvae.base import BaseSSL
+from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks import LivingPart, make_encoder, projection_head
 from sklearn_simvae.training import (
     BatchLoader,
@@ -31,7 +33,7 @@ from sklearn_simvae.training import (
 from sklearn_simvae.training.checks import check_batches, check_views
 from sklearn_simvae.training.distributed import n_processes
 from sklearn_simvae.training.exchange import from_first, gather_batch
-from sklearn_simvae.views import Samples
+from sklearn_simvae.views import FeatureCorruption, Samples
 from sklearn_simvae.views.hints import not_finite
 
 # Below this ratio of spread to size, representations differ by rounding rather than by content.
@@ -152,6 +154,8 @@ class BaseDiscriminative(BaseSSL):
             input_shape=layout.network_shape,
             n_outputs=self.n_components,
             hidden_layer_sizes=sizes,
+            fill_missing="mean" if layout.missing else None,
+            padded=layout.ragged,
         )
         head = projection_head(self.n_components, self.projection_layer_sizes, batch_norm=True)
         module = Projector(encoder, head)
@@ -161,6 +165,12 @@ class BaseDiscriminative(BaseSSL):
         )
         self._add_parts(module, widths[-1])
         return module
+
+    def _default_augmentation(self, layout):
+        # Missing values count as corrupted.
+        if layout.missing:
+            return FeatureCorruption(replace_missing=True)
+        return super()._default_augmentation(layout)
 
     def _objective(self, module, batch, generator):
         z = self._project(module, batch)
@@ -205,7 +215,11 @@ class BaseDiscriminative(BaseSSL):
         P : ndarray of float32 of shape (n, projection_layer_sizes[-1])
             Projections, averaged over the views if X has a views axis.
         """
-        return self._apply(lambda batch: self.module_(batch.views).mean(1), self._read(X))
+
+        def project(batch):
+            return mean_over_views(self.module_(batch.views), batch.mask)
+
+        return self._apply(project, self._read(X))
 
     def _check_scored(self, samples: Samples) -> None:
         """Raise if there are too few samples to compare."""
@@ -258,7 +272,7 @@ class BaseDiscriminative(BaseSSL):
         with isolated_random_state(0, device), inference(self.module_):
             for batch in BatchLoader(samples, self._fitted_batch_size, device):
                 batch = make_views(batch, generator=generator)
-                if make_views.augments and not batch.views.isfinite().all():
+                if make_views.augments and not make_views.values(batch.views).isfinite().all():
                     finite = False
                 terms = self._objective(self.module_, batch, generator)
                 weight = float(len(batch) if terms.weight is None else terms.weight)

@@ -7,7 +7,7 @@ from typing import Unpack
 from sklearn.utils._param_validation import Interval
 
 from sklearn_simvae._batch import Terms
-from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
+from sklearn_simvae._parameter_types import DiscriminativeParameters, Sizes
 from sklearn_simvae.discriminative.base import Projector
 from sklearn_simvae.discriminative.simsiam import SimSiam
 from sklearn_simvae.losses import byol

@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_simvae._parameter_types import DiscriminativeParameters
 from sklearn_simvae._parameters import COUNT, POSITIVE
-from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import instance_discrimination
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms

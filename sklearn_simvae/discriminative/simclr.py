@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Unpack
 
+from sklearn_simvae._parameter_types import DiscriminativeParameters
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import nt_xent
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._checks import check_sizes
+from sklearn_simvae._parameter_types import DiscriminativeParameters, Sizes
 from sklearn_simvae._parameters import COUNT, POSITIVE
-from sklearn_simvae._shared_parameters import DiscriminativeParameters, Sizes
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import simsiam
 from sklearn_simvae.networks import projection_head

@@ -9,8 +9,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch.nn import functional as F
 
+from sklearn_simvae._parameter_types import DiscriminativeParameters
 from sklearn_simvae._parameters import COUNT, POSITIVE
-from sklearn_simvae._shared_parameters import DiscriminativeParameters
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import swav
 from sklearn_simvae.networks import LivingPart

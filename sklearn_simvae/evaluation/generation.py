@@ -239,6 +239,7 @@ def _decode(estimator, X) -> ArrayLike:
     """Reconstruct rows; shares, which sum to 1 in a row, become counts with the sum of that row."""
     steps = steps_of(estimator)
     likelihoods = [getattr(getattr(s, "module_", None), "likelihood", None) for s in steps]
+    likelihoods = [getattr(likelihood, "name", None) for likelihood in likelihoods]
     if "multinomial" not in likelihoods:
         return estimator.inverse_transform(estimator.transform(X))
     first = likelihoods.index("multinomial")

@@ -6,16 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_simvae.losses import (
-    bernoulli_log_likelihood,
-    gaussian_log_likelihood,
-    multinomial_log_likelihood,
-)
+from sklearn_simvae.generative.likelihoods import Gaussian
+from sklearn_simvae.losses import gaussian_log_likelihood
 from sklearn_simvae.training.exchange import own_part
 
 # Never reached in a sound fit; keeps exp and its gradients finite.
 _LOG_VARIANCE_BOUND = 20.0
-_FIRST_LOG_VARIANCE, _SMALL, _SMALLEST_MEAN = -4.0, 0.1, 0.02
+_FIRST_LOG_VARIANCE, _SMALL = -4.0, 0.1
 # First value of a learned noise variance, as a share of the data's, and its lower bound.
 _FIRST_NOISE, _SMALLEST_NOISE = 0.1, 1e-6
 # Smallest standard deviation by which the first latents are divided.
@@ -33,12 +30,12 @@ class AutoEncoder(nn.Module):
         Network `(N, n_components) -> (N, *shape)`.
     n_components : int
         Number of latent dimensions.
-    likelihood : {"gaussian", "bernoulli", "multinomial"}
+    likelihood : Gaussian or another likelihood
         Likelihood of the views, whose parameters the decoder returns.
     noise_variance : float or "learned"
         Variance of the Gaussian likelihood; if "learned", it is a parameter of the module.
-    squash : bool
-        Whether the means of the Gaussian likelihood pass a sigmoid.
+    missing : bool, default=False
+        Whether values may be missing (NaN), which are then left out of the likelihood.
     """
 
     def __init__(
@@ -46,9 +43,9 @@ class AutoEncoder(nn.Module):
         encoder: nn.Module,
         decoder: nn.Module,
         n_components: int,
-        likelihood: str,
+        likelihood: Gaussian,
         noise_variance: float | str,
-        squash: bool,
+        missing: bool = False,
     ):
         super().__init__()
         self.encoder = encoder
@@ -58,7 +55,8 @@ class AutoEncoder(nn.Module):
         self.fixed_noise_variance = noise_variance
         if noise_variance == "learned":
             self.log_noise_variance = nn.Parameter(torch.tensor(0.0))
-        self.squash = squash or likelihood == "bernoulli"
+        self.squash = likelihood.squash
+        self.missing = missing
 
     @property
     def noise_variance(self) -> float | Tensor:
@@ -107,14 +105,10 @@ class AutoEncoder(nn.Module):
             Log-likelihood, summed over the values of each view.
         """
         output = self.decoder(z.flatten(0, 1)).flatten(1).float()
-        x = views.flatten(0, 1).flatten(1)
-        if self.likelihood == "bernoulli":
-            value = bernoulli_log_likelihood(x, output)
-        elif self.likelihood == "multinomial":
-            value = multinomial_log_likelihood(x, output)
-        else:
-            mean = output.sigmoid() if self.squash else output
-            value = gaussian_log_likelihood(x, mean, self.noise_variance)
+        x, observed = views.flatten(0, 1).flatten(1), None
+        if self.missing:
+            x, observed = _without_nan(x)
+        value = self.likelihood.log_prob(x, output, self.noise_variance, observed)
         return value.reshape(views.shape[:2])
 
     @torch.no_grad()
@@ -132,12 +126,13 @@ class AutoEncoder(nn.Module):
             Upper bound over all latents.
         """
         x = views.flatten(2)
-        if self.likelihood == "gaussian":
+        if self.likelihood.name == "gaussian" and not self.missing:
             # It depends only on the number of values.
             nothing = x.new_zeros(1)
             of_each = gaussian_log_likelihood(nothing, nothing, self.noise_variance)
             return (x.shape[-1] * of_each).expand(x.shape[:2])
-        return self._log_likelihood_at(x, x)
+        x = x.flatten(0, 1)
+        return self._log_likelihood_at(x, x).reshape(views.shape[:2])
 
     @torch.no_grad()
     def information(self, x: Tensor) -> Tensor:
@@ -154,18 +149,23 @@ class AutoEncoder(nn.Module):
             Mean over rows of the difference of the log-likelihoods, in nats.
         """
         x = x.flatten(1)
-        mean = x.mean(0).expand_as(x)
+        mean = self._mean(x).expand_as(x)
         return (self._log_likelihood_at(x, x) - self._log_likelihood_at(x, mean)).mean()
 
     def _log_likelihood_at(self, x: Tensor, mean: Tensor) -> Tensor:
         """Compute the log-likelihood of flat rows, given means instead of decoder outputs."""
-        if self.likelihood == "bernoulli":
-            return (torch.xlogy(x, mean) + torch.xlogy(1 - x, 1 - mean)).sum(-1)
-        if self.likelihood == "multinomial":
-            shares = mean / mean.sum(-1, keepdim=True).clamp(min=1e-12)
-            orders = torch.lgamma(1 + x.sum(-1)) - torch.lgamma(1 + x).sum(-1)
-            return orders + torch.xlogy(x, shares).sum(-1)
-        return gaussian_log_likelihood(x, mean, self.noise_variance)
+        observed = None
+        if self.missing:
+            x, observed = _without_nan(x)
+            mean = mean.masked_fill(~observed, 0.0)
+        return self.likelihood.log_prob_at(x, mean, self.noise_variance, observed)
+
+    def _mean(self, x: Tensor, dim: int = 0) -> Tensor:
+        """Compute the means of values over rows, that of all where no row has a value."""
+        if not self.missing:
+            return x.mean(dim)
+        means = x.nanmean(dim)
+        return torch.where(means.isnan(), x.nanmean(), means)
 
     def mean(self, z: Tensor) -> Tensor:
         """Compute E[x | z]; for counts, their shares.
@@ -181,9 +181,7 @@ class AutoEncoder(nn.Module):
             Expected views.
         """
         output = self.decoder(z).float()
-        if self.likelihood == "multinomial":
-            return output.flatten(1).softmax(1).view_as(output)
-        return output.sigmoid() if self.squash else output
+        return self.likelihood.mean(output.flatten(1)).view_as(output)
 
     def prepare(self, x: Tensor, encoder: bool, decoder: bool) -> None:
         """Initialize weights from the data.
@@ -238,13 +236,10 @@ class AutoEncoder(nn.Module):
         """
         layers = (nn.Linear, nn.Conv1d, nn.Conv2d)
         last = [module for module in self.decoder.modules() if isinstance(module, layers)][-1]
-        mean = x.mean(0) if isinstance(last, nn.Linear) else x.transpose(0, 1).flatten(1).mean(1)
-        if self.squash:
-            mean = mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit()
-        elif self.likelihood == "multinomial":
-            mean = mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), 1e-12)).log()
+        dense = isinstance(last, nn.Linear)
+        mean = self._mean(x) if dense else self._mean(x.transpose(0, 1).flatten(1), dim=1)
         last.weight.mul_(_SMALL)
-        last.bias.copy_(mean.flatten())
+        last.bias.copy_(self.likelihood.output_of(mean.flatten()))
 
     @torch.no_grad()
     def start_noise(self, x: Tensor) -> None:
@@ -258,7 +253,10 @@ class AutoEncoder(nn.Module):
         x : Tensor of shape (N, *shape)
             Some of the data, in network layout.
         """
-        variance = (x - x.mean(0)).square().mean()
+        x, residual = x.flatten(), (x - self._mean(x)).square().flatten()
+        if self.missing:
+            x, residual = x[~x.isnan()], residual[~residual.isnan()]
+        variance = residual.mean()
         # For constant data, the variance is only the rounding error of the mean.
         nothing = variance <= torch.finfo(x.dtype).eps ** 2 * x.square().mean()
         noise = torch.where(nothing, _SMALLEST_NOISE, _FIRST_NOISE * variance)
@@ -279,11 +277,16 @@ class AutoEncoder(nn.Module):
             At most 1; 0 for reconstructions by the mean, NaN for constant data.
         """
         z = self.encoder(x)[:, : self.n_components]
-        if self.likelihood == "multinomial":
-            x = x / x.flatten(1).sum(1).clamp(min=1e-12).view(-1, *[1] * (x.ndim - 1))
-        residual = (x - self.mean(z)).square().mean()
-        total = (x - x.mean(0)).square().mean()
+        x, made = self.likelihood.target(x.flatten(1)), self.mean(z).flatten(1)
+        residual, total = (x - made).square(), (x - self._mean(x)).square()
+        residual, total = (of.nanmean() if self.missing else of.mean() for of in (residual, total))
         return float(1 - residual / total) if total > 0 else math.nan
+
+
+def _without_nan(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return values with 0 in place of NaN, and a mask of those that are there."""
+    absent = x.isnan()
+    return x.masked_fill(absent, 0.0), ~absent
 
 
 def posterior(output: Tensor) -> tuple[Tensor, Tensor]:

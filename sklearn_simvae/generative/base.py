@@ -17,12 +17,15 @@ from sklearn_simvae._batch import Batch, Terms
 from sklearn_simvae._checks import check_count, check_finite, seed_of
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
+from sklearn_simvae._parameter_types import GenerativeParameters
 from sklearn_simvae._parameters import constraints_of, structure_of
-from sklearn_simvae._shared_parameters import GENERATIVE, GenerativeParameters
+from sklearn_simvae._shared_parameters import GENERATIVE
 from sklearn_simvae.base import BaseSSL
 from sklearn_simvae.generative.autoencoder import AutoEncoder, fixed_noise, reparameterize
-from sklearn_simvae.generative.bounds import BOUNDS, beyond_bounds, has_density, warn_of_bounds
+from sklearn_simvae.generative.bounds import has_density, warn_of_bounds
 from sklearn_simvae.generative.building import make_autoencoder
+from sklearn_simvae.generative.by_column import hold_to_likelihood
+from sklearn_simvae.generative.imputation import ImputeMixin
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
@@ -36,7 +39,7 @@ _MAX_ROWS = 1024
 _COLLAPSED_R2 = 0.01
 
 
-class BaseGenerative(BaseSSL):
+class BaseGenerative(ImputeMixin, BaseSSL):
     """Base of the methods that model p(x | z). A method adds `_elbo` and `_log_weights`."""
 
     _tables = {"generative_parameters": GENERATIVE}
@@ -124,12 +127,12 @@ class BaseGenerative(BaseSSL):
 
     def _reader(self, anew=False):
         reader = super()._reader(anew)
-        likelihood = self.likelihood if anew else self.module_.likelihood
-        if likelihood not in ("auto", "gaussian"):
-            reader.take_scales_as_they_are()
-        if likelihood in BOUNDS:
-            reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
+        hold_to_likelihood(reader, self.likelihood if anew else self.module_.likelihood.name)
         return reader
+
+    def _default_augmentation(self, layout):
+        # Where values are missing, the encoder hides others in training.
+        return None if layout.missing else super()._default_augmentation(layout)
 
     # ---------------------------------------------------------------- latents
 
@@ -166,8 +169,7 @@ class BaseGenerative(BaseSSL):
 
     def _encode(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Compute the posterior of each row, whether rows have groups or not, or of each view."""
-        rows = Samples(samples.X, samples.layout, samples.has_views)
-        mean, variance = self._posteriors(rows)
+        mean, variance = self._posteriors(samples.ungrouped())
         return (mean, variance) if samples.has_views else (mean[:, 0], variance[:, 0])
 
     def _posteriors(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +177,8 @@ class BaseGenerative(BaseSSL):
 
         def encode(batch):
             mean, log_variance = self.module_.encode(batch.views, batch.mask)
-            return torch.stack([mean, log_variance.exp()], 1)
+            both = (mean, log_variance.exp())
+            return torch.stack([samples.of_rows(values, batch.mask) for values in both], 1)
 
         both = self._apply(encode, samples)
         return both[:, 0].copy(), both[:, 1].copy()
@@ -220,9 +223,7 @@ class BaseGenerative(BaseSSL):
             for start in range(0, len(z), _MAX_ROWS):
                 part = slice(start, start + _MAX_ROWS)
                 x = split_on_oom(decoder.mean, z[part].to(self.net_.device))
-                # Means without a sigmoid may lie outside the range of pixels.
-                x = x.clamp(0, 1) if layout.pixels else x
-                X[part] = layout.from_network(x).cpu().numpy()
+                X[part] = layout.from_network(layout.bounded(x)).cpu().numpy()
         return check_finite(type(self).__name__, X, "Z")
 
     @available_if(has_density)
@@ -374,3 +375,19 @@ class BaseGenerative(BaseSSL):
         mask = None if mask is None else mask.cpu()
         values = values.mean(0)
         return self._elbo(values, mean, log_variance, mask=mask, reduction="none")["elbo"]
+
+    def _bound_in_graph(self, place: int) -> Callable[[Tensor], Tensor]:
+        """Return the bound of rows of one kind of data, of operations on tensors alone."""
+        part = self.module_.parts[place]
+        noise = fixed_noise(_ELBO_DRAWS, place + 1, part.n_components, antithetic=True)
+        noise = noise[:, place].to(self.net_.device)
+
+        def bound(x: Tensor) -> Tensor:
+            mean, log_variance = part.encode(x.unsqueeze(1))
+            z = mean + noise * torch.exp(0.5 * log_variance)
+            # The draws stand where the views do.
+            views = x.unsqueeze(1).expand(-1, len(noise), *x.shape[1:])
+            values = part.log_likelihood(views, z).mean(1, keepdim=True)
+            return self._elbo(values, mean, log_variance, mask=None, reduction="none")["elbo"]
+
+        return bound

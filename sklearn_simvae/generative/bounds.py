@@ -5,7 +5,12 @@ import warnings
 import numpy as np
 
 # Bounds of the data, by likelihood.
-BOUNDS = {"bernoulli": (0, 1), "multinomial": (0, np.inf)}
+BOUNDS = {
+    "bernoulli": (0, 1),
+    "categorical": (0, 1),
+    "multinomial": (0, np.inf),
+    "poisson": (0, np.inf),
+}
 
 
 def warn_of_bounds(estimator, values: np.ndarray, what: str) -> None:
@@ -25,8 +30,14 @@ def beyond_bounds(likelihood: str, least: float, greatest: float) -> str:
             f"{greatest:.3g}. Scale them, e.g. by MinMaxScaler(clip=True), or use "
             "likelihood='gaussian'."
         )
+    if likelihood == "by_column":
+        return (
+            f"X has columns with values that their likelihood does not have, among values from "
+            f"{least:.3g} to {greatest:.3g}: those of categories and of zeros and ones must lie in "
+            "[0, 1], and counts must be at least 0. Encode X as in fit."
+        )
     return (
-        f"likelihood='multinomial' needs counts of at least 0; got {least:.3g}. Use "
+        f"likelihood={likelihood!r} needs counts of at least 0; got {least:.3g}. Use "
         "likelihood='gaussian'."
     )
 

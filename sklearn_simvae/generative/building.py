@@ -1,6 +1,7 @@
 """Networks of the generative methods, made of an estimator's parameters."""
 
 from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.generative.likelihoods import LIKELIHOODS, ByColumn, Gaussian
 from sklearn_simvae.networks import make_decoder, make_encoder
 from sklearn_simvae.views import Layout
 
@@ -16,6 +17,8 @@ def make_autoencoder(
         input_shape=shape,
         n_outputs=2 * estimator.n_components,
         hidden_layer_sizes=sizes,
+        fill_missing="indicator" if layout.missing else None,
+        padded=layout.ragged,
     )
     decoder_module = make_decoder(
         estimator.decoder,
@@ -24,12 +27,22 @@ def make_autoencoder(
         n_components=estimator.n_components,
         output_shape=shape,
         hidden_layer_sizes=sizes,
+        padded=layout.ragged,
     )
     return AutoEncoder(
         encoder_module,
         decoder_module,
         estimator.n_components,
-        "gaussian" if likelihood == "auto" else likelihood,
+        likelihood_of(likelihood, unit_interval, layout),
         noise_variance,
-        squash=likelihood == "auto" and unit_interval,
+        layout.missing or layout.ragged,
     )
+
+
+def likelihood_of(likelihood, unit_interval: bool, layout: Layout) -> Gaussian:
+    """Make the likelihood of one kind of data."""
+    if layout.blocks:
+        return ByColumn(layout.blocks)
+    if likelihood == "auto":
+        return Gaussian(squash=unit_interval)
+    return LIKELIHOODS[likelihood]()

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._fitting import PROBE_ROWS
+from sklearn_simvae._parameter_types import GenerativeParameters, Sizes
 from sklearn_simvae._parameters import COUNT, NOT_NEGATIVE, POSITIVE
-from sklearn_simvae._shared_parameters import GenerativeParameters, Sizes
 from sklearn_simvae.generative.autoencoder import AutoEncoder, reparameterize
 from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import (
@@ -316,7 +316,7 @@ class ContentStyleVAE(BaseContent):
 
 def _noise_variance(module: AutoEncoder) -> float | Tensor:
     """Return the noise variance, which scales the nats; 1 if the likelihood has none."""
-    if module.likelihood != "gaussian":
+    if module.likelihood.name != "gaussian":
         return 1.0
     noise_variance = module.noise_variance
     return noise_variance.detach() if isinstance(noise_variance, Tensor) else noise_variance

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Unpack
 
+from sklearn_simvae._parameter_types import GenerativeParameters
 from sklearn_simvae._parameters import NOT_NEGATIVE
-from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.vae import VAE
 from sklearn_simvae.losses import crvae_elbo
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Unpack
 
+from sklearn_simvae._parameter_types import GenerativeParameters
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.content import BaseContent
 from sklearn_simvae.losses import simvae_elbo, simvae_log_weights
 

@@ -4,8 +4,8 @@ from typing import Unpack
 
 import torch
 
+from sklearn_simvae._parameter_types import GenerativeParameters
 from sklearn_simvae._parameters import NOT_NEGATIVE
-from sklearn_simvae._shared_parameters import GenerativeParameters
 from sklearn_simvae.generative.base import BaseGenerative
 from sklearn_simvae.losses import vae_elbo, vae_log_weights
 

@@ -24,6 +24,7 @@ from sklearn_simvae.losses.likelihood import (
     bernoulli_log_likelihood,
     gaussian_log_likelihood,
     multinomial_log_likelihood,
+    poisson_log_likelihood,
 )
 from sklearn_simvae.losses.nt_xent import nt_xent
 from sklearn_simvae.losses.simsiam import simsiam
@@ -60,6 +61,7 @@ __all__ = [
     "log_joint_prior",
     "multinomial_log_likelihood",
     "nt_xent",
+    "poisson_log_likelihood",
     "simsiam",
     "simvae_elbo",
     "simvae_log_weights",

@@ -12,7 +12,6 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from torch import nn
 
-from sklearn_simvae import persistence
 from sklearn_simvae._nested import check_nested
 from sklearn_simvae._parameters import constraints_of, structure_of
 from sklearn_simvae._shared_parameters import MODALITIES
@@ -163,13 +162,11 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
     # ---------------------------------------------------------------- keeping
 
     @reads
-    def to_onnx(self, path, modality) -> None:
-        """Write the encoder of a modality, from its rows to their representation, as an ONNX file.
+    def to_onnx(self, path, modality, output="representation") -> None:
+        """Write the encoder, the decoder or the score of a modality as an ONNX file.
 
-        It runs without Python or torch. Its input "rows" is float32 of shape `(n, ...)`, with rows
-        of that modality as `fit` saw them, or as its preprocessor gives them, dense; uint8 where
-        `fit` saw uint8 images, which are scaled inside. Its output "representation" is that of
-        `transform(X, modality=modality)`. n is free.
+        It runs without Python or torch. Its rows are those of that modality as `fit` saw them, or
+        as its preprocessor gives them, dense, and their number n may vary.
 
         Parameters
         ----------
@@ -177,21 +174,32 @@ class BaseMultimodal(BaseSSL, _BaseComposition):
             The file, e.g. "text.onnx". One that is there is replaced as a whole.
         modality : str
             Its name.
+        output : {"representation", "decoder", "score"}, default="representation"
+            Part to write. "representation" maps the input "rows", float32, or uint8 where `fit` saw
+            uint8 images, to the output "representation" of `transform(X, modality=modality)`.
+            "decoder" maps the input "latents" to the "rows" of this modality that
+            `inverse_transform` gives. "score" maps "rows" to the "score" that `score_samples` gives
+            to rows with this modality alone. Only MultimodalSimVAE has the last two.
 
         Raises
         ------
         ValueError
-            If there is no such modality, or the encoder does what ONNX cannot say.
+            If there is no such modality, the method has no decoder, or the network does what ONNX
+            cannot say.
         OSError
             If the file cannot be written; one that was there is as it was.
         """
+        from sklearn_simvae.persistence.onnx import to_onnx
+
         check_is_fitted(self, "net_")
         j = self.layout_.index(modality)
         represent = functools.partial(self.module_.latents_of, j)
-        persistence.to_onnx(self, path, self.layout_.modalities[j].layout, represent)
+        to_onnx(self, path, output, self.layout_.modalities[j].layout, represent, place=j)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = False
+        # A modality may be missing as a whole, but not in part.
+        tags.input_tags.allow_nan = False
         tags.input_tags.sparse = True
         return tags

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from sklearn_simvae._batch import Terms
 from sklearn_simvae._needs import Needs
+from sklearn_simvae._parameter_types import MultimodalParameters, Sizes
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._shared_parameters import MultimodalParameters, Sizes
 from sklearn_simvae.discriminative.base import BaseDiscriminative
 from sklearn_simvae.losses import clip
 from sklearn_simvae.losses.reduction import mean_over_views, mean_terms

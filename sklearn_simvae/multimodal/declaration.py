@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils.validation import _get_feature_names
 
 from sklearn_simvae.multimodal.layout import Modality
+from sklearn_simvae.views.columns import look_up_columns
 from sklearn_simvae.views.lazy import named
 
 
@@ -56,19 +56,7 @@ def declare(X, modalities, preprocessing) -> tuple[Modality, ...]:
                 f"The modality {name!r} has no columns. Give (name, encoder, columns), or X as a "
                 "dict of arrays by name."
             )
-        try:
-            columns = columns(X) if callable(columns) else columns
-            indices = tuple(_get_column_indices(X, columns))
-        # KeyError: scikit-learn 1.6 does not catch those of pandas.
-        except (LookupError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-            raise ValueError(
-                f"The modality {name!r} has columns that X does not have: {columns!r}. {error}"
-            ) from error
-        if not indices:
-            raise ValueError(
-                f"The modality {name!r} has no columns: {columns!r} selects none of X, which has "
-                f"n_features = {X.shape[1]}."
-            )
+        columns, indices = look_up_columns(X, columns, f"The modality {name!r}")
         declared.append(Modality(name, encoder, indices, as_series=np.isscalar(columns)))
     _check_declared(declared, X if is_dict else None)
     _check_preprocessing(preprocessing, [m.name for m in declared])

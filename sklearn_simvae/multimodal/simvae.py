@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from sklearn_simvae._checks import check_count
 from sklearn_simvae._fitting import PROBE_ROWS
 from sklearn_simvae._needs import Needs
+from sklearn_simvae._parameter_types import MultimodalParameters
 from sklearn_simvae._parameters import POSITIVE
-from sklearn_simvae._shared_parameters import MultimodalParameters
 from sklearn_simvae.generative.bounds import has_density
 from sklearn_simvae.generative.building import make_autoencoder
 from sklearn_simvae.generative.content import content_posterior
@@ -136,7 +136,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         check_likelihoods(likelihoods.values(), samples)
 
     def _check_like_fitted(self, samples: ModalSamples) -> None:
-        check_likelihoods([part.likelihood for part in self.module_.parts], samples)
+        check_likelihoods([part.likelihood.name for part in self.module_.parts], samples)
 
     def _build_module(self, layout, unit_interval, sizes):
         likelihoods = by_name(self.likelihood, layout.names, "likelihood", "auto")
@@ -164,7 +164,7 @@ class MultimodalSimVAE(BaseMultimodal, SimVAE):
         """Noise variance of each Gaussian likelihood by name, as given or as learned."""
         parts = zip(self._fitted("layout_").names, self.module_.parts, strict=True)
         with torch.no_grad():
-            return {n: float(p.noise_variance) for n, p in parts if p.likelihood == "gaussian"}
+            return {n: float(p.noise_variance) for n, p in parts if p.likelihood.name == "gaussian"}
 
     @reads
     def encode(self, X) -> tuple[np.ndarray, np.ndarray]:

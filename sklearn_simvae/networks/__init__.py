@@ -3,6 +3,7 @@
 from .factory import make_decoder, make_encoder
 from .heads import hidden_features, projection_head
 from .living import LivingPart
+from .resnet import resnet18_encoder
 from .sizes import hidden_sizes
 from .teacher import Teacher
 
@@ -14,4 +15,5 @@ __all__ = [
     "make_decoder",
     "make_encoder",
     "projection_head",
+    "resnet18_encoder",
 ]

@@ -10,7 +10,9 @@ from sklearn_simvae._checks import check_positive_int, check_sizes
 from .checks import check_module, check_no_torchscript, check_sample_shape
 from .conv import conv_decoder, conv_encoder
 from .copies import as_float32, copy_module
+from .missing import FillMissing
 from .mlp import mlp_decoder, mlp_encoder
+from .padded import padded_encoder, without_padding
 from .resnet import resnet18_decoder, resnet18_encoder
 
 EncoderOption = str | nn.Module | Callable[[tuple[int, ...], int], nn.Module]
@@ -24,7 +26,9 @@ _KINDS_OF = {
 }
 _ENCODERS = {"conv": conv_encoder, "conv1d": conv_encoder, "resnet18": resnet18_encoder}
 _DECODERS = {"conv": conv_decoder, "conv1d": conv_decoder, "resnet18": resnet18_decoder}
-_LARGEST_MLP_IMAGE = 32
+_LARGEST_MLP_IMAGE, _LONGEST_MLP_SERIES = 32, 512
+# Mean share of values that an encoder of rows with missing values hides in training.
+_HIDDEN = 0.3
 
 
 def make_encoder(
@@ -34,17 +38,20 @@ def make_encoder(
     input_shape: Sequence[int],
     n_outputs: int,
     hidden_layer_sizes: Sequence[int] | int,
+    fill_missing: str | None = None,
+    padded: bool = False,
 ) -> nn.Module:
     """Make the network that encodes a sample.
 
     Parameters
     ----------
     encoder : str, nn.Module or callable
-        - ``"auto"``: ``"mlp"`` for vectors and for gray images up to 32 pixels on both sides,
-          ``"conv"`` for other images, ``"conv1d"`` for series;
+        - ``"auto"``: ``"mlp"`` for vectors, for gray images up to 32 pixels on both sides and for
+          series of one channel up to 512 steps, ``"conv"`` for other images, ``"conv1d"`` for
+          other series and for those of unequal length;
         - ``"mlp"``: multilayer perceptron, for all kinds;
         - ``"conv"``: small residual network, for images;
-        - ``"resnet18"``: ResNet-18 with the stem for small images, for images;
+        - ``"resnet18"``: ResNet-18, with the standard stem from 64 pixels on, for images;
         - ``"conv1d"``: residual convolutions over time, for series;
         - a module, of which a copy in float32 is returned: the module itself is never trained. It
           may have lazy layers, but no TorchScript;
@@ -58,6 +65,14 @@ def make_encoder(
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers of an ``"mlp"``, ``()`` for a linear map. The other encoders
         do not use it.
+    fill_missing : {None, "mean", "indicator"}, default=None
+        How vectors with missing values (NaN) are encoded. ``"mean"`` fills in the mean of the
+        feature. ``"indicator"`` also tells a built-in encoder which values are missing, and hides
+        others in training, so that a decoder learns to fill them in; a network of the user's own,
+        whose inputs may be of one number only, gets the means alone.
+    padded : bool, default=False
+        Whether samples are series that end in NaN where they are shorter than others. A module
+        of the user's own is given zeros there.
 
     Returns
     -------
@@ -84,10 +99,25 @@ def make_encoder(
     shape = check_sample_shape(input_shape, kind, "input_shape")
     n_outputs = check_positive_int(n_outputs, "n_outputs")
     hidden = check_sizes(hidden_layer_sizes, "hidden_layer_sizes")
+    if fill_missing is not None:
+        indicator = fill_missing == "indicator" and isinstance(encoder, str)
+        filled = make_encoder(
+            encoder,
+            kind=kind,
+            input_shape=(shape[0] * (1 + indicator),),
+            n_outputs=n_outputs,
+            hidden_layer_sizes=hidden,
+        )
+        layers = list(filled) if isinstance(encoder, str) else [filled]
+        hide = _HIDDEN if fill_missing == "indicator" else 0.0
+        return nn.Sequential(FillMissing(shape[0], indicator, hide), *layers)
     if not isinstance(encoder, str):
         module = _own_module(encoder, (shape, n_outputs), "encoder")
-        return check_module(module, shape, (n_outputs,), "encoder")
-    name = _resolve(encoder, kind, shape, "encoder")
+        module = check_module(module, shape, (n_outputs,), "encoder")
+        return without_padding(module) if padded else module
+    name = _resolve(encoder, kind, shape, "encoder", padded)
+    if padded:
+        return padded_encoder(name, shape, n_outputs, hidden)
     if name == "mlp":
         return mlp_encoder(shape, n_outputs, hidden)
     return _ENCODERS[name](shape, n_outputs)
@@ -101,6 +131,7 @@ def make_decoder(
     n_components: int,
     output_shape: Sequence[int],
     hidden_layer_sizes: Sequence[int] | int,
+    padded: bool = False,
 ) -> nn.Module:
     """Make the network that decodes a sample, without a nonlinearity at its end.
 
@@ -125,6 +156,8 @@ def make_decoder(
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers of the encoder, which an ``"mlp"`` uses in reverse. The other
         decoders do not use it.
+    padded : bool, default=False
+        Whether the encoder is given series that end in NaN, see :func:`make_encoder`.
 
     Returns
     -------
@@ -154,9 +187,9 @@ def make_decoder(
         return check_module(module, (n_components,), shape, "decoder")
     if decoder == "auto":
         mirrored = encoder if isinstance(encoder, str) else "auto"
-        name = _resolve(mirrored, kind, shape, "encoder")
+        name = _resolve(mirrored, kind, shape, "encoder", padded)
     else:
-        name = _resolve(decoder, kind, shape, "decoder")
+        name = _resolve(decoder, kind, shape, "decoder", padded)
     if name == "mlp":
         return mlp_decoder(n_components, shape, hidden)
     return _DECODERS[name](n_components, shape)
@@ -182,10 +215,10 @@ def _own_module(option: Any, arguments: tuple[Any, Any], what: str) -> Any:
     return made
 
 
-def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:
+def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str, padded: bool) -> str:
     """Return the name of the architecture; ``"auto"`` is replaced by the one it stands for."""
     if name == "auto":
-        return _auto(kind, shape)
+        return _auto(kind, shape, padded)
     if name not in _KINDS_OF:
         names = ", ".join(map(repr, ["auto", *_KINDS_OF]))
         raise ValueError(f"{what} must be one of {names}, an nn.Module or a factory, got {name!r}.")
@@ -198,9 +231,11 @@ def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str) -> str:
     return name
 
 
-def _auto(kind: str, shape: tuple[int, ...]) -> str:
+def _auto(kind: str, shape: tuple[int, ...], padded: bool) -> str:
     if kind == "series":
-        return "conv1d"
+        # What series of one channel show is often at the same place in each of them.
+        is_short = shape[0] == 1 and shape[1] <= _LONGEST_MLP_SERIES and not padded
+        return "mlp" if is_short else "conv1d"
     if kind == "image" and (shape[0] > 1 or max(shape[1:]) > _LARGEST_MLP_IMAGE):
         return "conv"
     return "mlp"

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sklearn_simvae._checks import check_positive_int, check_sizes
 
+from .missing import fills_missing
 from .mlp import dense_layers
 
 
@@ -55,6 +56,8 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
     if _ends_in_head(encoder):
         # encoder[:-1] would call the __init__ of a subclass with a dict.
         hidden: nn.Module = nn.Sequential(*list(encoder)[:-1])
+    elif isinstance(encoder, nn.Sequential) and fills_missing(encoder):
+        hidden = nn.Sequential(encoder[0], hidden_features(encoder[1]))
     elif callable(getattr(encoder, "hidden", None)):
         hidden = _Hidden(encoder)
     else:

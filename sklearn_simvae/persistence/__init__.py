@@ -1,8 +1,6 @@
-"""Saving of fitted estimators: weights as safetensors, pickle, skops and encoders as ONNX."""
+"""Saving of fitted estimators: weights as safetensors, pickle, skops and networks as ONNX."""
 
-from sklearn_simvae.persistence.mixin import PersistenceMixin as PersistenceMixin
 from sklearn_simvae.persistence.onnx import ONNX_OPSET
-from sklearn_simvae.persistence.onnx import to_onnx as to_onnx
 from sklearn_simvae.persistence.skops import trusted_types
 from sklearn_simvae.persistence.weights import read_metadata
 

@@ -87,3 +87,25 @@ def holds_module(value) -> bool:
     if isinstance(value, dict):
         return any(map(holds_module, value.values()))
     return isinstance(value, nn.Module)
+
+
+def refuse_modules(estimator) -> None:
+    """Raise where parameters hold torch modules, for files that hold no code.
+
+    Parameters
+    ----------
+    estimator : object
+        An object with `get_params`.
+
+    Raises
+    ------
+    ValueError
+        If one of its parameters holds a module.
+    """
+    modules = [n for n, v in estimator.get_params(deep=False).items() if holds_module(v)]
+    if modules:
+        raise ValueError(
+            f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
+            "is code. Give a function that makes the module, call save_weights instead, or use "
+            "joblib and load only files that you trust."
+        )

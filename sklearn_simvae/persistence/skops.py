@@ -1,14 +1,12 @@
 """States of estimators for skops, as plain values that hold no code."""
 
-import warnings
 from typing import Any
 
 from sklearn_simvae._files import pack, unpack
 from sklearn_simvae._states import optimizer_parts
 from sklearn_simvae._trusted import trusted_names
-from sklearn_simvae.persistence.pickles import holds_module
-from sklearn_simvae.persistence.weights import described, restore
-from sklearn_simvae.training import resolve_device
+from sklearn_simvae.persistence.pickles import refuse_modules
+from sklearn_simvae.persistence.weights import described, restore, use_device_here
 
 # Attributes set by `fit` that are restored from the packed bytes.
 _PACKED = (
@@ -52,13 +50,7 @@ def plain_state(estimator) -> dict[str, Any]:
         Attributes of the estimator without the net, which :func:`set_plain_state` restores.
     """
     state = {name: v for name, v in estimator.__dict__.items() if name not in _PACKED}
-    modules = [n for n, v in estimator.get_params(deep=False).items() if holds_module(v)]
-    if modules:
-        raise ValueError(
-            f"{', '.join(modules)} of this {type(estimator).__name__} holds a torch module, which "
-            "is code. Give a function that makes the module, call save_weights instead, or use "
-            "joblib and load only files that you trust."
-        )
+    refuse_modules(estimator)
     if "net_" in estimator.__dict__:
         tensors, metadata = described(estimator)
         estimator._check_structure("A file of skops keeps the optimizer of")
@@ -86,10 +78,6 @@ def set_plain_state(estimator, packed: bytes, preprocessors: dict[str, Any]) -> 
         If the bytes are damaged, or do not fit the parameters.
     """
     estimator._validate_params()
-    try:
-        resolve_device(estimator.device)
-    except ValueError as error:
-        warnings.warn(f"{error} It is loaded on the CPU.", UserWarning)
-        estimator.device = "cpu"
+    use_device_here(estimator)
     tensors, metadata = unpack(packed, "The file", "weights")
     restore(estimator, tensors, metadata, "The file", preprocessors)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ from sklearn_simvae._states import (
     set_module,
     set_optimizer,
 )
+from sklearn_simvae.persistence.arguments import NotHeld, read, read_former, written
+from sklearn_simvae.training import resolve_device
 
 # Parameters of the structure that only matter for training; weights fit whatever they are.
 _OF_TRAINING = ("optimizer", "weight_decay", "compile")
+# Parameters that have their defaults if a file does not hold their values.
+_NEED_NOT_BE_HELD = ("callbacks", "random_state")
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
@@ -75,6 +80,74 @@ def load_weights(estimator, path: str | os.PathLike) -> None:
     restore(estimator, tensors, metadata, str(path), preprocessors)
 
 
+def from_file(cls: type, path: str | os.PathLike, given: dict[str, Any]) -> Any:
+    """Make a fitted estimator from a file, see :meth:`BaseSSL.from_file`."""
+    # Parameters that the class does not have are refused before anything is read.
+    cls(**given)
+    tensors, metadata = unpack(Path(path).read_bytes(), str(path), "weights")
+    _check_class(cls.__name__, metadata, str(path))
+    _check_no_preprocessors(metadata, str(path))
+    estimator = cls(**(_arguments(cls, metadata, str(path), given) | given))
+    estimator._validate_params()
+    use_device_here(estimator)
+    restore(estimator, tensors, metadata, str(path), {})
+    return estimator
+
+
+def _arguments(cls: type, metadata, where: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Read the arguments of the constructor, except those that are given."""
+    former = "arguments" not in metadata
+    forms, read_one = metadata["params" if former else "arguments"], read_former if former else read
+    if not isinstance(forms, dict) or not forms.keys() <= inspect.signature(cls).parameters.keys():
+        raise ValueError(
+            f"{where} has parameters that {cls.__name__} does not have in this version. Give "
+            "parameters to its constructor, and call load_weights."
+        )
+    arguments, missing = {}, {}
+    for name in forms.keys() - given.keys():
+        try:
+            arguments[name] = read_one(forms[name])
+        except NotHeld as error:
+            missing[name] = str(error)
+    for name in _NEED_NOT_BE_HELD:
+        missing.pop(name, None)
+    if missing:
+        held = ", ".join(f"{name} ({code:.100})" for name, code in sorted(missing.items()))
+        wanted = ", ".join(f"{name}=..." for name in sorted(missing))
+        raise ValueError(
+            f"{where} does not hold {held}, since files of weights hold no code. Give it as it "
+            f"was in fit: {cls.__name__}.from_file({where!r}, {wanted})."
+        )
+    return arguments
+
+
+def _check_no_preprocessors(metadata, where: str) -> None:
+    """Raise an error if the estimator of a file had preprocessors, which are not in it."""
+    modalities = metadata.get("layout", {}).get("modalities", [])
+    names = [f"{m['name']!r} ({m['preprocessor']})" for m in modalities if m.get("preprocessor")]
+    if names:
+        raise ValueError(
+            f"{where} is of a {metadata['class']} with fitted preprocessors, which files of "
+            f"weights do not hold: {', '.join(names)}. Keep the whole estimator by skops or "
+            "joblib, or call load_weights of the estimator that was fitted."
+        )
+
+
+def use_device_here(estimator) -> None:
+    """Set the device of an estimator to the CPU, with a warning, if its own is not available.
+
+    Parameters
+    ----------
+    estimator : BaseSSL
+        Estimator that is to be loaded.
+    """
+    try:
+        resolve_device(estimator.device)
+    except ValueError as error:
+        warnings.warn(f"{error} It is loaded on the CPU.", UserWarning)
+        estimator.device = "cpu"
+
+
 def described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the weights of a fitted estimator, and all that is needed to build its network."""
     now, net = estimator._current_structure(), estimator.net_
@@ -93,6 +166,7 @@ def described(estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "kind": "weights",
         "class": type(estimator).__name__,
         "params": plain(estimator.get_params(deep=False)),
+        "arguments": {n: written(v) for n, v in estimator.get_params(deep=False).items()},
         "structure": _structure(estimator),
         "layout": estimator.layout_.to_dict(),
         "unit_interval": plain(net.unit_interval),
@@ -133,14 +207,19 @@ def restore(estimator, tensors, metadata, where: str, preprocessors: dict[str, A
     estimator._keep(net, layout, names, metadata["batch_size"])
 
 
-def _check_structure(estimator, metadata, where: str) -> None:
-    """Raise an error if a file is of another class, or of other parameters of the network."""
-    name = type(estimator).__name__
+def _check_class(name: str, metadata, where: str) -> None:
+    """Raise an error if a file is of another class than that of this name."""
     if metadata["class"] != name:
         raise ValueError(
             f"{where} holds the weights of a {metadata['class']}, but this is a {name}. Load "
             f"it into a {metadata['class']}."
         )
+
+
+def _check_structure(estimator, metadata, where: str) -> None:
+    """Raise an error if a file is of another class, or of other parameters of the network."""
+    name = type(estimator).__name__
+    _check_class(name, metadata, where)
     own = _structure(estimator)
     # Parameters that are missing in older files have their defaults.
     known = inspect.signature(type(estimator)).parameters

@@ -127,8 +127,9 @@ def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
     Returns
     -------
     x : ndarray of float32
-        Images of shape (k, H, W) or (k, H, W, C), series (k, length, channels), vectors (k, d).
-        Pixels are scaled to [0, 1].
+        Images of shape (k, H, W) or (k, H, W, C) with C of 3 or 4, series (k, length, channels),
+        vectors (k, d). Pixels are scaled to [0, 1]. Images of other numbers of channels become
+        gray, the mean of their channels.
     """
     rows = np.array(rows)
     # torch knows only the byte order of the machine.
@@ -137,7 +138,7 @@ def to_drawable(rows: np.ndarray, layout: Layout) -> np.ndarray:
     if layout.kind == "vector":
         return x
     x = np.moveaxis(x, 1, -1)
-    return x[..., 0] if layout.kind == "image" and x.shape[-1] == 1 else x
+    return x.mean(-1) if layout.kind == "image" and x.shape[-1] not in (3, 4) else x
 
 
 def draw_rows(

@@ -17,6 +17,8 @@ from sklearn_simvae.plotting._drawing import PALETTE, named_once, require_matplo
 # Classes beyond ten repeat the colors, and differ by their markers.
 _MARKERS = ("o", "^", "s", "X", "D", "v")
 _LEGEND_ROWS = 20
+# Projections that know rows by their neighbors, and the rows that one needs to start from spectra.
+_OF_NEIGHBORS, _FEWEST_SPECTRAL = ("t-SNE", "TSNE", "UMAP"), 10
 
 
 class EmbeddingDisplay:
@@ -91,7 +93,7 @@ class EmbeddingDisplay:
             Rows that it transforms.
         y : array-like of shape (n,), default=None
             Same as in :meth:`from_representations`.
-        method : {"pca", "tsne"} or transformer, default="pca"
+        method : {"pca", "tsne", "umap"} or transformer, default="pca"
             Same as in :meth:`from_representations`.
         max_samples : int, default=2000
             Same as in :meth:`from_representations`.
@@ -113,6 +115,8 @@ class EmbeddingDisplay:
             If `estimator` has no `transform`, or where :meth:`from_representations` raises one.
         NotFittedError
             If the estimator is not fitted.
+        ImportError
+            If `method` is "umap" and umap-learn is not installed.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, BaseSearchCV):
@@ -152,13 +156,14 @@ class EmbeddingDisplay:
             Representations.
         y : array-like of shape (n,), default=None
             Labels: classes or numbers.
-        method : {"pca", "tsne"} or transformer, default="pca"
-            Projection to two dimensions. A clone of a transformer is fitted;
+        method : {"pca", "tsne", "umap"} or transformer, default="pca"
+            Projection to two dimensions. "umap" needs umap-learn:
+            ``pip install "sklearn-simvae[umap]"``. A clone of a transformer is fitted;
             `FunctionTransformer()` keeps two columns as they are.
         max_samples : int, default=2000
             Greatest number of rows to draw. If there are more, they are chosen at random.
         random_state : int, RandomState or None, default=None
-            Seed of the choice of rows, and of "pca" and "tsne".
+            Seed of the choice of rows, and of "pca", "tsne" and "umap".
         ax : matplotlib Axes, default=None
             Same as in :meth:`plot`.
         scatter_kw : dict, default=None
@@ -174,6 +179,8 @@ class EmbeddingDisplay:
         ValueError
             If there are fewer than two rows or columns, if lengths differ, if there are too many
             classes, or if the projection does not have two columns.
+        ImportError
+            If `method` is "umap" and umap-learn is not installed.
         """
         require_matplotlib(f"{cls.__name__}.from_representations")
         _check_method(method)
@@ -193,10 +200,11 @@ class EmbeddingDisplay:
             some = np.sort(np.random.default_rng(seed).permutation(len(Z))[:max_samples])
             Z, y = Z[some], None if y is None else y[some]
         projection, name = _projection(method, len(Z), seed)
-        if isinstance(projection, TSNE) and not np.ptp(Z, axis=0).any():
+        if name in _OF_NEIGHBORS and not np.ptp(Z, axis=0).any():
             raise ValueError(
-                f"All {len(Z)} rows of Z are equal, a representation that has collapsed: t-SNE "
-                "knows no neighbors there. method='pca' draws them as one point."
+                f"All {len(Z)} rows of Z are equal, a representation that has collapsed: "
+                f"{name} knows no neighbors there. method='pca' draws them as one "
+                "point."
             )
         with np.errstate(invalid="ignore"):  # PCA divides by the variance, 0 after a collapse
             embedding = np.asarray(projection.fit_transform(Z))
@@ -310,9 +318,22 @@ def _check_n_classes(y: np.ndarray) -> None:
 
 
 def _check_method(method) -> None:
-    named = isinstance(method, str) and method in ("pca", "tsne")
+    if isinstance(method, str) and method == "umap":
+        _umap()
+    named = isinstance(method, str) and method in ("pca", "tsne", "umap")
     if not named and not hasattr(method, "fit_transform"):
-        raise ValueError(f"method must be 'pca', 'tsne' or a transformer, got {method!r}.")
+        raise ValueError(f"method must be 'pca', 'tsne', 'umap' or a transformer, got {method!r}.")
+
+
+def _umap() -> type[BaseEstimator]:
+    """Import UMAP."""
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ImportError(
+            "method='umap' needs umap-learn: pip install \"sklearn-simvae[umap]\"."
+        ) from error
+    return UMAP
 
 
 def _projection(method, n: int, seed: int) -> tuple[BaseEstimator, str]:
@@ -321,5 +342,12 @@ def _projection(method, n: int, seed: int) -> tuple[BaseEstimator, str]:
         return clone(method), type(method).__name__
     if method == "pca":
         return PCA(2, random_state=seed), "PCA"
-    # t-SNE needs neighborhoods that are smaller than the data.
+    # Both need neighborhoods that are smaller than the data.
+    if method == "umap":
+        if n < 3:
+            raise ValueError(f"method='umap' needs at least 3 rows, got {n}. Take method='pca'.")
+        init = "random" if n < _FEWEST_SPECTRAL else "spectral"
+        # Only one thread gives the same result again.
+        settings = {"n_neighbors": min(15, n - 1), "n_jobs": 1, "random_state": seed}
+        return _umap()(n_components=2, init=init, **settings), "UMAP"
     return TSNE(2, perplexity=min(30.0, (n - 1) / 3), random_state=seed), "t-SNE"

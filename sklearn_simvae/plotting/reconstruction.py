@@ -96,7 +96,7 @@ class ReconstructionDisplay:
         latents = estimator.encode(X)[0]
         decoded = estimator.inverse_transform(latents.reshape(-1, latents.shape[-1]))
         decoded = decoded.reshape(originals.shape)
-        if estimator.module_.likelihood == "multinomial":
+        if estimator.module_.likelihood.name == "multinomial":
             # Decoded shares sum to 1, the originals to the counts in their row or view.
             axes = tuple(range(originals.ndim - len(layout.row_shape), originals.ndim))
             decoded = decoded * originals.sum(axes, keepdims=True)

@@ -190,7 +190,7 @@ def with_views(
         rows = some[0] if len(some) == 1 else Batch(torch.cat([batch.views for batch in some]))
         made = make_views(rows, generator=generator)
         if seen is not None:
-            seen.add(made.views)
+            seen.add(make_views.values(made.views))
         if len(some) == 1:
             yield made
             continue

@@ -11,6 +11,7 @@ from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import LazyArray
 from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.sources import as_lazy_array
+from sklearn_simvae.views.time import sliding_windows, time_groups
 from sklearn_simvae.views.view_maker import ViewMaker, make_views
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "ViewMaker",
     "as_lazy_array",
     "make_views",
+    "sliding_windows",
+    "time_groups",
     *_augmentations,
 ]

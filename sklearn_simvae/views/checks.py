@@ -7,6 +7,8 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from sklearn_simvae._checks import missing
+from sklearn_simvae._numerics import value_range
+from sklearn_simvae.views.augmentation.color import COLORED
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import LazyArray, held_between, some_rows
@@ -20,7 +22,7 @@ from sklearn_simvae.views.sources import as_lazy_array
 
 
 def check_rows(name: str, X) -> np.ndarray | LazyArray:
-    """X as an array of finite numbers, in the type that it has, without a copy where possible.
+    """X as an array of numbers that are finite or NaN, without a copy where possible.
 
     Some rows of a lazy array are checked here, the others when they are read.
     """
@@ -34,24 +36,28 @@ def check_rows(name: str, X) -> np.ndarray | LazyArray:
     X = as_lazy_array(stack_cells(X))
     try:
         values = check_array(
-            some_rows(X), dtype="numeric", allow_nd=True, estimator=name, input_name="X"
+            some_rows(X),
+            dtype="numeric",
+            allow_nd=True,
+            ensure_all_finite="allow-nan",
+            estimator=name,
+            input_name="X",
         )
     except (ValueError, TypeError) as error:
         if not cells_are_arrays(X):
             raise
-        raise ValueError(
-            f"Some cells of X hold arrays and others do not; {name} takes one "
-            "array, a table of numbers, or one column of arrays. Leave the others out, or use CLIP "
-            "or MultimodalSimVAE, whose modalities may be columns of arrays."
-        ) from error
+        raise _mixed_cells(name) from error
     if values.dtype.kind not in "biuf":
+        if cells_are_arrays(X):
+            raise _mixed_cells(name)
         raise ValueError(
             f"X holds values of dtype {values.dtype}, which {name} does not "
             "read; expected integers or floats. Convert it to numbers first."
         )
     if values.dtype.kind == "f" and values.dtype.itemsize > 4:
-        largest = max(values.max(), -values.min())
-        if largest > np.finfo(np.float32).max:
+        low, high = value_range(values)
+        largest = max(high, -low)
+        if largest > float(np.finfo(np.float32).max):
             raise ValueError(
                 f"Input X contains values up to {largest:.3g}, too large for float32, in which "
                 f"{name} computes. Scale the data first, e.g. by "
@@ -60,10 +66,65 @@ def check_rows(name: str, X) -> np.ndarray | LazyArray:
     return X if isinstance(X, LazyArray) else values
 
 
+def _mixed_cells(name: str) -> ValueError:
+    return ValueError(
+        f"Some cells of X hold arrays and others do not; {name} takes one array, a table of "
+        "numbers, or one column of arrays. Leave the others out, or use CLIP or MultimodalSimVAE, "
+        "whose modalities may be columns of arrays."
+    )
+
+
+def holds_missing(
+    name: str, X: np.ndarray | LazyArray, layout: Layout, allow_nan: bool = True
+) -> bool:
+    """Whether values of vectors are missing; a whole column, or other kinds, may not be."""
+    absent = _absent(X)
+    if absent is None:
+        return False
+    if layout.kind != "vector" or not allow_nan:
+        taken = "missing values in vectors only" if allow_nan else "no missing values"
+        raise ValueError(
+            f"Input X contains NaN in {absent.any(tuple(range(1, absent.ndim))).sum()} rows of the "
+            f"kind {layout.kind!r}; {name} takes {taken}. Leave those rows out, or fill in the "
+            "values first."
+        )
+    empty = absent.reshape(-1, layout.n_features).all(0)
+    if empty.any():
+        raise ValueError(
+            f"Input X contains NaN alone in the columns {np.flatnonzero(empty).tolist()}, of which "
+            "nothing can be learned. Leave these columns out."
+        )
+    return True
+
+
+def check_none_missing(name: str, X: np.ndarray | LazyArray) -> None:
+    """Raise where values are missing, as they were not in the rows that were fitted."""
+    absent = _absent(X)
+    if absent is None:
+        return
+    rows = absent.any(tuple(range(1, absent.ndim)))
+    raise ValueError(
+        f"Input X contains NaN in {rows.sum()} rows, the first of which is row {rows.argmax()}, "
+        f"but {name} was fitted on rows without missing values. Fill them in, leave those rows "
+        "out, or fit on rows in which values are missing, too."
+    )
+
+
+def _absent(X: np.ndarray | LazyArray) -> np.ndarray | None:
+    """Mask of the missing values of X; None if there are none."""
+    some = some_rows(X)
+    # A sum takes a fraction of the time of a mask, and is NaN where a value is.
+    if some.dtype.kind != "f" or not np.isnan(some.sum(dtype=np.float64)):
+        return None
+    return np.isnan(some)
+
+
 def check_like_fitted(
     name: str, X: np.ndarray | LazyArray, layout: Layout
 ) -> np.ndarray | LazyArray:
     """X, if images or series come in the kind of numbers of those of `fit`."""
+    if not layout.missing:
+        check_none_missing(name, X)
     if layout.pixels and X.dtype != np.uint8 and not in_unit_interval(X):
         raise ValueError(
             f"{name} was fitted on uint8 pixels, which it scales to [0, 1]; got {X.dtype} outside "
@@ -104,7 +165,12 @@ def in_unit_interval(X: np.ndarray | LazyArray) -> bool:
     """Whether all of X lies in [0, 1]; of what is not in memory, some rows."""
     X = some_rows(X)
     # A modality that no row has lies in any interval.
-    return X.shape[0] == 0 or bool(X.min() >= 0 and X.max() <= 1)
+    if X.shape[0] == 0:
+        return True
+    low, high = X.min(), X.max()
+    if low != low:
+        low, high = value_range(X)
+    return bool(low >= 0 and high <= 1)
 
 
 def looks_unit_interval(X: np.ndarray | LazyArray) -> bool:
@@ -125,7 +191,7 @@ def check_augmentation(augmentation, name: str) -> None:
 
 def has_colors(layout: Layout) -> bool:
     """Whether rows are images whose colors augmentation="auto" changes."""
-    return layout.kind == "image" and layout.network_shape[0] > 1 and not layout.pixels
+    return layout.kind == "image" and layout.network_shape[0] in COLORED and not layout.pixels
 
 
 def check_colors(X: np.ndarray | LazyArray, name: str = "X") -> None:

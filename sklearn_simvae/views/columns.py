@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils._indexing import _get_column_indices
 
 from sklearn_simvae.views.lazy import LazyArray, as_table, is_dask_array
 from sklearn_simvae.views.sources import as_lazy_array
@@ -134,3 +135,50 @@ def _holds_text(X) -> bool:
 
 def _chunks(n: int):
     return (np.arange(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
+
+
+def look_up_columns(X, columns, what: str) -> tuple[Any, tuple[int, ...]]:
+    """Look up columns in the ways of :class:`~sklearn.compose.ColumnTransformer`.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix of shape (n, n_features)
+        Data to fit.
+    columns : str, int, array-like of these, slice, mask or callable
+        Columns by name or number, or a function of X that returns them.
+    what : str
+        Name of what the columns are for, which begins the message.
+
+    Returns
+    -------
+    columns : str, int, array-like of these, slice or mask
+        The columns, as given or as the function returned them.
+    indices : tuple of int
+        Their numbers, at least one.
+
+    Raises
+    ------
+    ValueError
+        If X does not have them, or there are none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_simvae.views.columns import look_up_columns
+    >>> look_up_columns(pd.DataFrame({"a": [1], "b": [2]}), ["b"], "The likelihood")
+    (['b'], (1,))
+    """
+    try:
+        columns = columns(X) if callable(columns) else columns
+        indices = tuple(int(i) for i in _get_column_indices(X, columns))
+    # KeyError: scikit-learn 1.6 does not catch those of pandas.
+    except (LookupError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise ValueError(
+            f"{what} has columns that X does not have: {columns!r}. {error}"
+        ) from error
+    if not indices:
+        raise ValueError(
+            f"{what} has no columns: {columns!r} selects none of X, which has "
+            f"n_features = {X.shape[1]}."
+        )
+    return columns, indices

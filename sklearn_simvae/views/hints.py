@@ -40,6 +40,15 @@ def warn_of_groups(groups: Groups) -> None:
     )
 
 
+def warn_of_width(n_components: int, n_features: int) -> None:
+    """Warn of a representation that has more numbers than the rows that it represents."""
+    warnings.warn(
+        f"n_components={n_components} is above {n_features}, the number of values in a row, so "
+        "that the representation is larger than the data. Lower n_components, unless you mean it.",
+        UserWarning,
+    )
+
+
 def warn_of_channels(layout: Layout, X, has_views: bool) -> None:
     """Warn where what is read as one view of each sample may be the one channel of images."""
     if has_views and X.shape[1] == 1 and layout.kind == "image" and len(layout.input_shape) == 2:
@@ -58,6 +67,11 @@ def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
         return
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _SCALE_ROWS)).astype(int)]
     rows = rows.reshape(-1, layout.n_features).astype(np.float64)
+    if layout.missing:
+        # A value at the mean of its column adds nothing to its variance.
+        given = ~np.isnan(rows)
+        means = np.nansum(rows, 0) / given.sum(0).clip(min=1)
+        rows = np.where(given, rows, means)
     variance, size = rows.var(0), np.abs(rows).max(0, initial=0)
     # A constant differs by rounding, which is no variance.
     varying = np.flatnonzero(np.sqrt(variance) > np.finfo(np.float32).eps * size)

@@ -13,6 +13,7 @@ from sklearn_simvae._checks import check_sizes
 from sklearn_simvae.views.shapes import (
     CHANNELS,
     accepted,
+    end_of_channels,
     kind_of_shape,
     match,
     shape_from_array,
@@ -43,6 +44,12 @@ class Layout:
     channels : {"auto", "first", "last"}, default="auto"
         Position of the channels in `input_shape`. "auto" means last for series, and for images
         first if the first axis has length 1, 3 or 4, else last.
+    missing : bool, default=False
+        True if rows are vectors some of whose values may be missing (NaN).
+    blocks : tuple of (str, tuple of int), default=()
+        Likelihoods and their columns, if columns have different ones.
+    ragged : bool, default=False
+        True if rows are windows of series of unequal length, padded with NaN.
 
     Examples
     --------
@@ -58,6 +65,9 @@ class Layout:
     row_shape: tuple[int, ...]
     pixels: bool = False
     channels: str = "auto"
+    missing: bool = False
+    blocks: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    ragged: bool = False
 
     @classmethod
     def infer(
@@ -114,6 +124,8 @@ class Layout:
                     f"of {accepted(input_shape)}."
                 )
         kind = kind_of_shape(input_shape, kind, channels)
+        if kind == "image" and len(input_shape) == 3 and channels == "auto":
+            channels = end_of_channels(input_shape) or "auto"
         row_shape = X.shape[2:] if has_views else X.shape[1:]
         pixels = kind == "image" and X.dtype == np.uint8
         layout = cls(kind, input_shape, row_shape, pixels)
@@ -123,8 +135,8 @@ class Layout:
 
     @property
     def n_columns(self) -> int:
-        """Number of columns of X that a row is made of."""
-        return self.n_features
+        """Number of columns of X that a row is made of; of series of unequal length, channels."""
+        return self.network_shape[0] if self.ragged else self.n_features
 
     @property
     def n_features(self) -> int:
@@ -244,9 +256,10 @@ class Layout:
             The same layout.
         """
         shapes = {name: tuple(fields[name]) for name in ("input_shape", "row_shape")}
-        # Older files do not have this field.
-        channels = fields.get("channels", "auto")
-        return cls(fields["kind"], **shapes, pixels=fields["pixels"], channels=channels)
+        # Older files do not have all fields.
+        names = {"kind", "pixels", "channels", "missing", "ragged"} & fields.keys()
+        blocks = tuple((name, tuple(columns)) for name, columns in fields.get("blocks", ()))
+        return cls(**shapes, **{name: fields[name] for name in names}, blocks=blocks)
 
     def to_network(self, rows: Tensor) -> Tensor:
         """Convert a batch of rows to the layout of the networks.
@@ -267,6 +280,21 @@ class Layout:
             x = x.movedim(x.ndim - 1, 1)
         x = x.reshape(-1, *self.network_shape).float()
         return x.div_(255.0) if self.pixels and rows.dtype == torch.uint8 else x
+
+    def bounded(self, x: Tensor) -> Tensor:
+        """Hold a batch within the range of the rows, which means of a decoder may leave.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, ...)
+            Output of a decoder.
+
+        Returns
+        -------
+        x : Tensor of shape (N, ...)
+            The same, in [0, 1] if rows are pixels.
+        """
+        return x.clamp(0, 1) if self.pixels else x
 
     def from_network(self, x: Tensor) -> Tensor:
         """Convert a batch from the layout of the networks to that of the rows given to `fit`.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_simvae._numerics import value_range
 from sklearn_simvae.views.rows import holds_arrays
 
 # Rows, and at most so many values, that are inspected of a source; arrays are inspected whole.
@@ -26,6 +27,8 @@ class LazyArray:
         Type of the values, which are returned in the machine's byte order.
     low, high : float, default=-inf and inf
         Bounds of the values that are accepted.
+    allow_nan : bool, default=False
+        Whether values may be missing (NaN).
 
     Examples
     --------
@@ -43,11 +46,13 @@ class LazyArray:
         dtype: np.dtype,
         low: float = -np.inf,
         high: float = np.inf,
+        allow_nan: bool = False,
     ):
         self.read = read
         self.shape = shape
         self.dtype = dtype.newbyteorder("=")
         self.low, self.high = low, high
+        self.allow_nan = allow_nan
 
     @property
     def ndim(self) -> int:
@@ -67,24 +72,31 @@ class LazyArray:
             or a value beyond the bounds.
         """
         unique, places = np.unique(rows, return_inverse=True)
-        values = self.take(unique)
-        bad = unique[~_finite(values)]
-        if len(bad):
-            raise ValueError(
-                "Input X contains NaN, infinity or a value too large for float32: the first that "
-                f"was read is in row {bad[0]}. Leave that row out, or impute and scale the data."
-            )
-        # Extremes are computed only if there are bounds, which is rare.
-        bounded = self.low > -np.inf or self.high < np.inf
-        if bounded and values.size and (values.min() < self.low or values.max() > self.high):
-            raise ValueError(
-                f"X has rows with values from {values.min():.3g} to {values.max():.3g}, where all "
-                f"must lie between {self.low:g} and {self.high:g}, as in the rows that were "
-                "inspected first. Scale X as a whole, leave such rows out, or use a likelihood or "
-                "an augmentation that does not need such values."
-            )
+        values = self._checked(unique, self.allow_nan)
         # Rows that were read in the order asked for need no further copy.
         return values if np.array_equal(unique, rows) else values[places.reshape(np.shape(rows))]
+
+    def _checked(self, rows: np.ndarray, allow_nan: bool) -> np.ndarray:
+        """Read rows, or raise if their values are not valid."""
+        values = self.take(rows)
+        bad = rows[~_finite(values, allow_nan)]
+        if len(bad):
+            raise ValueError(
+                f"Input X contains {'' if allow_nan else 'NaN, '}infinity or a value too large for "
+                f"float32: the first that was read is in row {bad[0]}. Leave that row out, or "
+                "impute and scale the data."
+            )
+        # Extremes are computed only if there are bounds, which is rare.
+        if (self.low > -np.inf or self.high < np.inf) and values.size:
+            low, high = value_range(values)
+            if low < self.low or high > self.high:
+                raise ValueError(
+                    f"X has rows with values from {low:.3g} to {high:.3g}, where all must lie "
+                    f"between {self.low:g} and {self.high:g}, as in the rows that were inspected "
+                    "first. Scale X as a whole, leave such rows out, or use a likelihood or an "
+                    "augmentation that does not need such values."
+                )
+        return values
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Read rows without a check of their values.
@@ -120,7 +132,8 @@ class LazyArray:
         """Sample of the rows, spread evenly over all."""
         n_values = max(1, int(np.prod(self.shape[1:])))
         n_rows = min(len(self), _SAMPLE_ROWS, max(1, _SAMPLE_VALUES // n_values))
-        return self[np.linspace(0, len(self) - 1, n_rows).astype(int)]
+        # Whether values may be missing is decided by these.
+        return self._checked(np.linspace(0, len(self) - 1, n_rows).astype(int), allow_nan=True)
 
 
 def some_rows(X):
@@ -158,7 +171,26 @@ def held_between(X, low: float, high: float) -> Any:
     """
     if not isinstance(X, LazyArray):
         return X
-    return LazyArray(X.read, X.shape, X.dtype, max(low, X.low), min(high, X.high))
+    low, high = max(low, X.low), min(high, X.high)
+    return LazyArray(X.read, X.shape, X.dtype, low, high, X.allow_nan)
+
+
+def with_missing(X) -> Any:
+    """Return a source whose rows may lack values; an array is returned as it is.
+
+    Parameters
+    ----------
+    X : LazyArray or array
+        Rows of data.
+
+    Returns
+    -------
+    X : LazyArray or array
+        A new source, or the same array.
+    """
+    if not isinstance(X, LazyArray):
+        return X
+    return LazyArray(X.read, X.shape, X.dtype, X.low, X.high, allow_nan=True)
 
 
 def named(X):
@@ -249,8 +281,8 @@ def _chunk(function, row_shape, rows):
     return np.asarray(function(rows)) if len(rows) else np.empty((0, *row_shape), np.float32)
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    """Return a mask of the rows that are finite as float32."""
+def _finite(values: np.ndarray, allow_nan: bool = False) -> np.ndarray:
+    """Return a mask of the rows that are finite, or missing, as float32."""
     if values.dtype.kind == "O":
         # Columns of bool with nulls have this type.
         values = values.astype(np.float32)
@@ -258,7 +290,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
         return np.ones(len(values), dtype=bool)
     with np.errstate(over="ignore"):
         values = values.astype(np.float32, copy=False)
-    return np.isfinite(values).all(tuple(range(1, values.ndim)))
+    finite = ~np.isinf(values) if allow_nan else np.isfinite(values)
+    return finite.all(tuple(range(1, values.ndim)))
 
 
 def is_one_list(schema) -> bool:

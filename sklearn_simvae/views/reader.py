@@ -1,10 +1,12 @@
 """The way from X, in all the forms that people have it, to samples."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
+from sklearn_simvae._numerics import value_range
 from sklearn_simvae.views.augmentation import MultiView
 from sklearn_simvae.views.checks import (
     check_augmentation,
@@ -13,13 +15,16 @@ from sklearn_simvae.views.checks import (
     check_like_fitted,
     check_rows,
     has_colors,
+    holds_missing,
 )
 from sklearn_simvae.views.columns import take_column
 from sklearn_simvae.views.hints import warn_of_channels, warn_of_scales
 from sklearn_simvae.views.layout import Layout, kind_of_rows
-from sklearn_simvae.views.lazy import LazyArray, held_between, named, some_rows
+from sklearn_simvae.views.lazy import held_between, named, some_rows, with_missing
+from sklearn_simvae.views.ragged import is_ragged, read_ragged
 from sklearn_simvae.views.samples import Samples
 from sklearn_simvae.views.view_maker import ViewMaker, one_hot_columns
+from sklearn_simvae.views.windows import WindowSamples
 
 
 class ArrayReader:
@@ -39,6 +44,8 @@ class ArrayReader:
         From a layout to the augmentation that "auto" stands for.
     first_view_is_row : bool, default=False
         Whether the first view that is made of a row is the row itself.
+    allow_nan : bool, default=True
+        Whether values of vectors may be missing.
 
     Attributes
     ----------
@@ -68,6 +75,7 @@ class ArrayReader:
         augmentation=None,
         default_augmentation=None,
         first_view_is_row=False,
+        allow_nan=True,
     ):
         self.name = name
         self.layout = layout
@@ -80,17 +88,19 @@ class ArrayReader:
         self.augmentation = augmentation
         self.default_augmentation = default_augmentation
         self.first_view_is_row = first_view_is_row
+        self.allow_nan = allow_nan
         self._bounds: tuple[float, float] | None = None
         self._why: Callable[[float, float], str] | None = None
         self._hints_at_scales = True
+        self._find_blocks: Callable | None = None
 
-    def require(self, low: float, high: float, why: Callable[[float, float], str]) -> None:
+    def require(self, low, high, why: Callable[[float, float], str]) -> None:
         """Refuse values beyond these bounds, where rows are no pixels.
 
         Parameters
         ----------
-        low, high : float
-            Bounds of the values.
+        low, high : float or ndarray of shape (n_features,)
+            Bounds of the values, or of those of each column.
         why : callable
             From the least and the greatest value to the message.
         """
@@ -99,6 +109,26 @@ class ArrayReader:
     def take_scales_as_they_are(self) -> None:
         """Give no hint at scales: counts and probabilities have the scale that they have."""
         self._hints_at_scales = False
+
+    def find_blocks(self, find: Callable) -> None:
+        """Have columns of vectors with different likelihoods found in the X that is fitted.
+
+        Parameters
+        ----------
+        find : callable
+            From X and its rows to blocks of columns, as `Layout` has them.
+        """
+        self._find_blocks = find
+
+    def _blocks(self, layout: Layout, table, X) -> tuple:
+        """Find the blocks of columns of X."""
+        if layout.kind != "vector":
+            raise ValueError(
+                f"Likelihoods by column are for vectors; {self.name} was given rows of the kind "
+                f"{layout.kind!r}. Give one likelihood by its name."
+            )
+        rows = some_rows(X).reshape(-1, layout.n_features)
+        return self._find_blocks(table if X.ndim == 2 and np.ndim(table) == 2 else rows, rows)
 
     def split_groups(self, X, groups=None, needed: bool = False) -> tuple:
         """Take the groups out of X, where a column of it holds them.
@@ -158,11 +188,21 @@ class ArrayReader:
         ValueError
             If X or groups are not valid.
         """
-        names = _get_feature_names(named(X))
+        if is_ragged(X, self.kind, self.encoder):
+            X, self.layout = read_ragged(self.name, X, self.channels, self.input_shape)
+            if self._find_blocks is not None:
+                self._blocks(self.layout, X, X)
+            return self._samples(X, False, groups, n_views)
+        names, table = _get_feature_names(named(X)), X
         X = check_rows(self.name, X)
         has_shape = X.ndim > 2 or np.size(self.input_shape) > 1
         kind = kind_of_rows(self.kind, self.encoder, has_shape)
-        self.layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
+        layout, has_views = Layout.infer(X, self.input_shape, kind, self.channels)
+        missing = holds_missing(self.name, X, layout, self.allow_nan)
+        layout = replace(layout, missing=missing)
+        if self._find_blocks is not None:
+            layout = replace(layout, blocks=self._blocks(layout, table, X))
+        self.layout = layout
         warn_of_channels(self.layout, X, has_views)
         if hints and self._hints_at_scales:
             warn_of_scales(self.layout, X, names)
@@ -190,6 +230,9 @@ class ArrayReader:
         ValueError
             If X or groups are not valid, or are not like what was fitted.
         """
+        if self.layout.ragged:
+            X, _ = read_ragged(self.name, X, layout=self.layout)
+            return self._samples(X, False, groups, n_views)
         X = check_rows(self.name, X)
         has_views = self.layout.has_views(X.shape, self.name)
         return self._samples(
@@ -242,7 +285,7 @@ class ArrayReader:
             augmentation = MultiView([None, augmentation])
         return ViewMaker(
             layout,
-            None if samples.views_given else self.n_views,
+            None if samples.reads_views else self.n_views,
             augmentation,
             None if augmentation is None else one_hot_columns(samples.X, layout),
         )
@@ -264,10 +307,25 @@ class ArrayReader:
         """
         return Layout.from_dict(fields)
 
-    def _samples(self, X: np.ndarray | LazyArray, has_views: bool, groups, n_views: int) -> Samples:
+    def _samples(self, X, has_views: bool, groups, n_views: int) -> Samples:
+        if self.layout.missing:
+            X = with_missing(X)
         if self._bounds is not None and not self.layout.pixels:
-            some = some_rows(X)
-            if some.size and (some.min() < self._bounds[0] or some.max() > self._bounds[1]):
-                raise ValueError(self._why(some.min(), some.max()))
-            X = held_between(X, *self._bounds)
-        return Samples(X, self.layout, has_views, check_groups(groups, X, has_views), n_views)
+            low, high = self._ranges(some_rows(X))
+            if np.any((low < self._bounds[0]) | (high > self._bounds[1])):
+                raise ValueError(self._why(np.min(low), np.max(high)))
+            if not isinstance(self._bounds[0], np.ndarray):
+                X = held_between(X, *self._bounds)
+        groups = check_groups(groups, X, has_views)
+        kind = WindowSamples if self.layout.ragged else Samples
+        return kind(X, self.layout, has_views, groups, n_views)
+
+    def _ranges(self, X) -> tuple:
+        """Find the range of all values, or those of each column."""
+        if not X.size:
+            return self._bounds
+        if not isinstance(self._bounds[0], np.ndarray):
+            low, high = X.min(), X.max()
+            return value_range(X) if low != low else (low, high)
+        rows = X.reshape(-1, self.layout.n_features)
+        return np.fmin.reduce(rows), np.fmax.reduce(rows)

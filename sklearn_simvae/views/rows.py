@@ -1,5 +1,7 @@
 """Conversion of many kinds of data to arrays of rows, with clear errors for all other kinds."""
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
@@ -8,6 +10,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+from sklearn_simvae._pictures import is_picture, stack_pictures
 
 # Types by name, so that no library is imported only to refuse its objects.
 _BY_NAME = {
@@ -34,8 +38,8 @@ def check_holds_rows(X, name: str = "X") -> None:
     Raises
     ------
     ValueError
-        If X is a DataLoader, a generator, a lazy table, an AnnData, a table in groups, a set, or
-        holds a dict for each row.
+        If X is a DataLoader, a generator, one image, a path, a lazy table, an AnnData, a table in
+        groups, a set, or holds a dict for each row.
 
     Examples
     --------
@@ -53,6 +57,10 @@ def check_holds_rows(X, name: str = "X") -> None:
         advice = _BY_NAME[kind]
     elif by_part:
         advice = by_part[0]
+    elif isinstance(X, getattr(sys.modules.get("PIL.Image"), "Image", ())):
+        advice = "Give a list of images, [image] if there is one only."
+    elif isinstance(X, str | os.PathLike):
+        advice = "Read the files first, photos by sklearn_simvae.datasets.load_image_folder(path)."
     elif isinstance(X, Set):
         advice = "Give an array or a list, whose rows have an order."
     elif isinstance(X, Iterable) and not _is_indexed(X):
@@ -77,8 +85,8 @@ def stack_cells(X, name: str = "X") -> Any:
     Parameters
     ----------
     X : object
-        Data to stack: a tensor; a list of arrays or tensors; or a column, or a table of one column
-        (of numpy, pandas, polars or pyarrow), whose cells are arrays or lists.
+        Data to stack: a tensor; a list of arrays, tensors or images of Pillow; or a column, or a
+        table of one column (of numpy, pandas, polars or pyarrow), whose cells are such or lists.
     name : str, default="X"
         Name of the object in the message.
 
@@ -103,6 +111,8 @@ def stack_cells(X, name: str = "X") -> Any:
     if isinstance(X, Tensor):
         return tensor_to_array(X, name)
     if isinstance(X, list | tuple):
+        if any(map(is_picture, X)):
+            return stack_pictures(X, name)
         if not any(map(_is_array_like, X)):
             return X
         if not isinstance(X[0], Tensor):
@@ -116,6 +126,8 @@ def stack_cells(X, name: str = "X") -> Any:
     if not holds_arrays(X):
         return X
     column = np.asarray(_only_column(X))
+    if column.dtype == object and any(map(is_picture, column.flat)):
+        return stack_pictures(column.ravel(), name)
     return column if column.dtype != object else stack_rows(column.ravel(), name)
 
 
@@ -151,8 +163,9 @@ def stack_rows(rows, name: str = "X") -> np.ndarray:
                 )
         raise ValueError(
             f"The rows of {name} differ in shape: row 0 has {arrays[0].shape} and row {i} has "
-            f"{array.shape}. Pad or cut series to one length, and crop or resize images to one "
-            "size."
+            f"{array.shape}. Pass kind='series' for series of unequal length, and crop or resize "
+            "images to one size; sklearn_simvae.datasets.load_image_folder(path, size=64) does so "
+            "for files."
         )
     return np.stack(arrays)
 

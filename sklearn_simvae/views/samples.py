@@ -54,6 +54,8 @@ class Samples:
         self.has_views = has_views
         self.groups = groups
         self.n_views = n_views
+        # Whether batches are read with a views axis.
+        self.reads_views = self.views_given
         if indices is None:
             indices = np.arange(len(X) if groups is None else len(groups))
         self.indices = indices
@@ -121,9 +123,36 @@ class Samples:
         samples : Samples
             The samples at these positions.
         """
-        return Samples(
+        return type(self)(
             self.X, self.layout, self.has_views, self.groups, self.n_views, self.indices[which]
         )
+
+    def ungrouped(self) -> "Samples":
+        """Return the rows of X as samples of their own, without groups.
+
+        Returns
+        -------
+        samples : Samples
+            All rows, sharing X.
+        """
+        return type(self)(self.X, self.layout, self.has_views)
+
+    def of_rows(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what was computed of each view as what `X` holds: rows, or views of samples.
+
+        Parameters
+        ----------
+        values : Tensor of shape (batch, n_views, d)
+            Values of the views of a batch.
+        mask : Tensor of bool of shape (batch, n_views) or None
+            False for each view that a sample lacks.
+
+        Returns
+        -------
+        values : Tensor of shape (batch, n_views, d)
+            The same values, since each view is in X.
+        """
+        return values
 
     def draw(
         self,
@@ -252,13 +281,15 @@ class Samples:
         """
         return self.some(n_samples, device).views[:, 0]
 
-    def batches(self, device: torch.device | str) -> Iterator[Batch]:
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         """Read all samples in order, as they are.
 
         Parameters
         ----------
         device : torch.device or str
             Device of the views.
+        batch_size : int, default=None
+            Samples in a batch. None takes as many as fit the cache of a processor.
 
         Yields
         ------
@@ -266,11 +297,17 @@ class Samples:
             Views of some samples, without indices.
         """
         n_views = self.n_given_views
-        step = max(1, min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views)))
+        fitting = min(_MAX_ROWS // n_views, _MAX_VALUES // (self.layout.n_features * n_views))
+        step = batch_size or max(1, fitting)
         for start in range(0, len(self), step):
             yield self.as_they_are(np.arange(start, min(start + step, len(self))), device)
 
-    def map(self, function: Callable[[Batch], Tensor], device: torch.device | str) -> np.ndarray:
+    def map(
+        self,
+        function: Callable[[Batch], Tensor],
+        device: torch.device | str,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
         """Apply a function to all samples, as they are, a batch at a time.
 
         Parameters
@@ -279,6 +316,8 @@ class Samples:
             From a batch to a row for each of its samples.
         device : torch.device or str
             Device of the views.
+        batch_size : int, default=None
+            Samples in a batch, as in :meth:`batches`.
 
         Returns
         -------
@@ -286,7 +325,7 @@ class Samples:
             Results in the order of the samples.
         """
         rows, done = None, 0
-        for batch in self.batches(device):
+        for batch in self.batches(device, batch_size):
             made = function(batch)
             if rows is None:
                 rows = np.empty((len(self), *made.shape[1:]), dtype=np.float32)

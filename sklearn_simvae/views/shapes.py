@@ -45,7 +45,7 @@ def shape_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int
             )
         return shape[2:], True
     if X.ndim in (4, 5):
-        return _image_from_array(shape, channels), X.ndim == 5
+        return _image_from_array(X, kind, channels), X.ndim == 5
     raise ValueError(
         f"X has {X.ndim} dimensions, shape {shape}; expected 2 to 5. Pass input_shape, the shape "
         "of one row, if rows have another layout."
@@ -76,7 +76,7 @@ def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, 
     if kind == "image" and X.ndim == 3:
         return shape[1:], False
     if kind == "image" and X.ndim in (4, 5):
-        return _image_from_array(shape, channels), X.ndim == 5
+        return _image_from_array(X, kind, channels), X.ndim == 5
     expected = {
         "vector": "(n, d) or (n, n_views, d)",
         "image": "(n, H, W), (n, C, H, W) or (n, H, W, C), or with n_views after n for colors",
@@ -89,17 +89,51 @@ def _shape_of_kind(X: np.ndarray, kind: str, channels: str) -> tuple[tuple[int, 
     )
 
 
-def _image_from_array(shape: tuple[int, ...], channels: str) -> tuple[int, ...]:
+def _image_from_array(X: np.ndarray, kind: str, channels: str) -> tuple[int, ...]:
     """Return the shape of an image with a channel axis."""
-    row = shape[-3:]
+    row = X.shape[-3:]
     first, last = row[0] in CHANNELS, row[2] in CHANNELS
-    if channels != "auto" or (first and not last):
+    # Pixels with channels last, as of Pillow; floats of this shape may be views of series.
+    pixels = X.dtype == np.uint8 and last and min(row[:2]) >= _SHORTEST_SIDE
+    if channels != "auto" or (first and not last) or (pixels and not first):
+        return row
+    if kind == "image" and end_of_channels(row) is not None:
         return row
     raise ValueError(
-        f"X of shape {shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, 3 "
+        f"X of shape {X.shape} is not clearly (n, C, H, W) or (n, n_views, C, H, W) with C of 1, 3 "
         "or 4. Pass channels='first' or channels='last', or input_shape, the shape of one image: "
         "(H, W), (C, H, W) or (H, W, C). Pass kind='series' for samples of views of series."
     )
+
+
+def end_of_channels(input_shape: tuple[int, ...]) -> str | None:
+    """Return "first" or "last", the only place where an image of three axes can have its channels.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one image.
+
+    Returns
+    -------
+    end : {"first", "last"} or None
+        None if there are two sensible readings. Images of any number of channels have one if they
+        are square.
+
+    Examples
+    --------
+    >>> from sklearn_simvae.views.shapes import end_of_channels
+    >>> end_of_channels((12, 64, 64)), end_of_channels((64, 80, 3)), end_of_channels((12, 64, 80))
+    ('first', 'last', None)
+    """
+    first, last = input_shape[0] in CHANNELS, input_shape[2] in CHANNELS
+    if first != last:
+        return "first" if first else "last"
+    square_first = input_shape[1] == input_shape[2]
+    square_last = input_shape[0] == input_shape[1]
+    if first or square_first == square_last:
+        return None
+    return "first" if square_first else "last"
 
 
 def _square_image(n_values: int) -> tuple[int, ...] | None:
@@ -152,12 +186,13 @@ def kind_of_shape(input_shape: tuple[int, ...], kind: str, channels: str) -> str
         # In (4, 4, 3), both the first and the last axis may be the channels.
         either = first and last and input_shape[0] == input_shape[1] != input_shape[2]
         clear = first != last or (first and input_shape[1] in CHANNELS and not either)
-        if clear or channels != "auto":
+        square = kind == "image" and end_of_channels(input_shape) is not None
+        if clear or square or channels != "auto":
             return "image"
     raise ValueError(
         f"input_shape={input_shape} is not understood: expected (d,) for vectors, (H, W), "
-        "(C, H, W) or (H, W, C) for images, with channels='first' or channels='last' where C is "
-        "not 1, 3 or 4, (length, channels) for series."
+        "(C, H, W) or (H, W, C) for images, with kind='image' and channels='first' or "
+        "channels='last' where C is not 1, 3 or 4, (length, channels) for series."
     )
 
 

@@ -70,6 +70,25 @@ class ViewMaker:
         )
         return replace(batch, views=views)
 
+    def values(self, views: Tensor) -> Tensor:
+        """Return the values of views, in which NaN is an error.
+
+        Parameters
+        ----------
+        views : Tensor of shape (batch, n_views, *layout.network_shape)
+            Views that were made.
+
+        Returns
+        -------
+        values : Tensor
+            The views; those of series of unequal length without the NaN after their first step,
+            which is padding.
+        """
+        if not self.layout.ragged:
+            return views
+        first, rest = views[..., :1], views[..., 1:]
+        return torch.cat([first, torch.where(rest.isnan(), 0.0, rest)], -1)
+
     @property
     def takes_several(self) -> bool:
         """Whether several batches may be augmented at once; a user's function is given each."""
@@ -77,8 +96,8 @@ class ViewMaker:
 
     @property
     def augments(self) -> bool:
-        """Whether views may hold values that the data do not."""
-        return self.augmentation is not None
+        """Whether views may hold values, such as NaN, that the data do not."""
+        return self.augmentation is not None and not self.layout.missing
 
 
 def make_views(
@@ -158,7 +177,7 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
     one_hot : tuple of (int, int) or None
         Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
     """
-    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot))
+    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, layout.missing))
     try:
         yield
     finally:

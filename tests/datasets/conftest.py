@@ -17,3 +17,10 @@ def empty_machine(monkeypatch, tmp_path):
 @pytest.fixture
 def web(tmp_path, monkeypatch):
     return Web(tmp_path / "web", monkeypatch)
+
+
+@pytest.fixture
+def photos_folder(tmp_path):
+    """Folder of 12 photos of two classes, of several sizes."""
+    made_photos = pytest.importorskip("made_photos")
+    return made_photos.photos_of_two_classes(tmp_path / "photos")

@@ -162,7 +162,7 @@ SINGLES = np.r_[np.arange(30).repeat(2)[:39], 99]
         ),
         ({"style_variance": None}, X, None, "style_variance"),
         ({"noise_variance": None}, X, None, "noise_variance"),
-        ({"likelihood": "poisson"}, X, None, "likelihood"),
+        ({"likelihood": "gamma"}, X, None, "likelihood"),
         ({"likelihood": "bernoulli"}, X + 0.5, None, r"bernoulli.*\[0, 1\].*MinMaxScaler"),
         ({"likelihood": "bernoulli"}, X - 0.5, None, r"bernoulli.*\[0, 1\].*MinMaxScaler"),
         ({"decoder": "mpl"}, X, None, "decoder must be one of"),

@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 from torch import nn
 
 from sklearn_simvae.generative.autoencoder import AutoEncoder
+from sklearn_simvae.generative.likelihoods import LIKELIHOODS
 from sklearn_simvae.multimodal import MultimodalSimVAE
 from sklearn_simvae.multimodal.joint import JointAutoEncoder
 
@@ -50,7 +51,7 @@ def joint():
     likelihoods = [("gaussian", 0.3), ("bernoulli", "learned")]
     return JointAutoEncoder(
         [
-            AutoEncoder(nn.Linear(d, 4), nn.Linear(2, d), 2, name, noise, False)
+            AutoEncoder(nn.Linear(d, 4), nn.Linear(2, d), 2, LIKELIHOODS[name](), noise)
             for d, (name, noise) in zip(WIDTHS, likelihoods, strict=True)
         ]
     )

@@ -8,6 +8,8 @@ import torch
 from made_networks import Flat, decoder_of, encoder_of
 from torch import nn
 
+from sklearn_simvae.networks import make_decoder, make_encoder
+
 ENCODERS = [
     ("mlp", "vector", (7,)),
     ("mlp", "image", (1, 8, 8)),
@@ -31,7 +33,9 @@ def test_hidden_layer_sizes_other_than_positive_ints_are_refused(sizes):
         ("image", (1, 32, 32), "mlp"),
         ("image", (1, 32, 33), "conv"),
         ("image", (3, 8, 8), "conv"),
-        ("series", (1, 20), "conv1d"),
+        ("series", (1, 512), "mlp"),
+        ("series", (1, 513), "conv1d"),
+        ("series", (2, 20), "conv1d"),
     ],
 )
 def test_auto_chooses_by_kind_and_size(kind, shape, name):
@@ -165,7 +169,9 @@ def test_auto_mirrors_an_encoder_given_by_name(name, kind, shape):
         ("image", (1, 28, 28), "mlp"),
         ("image", (3, 12, 12), "conv"),
         ("image", (1, 33, 8), "conv"),
-        ("series", (1, 20), "conv1d"),
+        ("series", (1, 512), "mlp"),
+        ("series", (1, 513), "conv1d"),
+        ("series", (2, 20), "conv1d"),
     ],
 )
 def test_auto_goes_by_kind_and_size_where_the_encoder_has_no_name(encoder, kind, shape, name):
@@ -241,3 +247,11 @@ def test_names_are_checked_as_those_of_encoders():
         decoder_of("conv1d", "image", (3, 8, 8))
     with pytest.raises(ValueError, match="n_components must be a positive integer"):
         decoder_of("mlp", "vector", (7,), n_components=0)
+
+
+def test_auto_of_series_that_are_padded_is_convolutional_in_both_networks():
+    shape = {"kind": "series", "hidden_layer_sizes": (8,), "padded": True}
+    encoder = make_encoder("auto", input_shape=(1, 20), n_outputs=2, **shape)
+    decoder = make_decoder("auto", encoder="auto", n_components=2, output_shape=(1, 20), **shape)
+    assert any(isinstance(layer, nn.Conv1d) for layer in encoder.modules())
+    assert any(isinstance(layer, nn.Conv1d) for layer in decoder.modules())

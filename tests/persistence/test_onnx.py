@@ -1,4 +1,4 @@
-"""Encoders as ONNX files, which give what transform gives."""
+"""Networks as ONNX files, which give what transform, inverse_transform and score_samples give."""
 
 import warnings
 
@@ -16,9 +16,9 @@ from sklearn_simvae import SimCLR, SimVAE
 from sklearn_simvae.persistence import ONNX_OPSET
 
 
-def run_onnx(path, rows):
+def run_onnx(path, given, names=("rows", "representation")):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["representation"], {"rows": rows})[0]
+    return session.run([names[1]], {names[0]: given})[0]
 
 
 def assert_onnx_is_transform(estimator, path, rows, **kwargs):
@@ -62,6 +62,89 @@ def test_onnx_of_encoders_gives_what_transform_gives(estimator, rows, path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_onnx_is_transform(estimator, path, rows)
+
+
+GENERATIVE = [name for name in METHODS if hasattr(METHODS[name], "inverse_transform")]
+OF_ONE_KIND = [name for name in GENERATIVE if name in ONE_KIND]
+
+
+def assert_onnx_is_decoder_and_score(estimator, path, rows):
+    Z = 2 * np.random.default_rng(0).normal(size=(7, estimator.n_components)).astype(np.float32)
+    cases = {
+        "decoder": (Z, ("latents", "rows"), estimator.inverse_transform),
+        "score": (rows, ("rows", "score"), estimator.score_samples),
+    }
+    for output, (given, names, method) in cases.items():
+        estimator.to_onnx(path, output=output)
+        for part in (given, given[:1]):
+            made, expected = run_onnx(path, part, names), method(part)
+            assert made.dtype == np.float32 and made.shape == expected.shape
+            np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", OF_ONE_KIND)
+@pytest.mark.parametrize("likelihood", ["auto", "gaussian", "bernoulli", "multinomial"])
+def test_onnx_decodes_and_scores_as_the_estimator_does(name, likelihood, X, path):
+    estimator = tiny(name, likelihood=likelihood, noise_variance="learned").fit(X)
+    assert_onnx_is_decoder_and_score(estimator, path, X)
+
+
+@pytest.mark.parametrize("estimator, rows", ENCODERS.values(), ids=ENCODERS)
+def test_onnx_of_decoders_and_scores_of_all_kinds_of_rows(estimator, rows, path):
+    if hasattr(estimator, "decoder"):
+        estimator.set_params(max_epochs=1).fit(rows)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert_onnx_is_decoder_and_score(estimator, path, rows)
+
+
+def test_onnx_scores_binary_rows_that_are_far_from_what_is_expected(X, path):
+    binary = (X > 0.5).astype(np.float32)
+    estimator = tiny("SimVAE", likelihood="bernoulli").fit(binary)
+    with torch.no_grad():
+        list(estimator.module_.decoder.parameters())[-1].mul_(1000)
+    assert estimator.score_samples(1 - binary).max() < -1000
+    assert_onnx_is_decoder_and_score(estimator, path, 1 - binary)
+
+
+def test_onnx_scores_large_counts(X, path):
+    estimator = tiny("VAE", likelihood="multinomial").fit(X)
+    counts = np.random.default_rng(0).poisson(np.geomspace(0.1, 1e4, 64), (9, 64))
+    assert_onnx_is_decoder_and_score(estimator, path, counts.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in GENERATIVE])
+@pytest.mark.parametrize("output", ["decoder", "score"])
+def test_onnx_of_what_a_method_cannot_do_is_refused(name, output, X, path):
+    modality = {} if name in ONE_KIND else {"modality": "first"}
+    estimator = tiny(name).fit(X)
+    with pytest.raises(ValueError, match=f"output='{output}' needs .*_.*, which {name} does not"):
+        estimator.to_onnx(path, output=output, **modality)
+    assert not path.exists()
+
+
+def test_onnx_of_an_improper_prior_has_no_score_and_of_nothing_else_is_refused(X, path):
+    estimator = tiny("SimVAE", prior_variance=None).fit(X)
+    with pytest.raises(ValueError, match=r"score_samples.*\(prior_variance=None\)"):
+        estimator.to_onnx(path, output="score")
+    with pytest.raises(ValueError, match=r"output must be one of .*'decoder'.* got 'encoder'"):
+        estimator.to_onnx(path, output="encoder")
+    estimator.to_onnx(path, output="decoder")
+
+
+def test_onnx_of_a_modality_decodes_and_scores_it_alone(X, path):
+    likelihood = {"even": "bernoulli", "odd": "gaussian"}
+    estimator = tiny("MultimodalSimVAE", modalities=TWO, likelihood=likelihood).fit(X)
+    Z = estimator.transform(X)
+    for place, modality in enumerate(("even", "odd")):
+        own, alone = slice(place, None, 2), np.full_like(X, np.nan)
+        alone[:, own] = X[:, own]
+        estimator.to_onnx(path, modality, output="score")
+        scores = run_onnx(path, np.ascontiguousarray(X[:, own]), ("rows", "score"))
+        np.testing.assert_allclose(scores, estimator.score_samples(alone), rtol=1e-5, atol=1e-4)
+        estimator.to_onnx(path, modality, output="decoder")
+        made = run_onnx(path, Z, ("latents", "rows"))
+        np.testing.assert_allclose(made, estimator.inverse_transform(Z)[:, own], atol=1e-5)
 
 
 def test_onnx_says_its_operators_and_names(fitted, path):
@@ -119,9 +202,10 @@ AMBIENT = {
 def test_onnx_is_the_same_whatever_the_caller_has_switched_on(name, ambient, X, path, tmp_path):
     estimator = tiny(name).fit(X)
     modality = {} if name in ONE_KIND else {"modality": "first"}
-    estimator.to_onnx(path, **modality)
-    estimator.encoder_.train()
-    with ambient():
-        estimator.to_onnx(tmp_path / "other.onnx", **modality)
-    assert (tmp_path / "other.onnx").read_bytes() == path.read_bytes()
-    assert estimator.encoder_.training
+    for output in ["representation", *(["score", "decoder"] if name in GENERATIVE else [])]:
+        estimator.to_onnx(path, output=output, **modality)
+        estimator.module_.train()
+        with ambient():
+            estimator.to_onnx(tmp_path / "other.onnx", output=output, **modality)
+        assert (tmp_path / "other.onnx").read_bytes() == path.read_bytes()
+        assert estimator.module_.training

@@ -13,11 +13,15 @@ import torch
 from conftest import TINY, TWO, tiny
 from numpy.testing import assert_array_equal
 from saved import Hostile, copied, mlp
+from sklearn.base import clone
+from sklearn.preprocessing import MaxAbsScaler
 from torch import nn
 
 from sklearn_simvae import CLIP, InstanceDiscrimination, MultimodalSimVAE, SimCLR, SimVAE
 from sklearn_simvae import _files as files
 from sklearn_simvae.persistence import read_metadata
+from sklearn_simvae.training import KNNScore
+from sklearn_simvae.views import Compose, FeatureCorruption, MultiView
 
 # ---------------------------------------------------------------- weights
 
@@ -66,6 +70,123 @@ def test_weights_of_variants_come_back(estimator, X, path):
     assert_array_equal(other.transform(X), estimator.transform(X))
     if hasattr(estimator, "score"):
         assert other.score(X) == estimator.score(X)
+
+
+# ---------------------------------------------------------------- an estimator from a file alone
+
+
+def assert_same_estimator(other, estimator, X):
+    assert repr(other) == repr(estimator)
+    assert_array_equal(other.transform(X), estimator.transform(X))
+    for name in ("score", "score_samples", "project"):
+        if hasattr(estimator, name):
+            assert_array_equal(getattr(other, name)(X), getattr(estimator, name)(X))
+    assert other.history_ == estimator.history_
+
+
+def test_file_alone_makes_the_estimator(make, X, path):
+    estimator = make().fit(X)
+    estimator.save_weights(path)
+    other = type(estimator).from_file(path)
+    assert_same_estimator(other, estimator, X)
+    assert other.get_params(deep=False).keys() == estimator.get_params(deep=False).keys()
+    assert_array_equal(
+        clone(other).set_params(random_state=0).fit(X).transform(X), estimator.transform(X)
+    )
+    assert other.partial_fit(X).n_iter_ == 3
+
+
+OWN = {
+    name: {n: v.get_params()[n] for n in names}
+    for name, v, names in (
+        ("factory", VARIANTS["factory"], ["encoder", "decoder"]),
+        ("module", VARIANTS["module"], ["encoder"]),
+    )
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_file_alone_makes_variants(name, X, path):
+    estimator = VARIANTS[name].fit(X)
+    estimator.save_weights(path)
+    other = type(estimator).from_file(path, **OWN.get(name, {}))
+    assert_same_estimator(other, estimator, X)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_code_that_a_file_does_not_hold_is_named(name, X, path):
+    VARIANTS[name].fit(X).save_weights(path)
+    wanted = ", ".join(f"{parameter}=..." for parameter in sorted(OWN[name]))
+    message = rf"does not hold .*encoder \(.*\).*SimVAE.from_file\('{path}', {wanted}\)"
+    with pytest.raises(ValueError, match=message):
+        SimVAE.from_file(path)
+
+
+def test_file_holds_parameters_of_training(X, path):
+    augmentation = Compose([FeatureCorruption(0.3), MultiView([None, FeatureCorruption(0.1)])])
+    own = {"optimizer": torch.optim.RAdam, "lr": 0.01, "warm_start": True}
+    estimator = SimVAE(**{**TINY, **own, "augmentation": augmentation}).fit(X)
+    estimator.save_weights(path)
+    assert_same_estimator(SimVAE.from_file(path), estimator, X)
+
+
+def test_callbacks_and_random_states_need_not_be_held(X, path):
+    own = {"callbacks": [KNNScore(X, np.arange(64) % 3)], "random_state": np.random.RandomState(0)}
+    estimator = SimVAE(**{**TINY, **own}).fit(X)
+    estimator.save_weights(path)
+    other = SimVAE.from_file(path)
+    assert other.callbacks is None and other.random_state is None
+    assert_array_equal(other.transform(X), estimator.transform(X))
+
+
+def test_parameters_that_are_given_stand_in_place_of_those_in_the_file(X, fitted, path):
+    fitted.save_weights(path)
+    other = SimVAE.from_file(path, max_epochs=7, device="cpu")
+    assert (other.max_epochs, other.device, other.n_components) == (7, "cpu", 3)
+    with pytest.raises(ValueError, match=r"n_components=3 in the file and 4 here"):
+        SimVAE.from_file(path, n_components=4)
+    with pytest.raises(TypeError, match="no parameter 'epochs'"):
+        SimVAE.from_file(path, epochs=4)
+
+
+def test_device_that_is_not_here_is_the_cpu(X, fitted, path):
+    fitted.save_weights(path)
+    arguments = {**read_metadata(path)["arguments"], "device": "cuda:77"}
+    path.write_bytes(copied(path.read_bytes(), arguments=arguments))
+    with pytest.warns(UserWarning, match="loaded on the CPU"):
+        assert SimVAE.from_file(path).device == "cpu"
+
+
+def test_file_of_another_class_is_refused_by_name(fitted, path):
+    fitted.save_weights(path)
+    with pytest.raises(ValueError, match="holds the weights of a SimVAE, but this is a SimCLR"):
+        SimCLR.from_file(path)
+
+
+def test_file_of_fitted_preprocessors_is_refused(X, path):
+    tiny("CLIP", modalities=TWO, preprocessing=[("odd", MaxAbsScaler())]).fit(X).save_weights(path)
+    with pytest.raises(ValueError, match=r"'odd' \(MaxAbsScaler\).* skops or joblib"):
+        CLIP.from_file(path)
+
+
+HOSTILE_ARGUMENTS = {
+    "no dict": [1, 2],
+    "unknown": {"nothing": 1},
+    "type": {"n_components": "three"},
+    "form": {"encoder": {"eval": "1 + 1"}},
+    "self": {"self": 1},
+}
+
+
+@pytest.mark.parametrize("arguments", HOSTILE_ARGUMENTS.values(), ids=HOSTILE_ARGUMENTS)
+def test_other_arguments_in_a_file_are_refused(fitted, path, arguments):
+    fitted.save_weights(path)
+    path.write_bytes(copied(path.read_bytes(), arguments=arguments))
+    with pytest.raises(ValueError, match=r"parameter"):
+        SimVAE.from_file(path)
+
+
+# ---------------------------------------------------------------- rows of other kinds
 
 
 def test_layout_and_scale_of_pixels_come_back(sprites, path):

@@ -167,3 +167,12 @@ def test_limits_of_gray_images_are_in_their_own_units():
     shown = ReconstructionDisplay.from_estimator(estimator, X, 2, row_kw={"vmin": -4, "vmax": 4})
     np.testing.assert_allclose(shown.artists_[0, 0].get_array(), X[0], rtol=1e-6)
     assert shown.artists_[0, 0].get_clim() == (-4, 4)
+
+
+@pytest.mark.parametrize("n_channels", [2, 12])
+def test_images_of_many_channels_are_drawn_gray(n_channels):
+    X = np.random.default_rng(0).random((6, n_channels, 8, 8), dtype=np.float32)
+    model = SimVAE(kind="image", **{**TINY, "max_epochs": 1}).fit(X)
+    display = ReconstructionDisplay.from_estimator(model, X[:2])
+    image = display.figure_.axes[0].images[0].get_array()
+    np.testing.assert_allclose(image, X[0].mean(0), rtol=1e-5)

@@ -1,5 +1,8 @@
 """Projections of representations."""
 
+import sys
+import warnings
+
 import numpy as np
 import pytest
 from figures import data, fitted
@@ -10,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -110,6 +114,52 @@ def test_tsne_keeps_clusters_together_and_is_fixed_by_random_state():
     assert np.linalg.norm(centers[0] - centers[1]) > within
 
 
+@pytest.fixture
+def umap():
+    return pytest.importorskip("umap")
+
+
+def test_umap_keeps_clusters_together_and_is_fixed_by_random_state(umap):
+    blobs = np.concatenate([Z[:35], Z[35:] + 50])
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        first, again = (
+            EmbeddingDisplay.from_representations(blobs, method="umap", random_state=0)
+            for _ in range(2)
+        )
+    np.testing.assert_array_equal(first.embedding, again.embedding)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert (first.ax_.get_xlabel(), first.ax_.get_ylabel()) == ("UMAP 1", "UMAP 2")
+    side = np.repeat([0, 1], 35)
+    neighbors = KNeighborsClassifier(5).fit(first.embedding, side)
+    assert neighbors.score(first.embedding, side) == 1
+    other = EmbeddingDisplay.from_representations(blobs, method="umap", random_state=1)
+    assert not np.array_equal(first.embedding, other.embedding)
+
+
+@pytest.mark.parametrize("n", [3, 5, 12])
+def test_umap_of_few_rows(umap, n):
+    display = EmbeddingDisplay.from_representations(Z[:n], method="umap", random_state=0)
+    assert display.embedding.shape == (n, 2) and np.isfinite(display.embedding).all()
+
+
+def test_umap_of_what_has_no_neighbors_is_refused(umap):
+    with pytest.raises(ValueError, match=r"10 rows of Z are equal.*UMAP knows no neighbors"):
+        EmbeddingDisplay.from_representations(np.ones((10, 4)), method="umap")
+    with pytest.raises(ValueError, match="needs at least 3 rows, got 2"):
+        EmbeddingDisplay.from_representations(Z[:2], method="umap")
+
+
+def test_umap_that_is_not_installed_is_named_before_anything_is_done(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    for method in (EmbeddingDisplay.from_representations, EmbeddingDisplay.from_estimator):
+        given = [Z] if method == EmbeddingDisplay.from_representations else [None, Z]
+        with pytest.raises(ImportError, match=r"umap-learn: pip install .*\[umap\]"):
+            method(*given, method="umap")
+    assert plt.get_fignums() == []
+
+
 def test_transformer_is_cloned_and_names_the_axes():
     method = PCA(2, whiten=True)
     display = EmbeddingDisplay.from_representations(Z, method=method)
@@ -152,7 +202,7 @@ def test_keywords_reach_the_points():
 @pytest.mark.parametrize(
     "Z, y, params, message",
     [
-        (Z, None, {"method": "umap"}, "'pca', 'tsne' or a transformer, got 'umap'"),
+        (Z, None, {"method": "isomap"}, "'tsne', 'umap' or a transformer, got 'isomap'"),
         (Z, None, {"method": PCA(3)}, r"PCA gave the shape \(70, 3\)"),
         (Z, None, {"max_samples": 1}, "max_samples must be an int of at least 2"),
         (Z, np.zeros(69), {}, "inconsistent numbers of samples"),

@@ -148,7 +148,7 @@ UNSCALED = {
 @pytest.mark.parametrize("X, match", UNSCALED.values(), ids=UNSCALED)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_scale_that_drowns_the_other_features_is_warned_of(X, match, method):
-    estimator = tiny("SimVAE", max_epochs=1)
+    estimator = tiny("SimVAE", n_components=2, max_epochs=1)
     (message,) = warned(lambda: getattr(estimator, method)(X))
     assert re.search(match, message)
 
@@ -184,6 +184,27 @@ def zipf_counts():
 def one_hot():
     rng = np.random.default_rng(0)
     return np.hstack([np.eye(k)[rng.integers(k, size=300)] for k in (2, 3, 8, 40)])
+
+
+def test_representation_wider_than_a_row_is_warned_of_when_a_fit_begins(make):
+    X, estimator = ROWS[:, :4], make(n_components=5, max_epochs=1)
+    expected = "n_components=5 is above 4, the number of values in a row"
+    assert sum(expected in text for text in warned(lambda: estimator.fit(X))) == 1
+    assert not any("is above" in text for text in warned(lambda: estimator.partial_fit(X)))
+    assert not any("is above" in text for text in warned(lambda: estimator.transform(X)))
+
+
+def test_representation_as_wide_as_a_row_is_not_warned_of(make):
+    fit = lambda: make(n_components=4, max_epochs=1).fit(ROWS[:, :4])  # noqa: E731
+    assert not any("is above" in text for text in warned(fit))
+
+
+def test_all_values_of_a_row_are_counted():
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
+    assert not any(
+        "is above" in t for t in warned(lambda: tiny("VAE", n_components=64).fit(images))
+    )
+    assert any("is above 64" in t for t in warned(lambda: tiny("VAE", n_components=65).fit(images)))
 
 
 # The same two numbers: iris 0.68 and 1, linnerud 0.60 and 10, digits 0.20 and 7, MNIST 0.04 and 3,

@@ -356,3 +356,12 @@ def test_samples_are_by_default_single_rows_and_views_are_made_without_augmentat
     samples = Samples(values(6, 5), Layout("vector", (5,), (5,)), False)
     assert (samples.n_views, samples.n_given_views, len(samples)) == (1, 1, 6)
     assert samples.indices.tolist() == list(range(6)) and not samples.views_given
+
+
+def test_batches_have_the_size_asked_for():
+    X = np.arange(10, dtype=np.float32).reshape(10, 1)
+    samples = Samples(X, *Layout.infer(X))
+    assert [len(batch) for batch in samples.batches("cpu", 4)] == [4, 4, 2]
+    assert len(list(samples.batches("cpu"))) == 1
+    rows = samples.map(lambda batch: batch.views[:, 0], "cpu", 3)
+    np.testing.assert_array_equal(rows, X)

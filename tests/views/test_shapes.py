@@ -46,8 +46,12 @@ def test_shape_is_read_as_it_comes(shape, dtype, kind, row_shape, has_views):
         ((5, 28, 28), "f4"),
         ((5, 8, 8), "f8"),
         ((5, 28, 28, 1), "f4"),
-        ((5, 32, 32, 3), "u1"),
-        ((5, 2, 32, 32, 3), "u1"),
+        ((5, 32, 32, 3), "f4"),
+        ((5, 2, 32, 32, 3), "f4"),
+        ((5, 7, 32, 3), "u1"),
+        ((5, 32, 7, 4), "u1"),
+        ((5, 4, 8, 3), "u1"),
+        ((5, 12, 32, 32), "u1"),
         ((5, 1, 28, 1), "f4"),
         ((5, 3, 32, 3), "f4"),
         ((5, 2, 28, 28), "f4"),
@@ -63,6 +67,28 @@ def test_shape_is_read_as_it_comes(shape, dtype, kind, row_shape, has_views):
 def test_shape_that_could_be_read_wrongly_asks_for_kind_or_input_shape(shape, dtype):
     with pytest.raises(ValueError, match=r"input_shape|kind"):
         Layout.infer(np.full(shape, 2, dtype=dtype))
+
+
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+@pytest.mark.parametrize("views", [(), (2,)], ids=["rows", "views"])
+@pytest.mark.parametrize("size", [(28, 28), (8, 9), (40, 16)])
+def test_uint8_images_with_channels_last_are_read_as_pillow_gives_them(n_channels, views, size):
+    X = np.random.default_rng(0).integers(256, size=(5, *views, *size, n_channels), dtype=np.uint8)
+    layout, has_views = Layout.infer(X)
+    assert (layout.kind, layout.pixels, has_views) == ("image", True, bool(views))
+    assert layout.network_shape == (n_channels, *size)
+    rows = torch.from_numpy(X).flatten(0, -4)
+    x = layout.to_network(rows)
+    assert torch.equal(x, rows.movedim(-1, 1) / 255)
+    assert torch.equal(layout.from_network(x).mul(255).round(), rows.float())
+
+
+@pytest.mark.parametrize("input_shape", [(12, 28, 28), (28, 28, 12)])
+def test_input_shape_of_square_images_of_any_number_of_channels_needs_kind(input_shape):
+    X = np.zeros((5, math.prod(input_shape)))
+    assert Layout.infer(X, input_shape, "image")[0].network_shape == (12, 28, 28)
+    with pytest.raises(ValueError, match="kind='image' and channels='first'"):
+        Layout.infer(X, input_shape)
 
 
 def test_uint8_squares_of_zeros_and_ones_are_vectors():
@@ -137,6 +163,17 @@ SAID = {
     "images of many channels": ((5, 28, 28, 12), "image", "last", (12, 28, 28), False),
     "images, channels last, kind by the axes": ((5, 28, 28, 3), "auto", "last", (3, 28, 28), False),
     "views of images": ((5, 2, 28, 28, 12), "image", "last", (12, 28, 28), True),
+    "square images of many channels, last": ((5, 28, 28, 12), "image", "auto", (12, 28, 28), False),
+    "square images of many channels, first": (
+        (5, 12, 28, 28),
+        "image",
+        "auto",
+        (12, 28, 28),
+        False,
+    ),
+    "square images of two channels": ((5, 2, 28, 28), "image", "auto", (2, 28, 28), False),
+    "views of square images": ((5, 2, 12, 28, 28), "image", "auto", (12, 28, 28), True),
+    "colors last, kind given": ((5, 28, 20, 3), "image", "auto", (3, 28, 20), False),
     "vectors": ((5, 7), "vector", "auto", (7,), False),
     "one view of vectors": ((5, 1, 7), "vector", "auto", (7,), True),
     "many views of vectors": ((5, 30, 7), "vector", "auto", (7,), True),
@@ -153,6 +190,8 @@ def test_kind_and_channels_say_how_rows_are_read(case):
     assert found is has_views and layout.network_shape == network_shape
     flat = torch.from_numpy(rows).flatten(0, 1) if has_views else torch.from_numpy(rows)
     last = channels == "last" or (kind == "series" and flat.shape[-1] == 1)
+    if kind == "image" and channels == "auto":
+        last = flat.ndim == 4 and flat.shape[-1] == network_shape[0]
     expected = flat.movedim(-1, 1) if last else flat
     x = layout.to_network(flat)
     assert torch.equal(x, expected.reshape(len(flat), *network_shape))
@@ -168,7 +207,9 @@ def test_kind_and_channels_say_how_rows_are_read(case):
     ("shape", "kind", "channels", "said"),
     [
         ((5, 128, 30), "series", "auto", "channels='last' for 30 channels over 128 steps"),
-        ((5, 28, 28, 12), "image", "auto", "channels='first' or channels='last'"),
+        ((5, 28, 20, 12), "image", "auto", "channels='first' or channels='last'"),
+        ((5, 12, 12, 12), "image", "auto", "channels='first' or channels='last'"),
+        ((5, 2, 12, 28, 20), "image", "auto", "channels='first' or channels='last'"),
         ((5, 784), "image", "auto", "input_shape"),
         ((5, 2, 3, 4), "vector", "auto", "expected .n, d. or .n, n_views, d."),
         ((5, 2, 3, 4, 5), "series", "auto", "does not hold rows of kind='series'"),

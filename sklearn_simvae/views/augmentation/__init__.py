@@ -5,7 +5,7 @@ Images are (N, C, H, W) floats in [0, 1], vectors (N, d) and series (N, channels
 
 from .abstract import Augmentation
 from .base import Compose
-from .color import ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
+from .color import COLORED, ColorJitter, GaussianBlur, GaussianNoise, RandomGrayscale
 from .geometric import (
     RandomHorizontalFlip,
     RandomResizedCrop,
@@ -40,7 +40,10 @@ __all__ = [
 
 
 def default_augmentation(
-    kind: str, n_channels: int | None = None, scale: tuple[float, float] | None = None
+    kind: str,
+    n_channels: int | None = None,
+    scale: tuple[float, float] | None = None,
+    windows: bool = False,
 ) -> Augmentation:
     """Return the augmentation that suits a kind of data when nothing else is known about them.
 
@@ -56,6 +59,8 @@ def default_augmentation(
         Range of the area of the crops of images, as a fraction of the area of the image. None
         means (0.6, 1.0) if colors are changed, since that is a strong change by itself, and
         (0.4, 1.0) if not.
+    windows : bool, default=False
+        Whether views of series are windows drawn at random, which are not cropped further.
 
     Returns
     -------
@@ -74,14 +79,15 @@ def default_augmentation(
     FeatureCorruption()
     """
     if kind == "image":
-        if n_channels in (3, 4):
+        if n_channels in COLORED:
             jitter = ColorJitter(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
             return Compose([jitter, RandomResizedCrop(scale or (0.6, 1.0))])
         return RandomResizedCrop(scale or (0.4, 1.0))
     if kind == "vector":
         return FeatureCorruption()
     if kind == "series":
-        return Compose([RandomJitter(), RandomScaling(), RandomSeriesCrop()])
+        crop = [] if windows else [RandomSeriesCrop()]
+        return Compose([RandomJitter(), RandomScaling(), *crop])
     raise ValueError(
         f"default_augmentation was given kind={kind!r} but expects 'image', 'vector' or 'series'; "
         "pass an augmentation of your own for other data."

@@ -18,6 +18,8 @@ __all__ = ["ColorAugmentation", "ColorJitter", "GaussianBlur", "GaussianNoise", 
 
 # Luminance of R, G and B, from Rec. ITU-R BT.601-7, section 2.5.1.
 _LUMINANCE = (0.299, 0.587, 0.114)
+# Numbers of channels whose first three are taken for colors.
+COLORED = (3, 4)
 
 
 class ColorAugmentation(FoldableAugmentation):
@@ -37,7 +39,7 @@ class ColorAugmentation(FoldableAugmentation):
 
     def _check_batch(self, x: Tensor) -> None:
         super()._check_batch(x)
-        if x.shape[1] not in (1, 3, 4):
+        if x.shape[1] not in (1, *COLORED):
             raise ValueError(
                 f"{type(self).__name__} takes images of 1, 3 or 4 channels but was given shape "
                 f"{tuple(x.shape)}; the channels are the second axis (N, C, H, W): permute them "

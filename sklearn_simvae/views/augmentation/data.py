@@ -21,11 +21,14 @@ class Data(NamedTuple):
     one_hot : tuple of (int, int) or None
         First column, and the one after the last, of each block of one-hot encoded columns, of
         which one is 1 and the others are 0 in each row. None if they were not searched for.
+    missing : bool, default=False
+        Whether values may be missing (NaN).
     """
 
     pixels: bool
     n_features: int
     one_hot: tuple[tuple[int, int], ...] | None
+    missing: bool = False
 
 
 # A context variable, since threads may use one augmentation for different data at the same time.

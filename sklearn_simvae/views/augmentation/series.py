@@ -93,7 +93,8 @@ class RandomSeriesCrop(Augmentation):
     """Keep a random window of each series, stretched back to the full length.
 
     All channels of a series share the window. Between time steps the series is interpolated
-    linearly; the ends of the window become the first and the last time step.
+    linearly; the ends of the window become the first and the last time step. Series that end in
+    NaN are stretched back to the length that they have without it.
 
     Parameters
     ----------
@@ -135,13 +136,15 @@ class RandomSeriesCrop(Augmentation):
         width = rand((n, 1), x, generator, *map(float, self.scale))
         start = rand((n, 1), x, generator).mul_(1 - width)
         self._note(start=start, length=width)
-        start.mul_(length - 1)
+        # The last step of each series that is not padding.
+        last = (x[:, 0].isnan().logical_not().sum(1, keepdim=True) - 1).clamp(min=0)
+        start.mul_(last)
         index = torch.arange(length, device=x.device, dtype=x.dtype)
-        position = torch.addcmul(start, width, index).clamp_(max=length - 1)
+        position = torch.addcmul(start, width, index).clamp_(max=last)
         left = position.long()
-        right = (left + 1).clamp_(max=length - 1)
+        right = (left + 1).clamp_(max=last)
         fraction = (position - left)[:, None].to(x.dtype)
         shape = (n, channels, length)
         before = x.gather(2, left[:, None].expand(shape))
         after = x.gather(2, right[:, None].expand(shape))
-        return torch.lerp(before, after, fraction)
+        return torch.lerp(before, after, fraction).masked_fill_((index > last)[:, None], torch.nan)

@@ -91,6 +91,9 @@ class FeatureCorruption(_ByBlock):
         nor used as a replacement. Blocks are not found in fewer than 16 rows, in scaled columns,
         or in an encoding that drops a level or leaves out unknown ones; give the blocks in these
         cases. None replaces each column by itself.
+    replace_missing : bool, default=False
+        Whether missing values (NaN) are always replaced, by values of other rows that may be
+        missing, too. False keeps what is missing, and replaces no other value by a missing one.
 
     Notes
     -----
@@ -112,9 +115,13 @@ class FeatureCorruption(_ByBlock):
             [1., 2.]])
     """
 
-    def __init__(self, p: float = 0.3, blocks: Any = "auto") -> None:
+    # Objects that were pickled by older versions lack this attribute.
+    replace_missing: bool = False
+
+    def __init__(self, p: float = 0.3, blocks: Any = "auto", replace_missing: bool = False) -> None:
         self.p = p
         self.blocks = blocks
+        self.replace_missing = replace_missing
 
     def _transform(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return self._transform_views(x, 1, generator)
@@ -139,6 +146,12 @@ class FeatureCorruption(_ByBlock):
                 whole = _is_whole(x, first)
                 replaced &= whole & whole.gather(0, source)
         other = x.gather(0, source)
+        data = DATA.get()
+        if data is None or data.missing:
+            if self.replace_missing:
+                replaced = replaced | x.isnan()
+            else:
+                replaced = replaced & ~x.isnan() & ~other.isnan()
         self._note(share=replaced)
         return torch.where(replaced, other, x)
 

@@ -83,6 +83,8 @@ def test_defaults_suit_the_kind_of_data():
         small = aug.default_augmentation("image", channels, scale=(0.1, 0.4))
         assert (small.steps[1] if channels == 3 else small).scale == (0.1, 0.4)
     assert isinstance(aug.default_augmentation("vector", 1), aug.FeatureCorruption)
+    windows = aug.default_augmentation("series", 2, windows=True).steps
+    assert [type(step) for step in windows] == [aug.RandomJitter, aug.RandomScaling]
     steps = aug.default_augmentation("series", 2).steps
     assert [type(step) for step in steps] == [
         aug.RandomJitter,

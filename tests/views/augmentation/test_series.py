@@ -65,3 +65,17 @@ def test_scaling_multiplies_by_normal_draws_around_one():
     x = torch.ones(2000, 2, 3, dtype=torch.float64)
     factors = aug.RandomScaling(0.2)(x, seeded())[:, :, 0]
     assert stats.kstest((factors.ravel() - 1) / 0.2, "norm").pvalue > 1e-3
+
+
+def test_series_that_end_in_nan_are_stretched_to_the_length_that_they_have():
+    x = torch.arange(40.0).repeat(200, 2, 1)
+    x[:, 1] *= 2
+    x[100:, :, 10:] = torch.nan
+    made = aug.RandomSeriesCrop((0.5, 0.5))(x, seeded())
+    short = made[100:]
+    assert short[:, :, :10].isfinite().all() and short[:, :, 10:].isnan().all()
+    assert (short[:, 0, 0] >= 0).all() and (short[:, 0, 9] <= 9).all()
+    assert_allclose((short[:, 0, 9] - short[:, 0, 0]).numpy(), 4.5, rtol=1e-4)
+    assert_allclose(short[:, 1, :10].numpy(), 2 * short[:, 0, :10].numpy(), rtol=1e-4)
+    assert made[:100].isfinite().all()
+    assert_allclose((made[:100, 0, 39] - made[:100, 0, 0]).numpy(), 19.5, rtol=1e-4)

@@ -19,6 +19,18 @@ from sklearn_simvae import MultimodalSimVAE
 from sklearn_simvae.persistence import read_metadata
 from sklearn_simvae.training import KNNScore
 
+
+@pytest.fixture(scope="module")
+def X(digits):
+    return digits[0][:64]
+
+
+@pytest.fixture(scope="module")
+def fitted(X):
+    """A SimVAE, which no test changes."""
+    return tiny("SimVAE").fit(X)
+
+
 # ---------------------------------------------------------------- weights of something else
 
 

@@ -1,0 +1,170 @@
+"""Likelihoods p(x | z) of flat rows, by the outputs of a decoder or by their means."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sklearn_simvae.losses import (
+    bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    multinomial_log_likelihood,
+    poisson_log_likelihood,
+)
+
+# Least mean of a probability that a decoder starts with, and of a rate or share.
+_SMALLEST_MEAN, _SMALLEST_RATE = 0.02, 1e-12
+
+
+class Gaussian:
+    """Independent Gaussians of one variance.
+
+    Parameters
+    ----------
+    squash : bool, default=False
+        Whether outputs are the log-odds of the means, which then lie in [0, 1].
+    """
+
+    name = "gaussian"
+
+    def __init__(self, squash: bool = False):
+        self.squash = squash
+
+    def log_prob(self, x, output, noise_variance, observed=None) -> Tensor:
+        """Compute log p(x | z) of rows, given the outputs of a decoder."""
+        return gaussian_log_likelihood(x, self.mean(output), noise_variance, observed)
+
+    def log_prob_at(self, x, mean, noise_variance, observed=None) -> Tensor:
+        """Compute log p(x | z) of rows, given the means."""
+        return gaussian_log_likelihood(x, mean, noise_variance, observed)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Compute E[x | z] from outputs."""
+        return output.sigmoid() if self.squash else output
+
+    def output_of(self, mean: Tensor) -> Tensor:
+        """Compute outputs from the means of the data, for first weights."""
+        return mean.clamp(_SMALLEST_MEAN, 1 - _SMALLEST_MEAN).logit() if self.squash else mean
+
+    def target(self, x: Tensor) -> Tensor:
+        """Compute the values of rows whose means are modeled."""
+        return x
+
+
+class Bernoulli(Gaussian):
+    """Independent Bernoulli variables, of values between 0 and 1."""
+
+    name = "bernoulli"
+
+    def __init__(self):
+        super().__init__(squash=True)
+
+    def log_prob(self, x, output, noise_variance, observed=None):
+        return bernoulli_log_likelihood(x, output, observed)
+
+    def log_prob_at(self, x, mean, noise_variance, observed=None):
+        value = torch.xlogy(x, mean) + torch.xlogy(1 - x, 1 - mean)
+        return (value if observed is None else value * observed).sum(-1)
+
+
+class Multinomial(Gaussian):
+    """Counts given their sum; categories are those of one."""
+
+    name = "multinomial"
+
+    def log_prob(self, x, output, noise_variance, observed=None):
+        return multinomial_log_likelihood(x, output, observed)
+
+    def log_prob_at(self, x, mean, noise_variance, observed=None):
+        mean = mean if observed is None else mean * observed
+        shares = mean / mean.sum(-1, keepdim=True).clamp(min=1e-12)
+        orders = torch.lgamma(1 + x.sum(-1)) - torch.lgamma(1 + x).sum(-1)
+        return orders + torch.xlogy(x, shares).sum(-1)
+
+    def mean(self, output):
+        return output.softmax(-1)
+
+    def output_of(self, mean):
+        return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
+
+    def target(self, x):
+        return x / x.nansum(1, keepdim=True).clamp(min=1e-12)
+
+
+class Poisson(Gaussian):
+    """Independent counts."""
+
+    name = "poisson"
+
+    def log_prob(self, x, output, noise_variance, observed=None):
+        return poisson_log_likelihood(x, output, observed)
+
+    def log_prob_at(self, x, mean, noise_variance, observed=None):
+        value = torch.xlogy(x, mean) - mean - torch.lgamma(1 + x)
+        return (value if observed is None else value * observed).sum(-1)
+
+    def mean(self, output):
+        return output.exp()
+
+    def output_of(self, mean):
+        return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
+
+
+class ByColumn(Gaussian):
+    """A likelihood for each of some blocks of columns.
+
+    Parameters
+    ----------
+    blocks : sequence of (str, sequence of int)
+        Name of a likelihood, and the columns it is of.
+    """
+
+    name = "by_column"
+
+    def __init__(self, blocks: Sequence[tuple[str, Sequence[int]]]):
+        super().__init__()
+        self._parts = [(LIKELIHOODS[name](), torch.tensor(columns)) for name, columns in blocks]
+
+    def log_prob(self, x, output, noise_variance, observed=None):
+        return self._sum("log_prob", x, output, noise_variance, observed)
+
+    def log_prob_at(self, x, mean, noise_variance, observed=None):
+        return self._sum("log_prob_at", x, mean, noise_variance, observed)
+
+    def mean(self, output):
+        return self._each("mean", output)
+
+    def output_of(self, mean):
+        return self._each("output_of", mean)
+
+    def target(self, x):
+        return self._each("target", x)
+
+    def _sum(self, method: str, x, given, noise_variance, observed) -> Tensor:
+        total = 0.0
+        for likelihood, columns in self._parts:
+            where = columns.to(x.device)
+            total = total + getattr(likelihood, method)(
+                x[:, where],
+                given[:, where],
+                noise_variance,
+                None if observed is None else observed[:, where],
+            )
+        return total
+
+    def _each(self, method: str, values: Tensor) -> Tensor:
+        made = torch.empty_like(values)
+        for likelihood, columns in self._parts:
+            where = columns.to(values.device)
+            made[..., where] = getattr(likelihood, method)(values[..., where])
+        return made
+
+
+# Categories are counts whose sum is 1.
+LIKELIHOODS = {
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+    "categorical": Multinomial,
+    "multinomial": Multinomial,
+    "poisson": Poisson,
+}

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch.distributions import Bernoulli, Multinomial, Normal, Poisson
+
+from sklearn_simvae.generative.likelihoods import LIKELIHOODS, ByColumn
+
+X = {
+    "gaussian": torch.tensor([[0.5, -2.0, 3.0], [1.0, 0.0, -1.0]]),
+    "bernoulli": torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
+    "categorical": torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+    "multinomial": torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 7.0]]),
+    "poisson": torch.tensor([[2.0, 1.0, 0.0], [0.0, 5.0, 7.0]]),
+}
+EXPECTED = {
+    "gaussian": lambda x, mean: Normal(mean, 0.3**0.5).log_prob(x).sum(1),
+    "bernoulli": lambda x, mean: Bernoulli(mean).log_prob(x).sum(1),
+    "poisson": lambda x, mean: Poisson(mean).log_prob(x).sum(1),
+}
+
+
+def expected(name, x, mean):
+    if name in EXPECTED:
+        return EXPECTED[name](x, mean)
+    rows = [Multinomial(int(row.sum()), p).log_prob(row) for row, p in zip(x, mean, strict=True)]
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_log_probabilities_are_those_of_torch(name):
+    likelihood, x = LIKELIHOODS[name](), X[name]
+    output = torch.tensor([[0.3, -0.2, 0.9], [-1.0, 0.4, 0.1]])
+    mean = likelihood.mean(output)
+    torch.testing.assert_close(likelihood.log_prob(x, output, 0.3), expected(name, x, mean))
+    torch.testing.assert_close(likelihood.log_prob_at(x, mean, 0.3), expected(name, x, mean))
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_first_outputs_give_the_means_of_the_data(name):
+    likelihood = LIKELIHOODS[name]()
+    mean = likelihood.target(X[name]).mean(0).clamp(0.05, 0.95)
+    if name in ("categorical", "multinomial"):
+        mean = mean / mean.sum()
+    torch.testing.assert_close(likelihood.mean(likelihood.output_of(mean)), mean)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_columns_are_put_back_in_their_places(name):
+    # The columns of one likelihood need not be neighbors.
+    blocks = ByColumn([("gaussian", (1,)), (name, (3, 0, 2))])
+    x = torch.zeros(2, 4)
+    x[:, [3, 0, 2]], x[:, 1] = X[name], torch.tensor([0.5, -0.5])
+    output = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
+    alone = LIKELIHOODS[name]()
+    torch.testing.assert_close(
+        blocks.log_prob(x, output, 0.3),
+        alone.log_prob(X[name], output[:, [3, 0, 2]], 0.3)
+        + LIKELIHOODS["gaussian"]().log_prob(x[:, [1]], output[:, [1]], 0.3),
+    )
+    torch.testing.assert_close(blocks.mean(output)[:, [3, 0, 2]], alone.mean(output[:, [3, 0, 2]]))
