@@ -1,7 +1,7 @@
 """
-===================================
+====================================
 Series of unequal length: a wearable
-===================================
+====================================
 
 People wear a sensor while they walk, run, climb stairs or cycle. Each recording is as long as it
 happens to be, the sensor sits differently each time, and few recordings have a label. Here
