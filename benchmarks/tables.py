@@ -424,36 +424,40 @@ def growth_page(path):
 
 
 # Of all sets, and of each set by itself.
-PEOPLE_LABELS = ["1 labels", "5 labels", "20 labels", "all labels"]
+PEOPLE_TASKS = ["1 labels", "5 labels", "20 labels", "all labels"]
 PEOPLE_ANOMALIES = ["rarest class", "mixed columns"]
 
 
-def write_people_pages(path, output):
-    """Write the tables of tables_of_people.py, a file each, if it was run."""
+def people_pages(path):
+    """Make the tables of tables_of_people.py by name: means over the sets, and each set."""
     found = defaultdict(list)
-    if path.exists():
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                found[row["set"], row["method"], row["task"]].append(float(row["auc"]))
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["set"], row["method"], row["task"]].append(float(row["auc"]))
     medians = {key: np.median(values) for key, values in found.items()}
     sets = list(dict.fromkeys(key[0] for key in medians))
 
-    def write(name, tasks, columns):
+    def lines_of(tasks):
         methods = dict.fromkeys(method for _, method, task in medians if task in tasks)
-        lines = []
         for method in methods:
-            of_each = (
-                [medians[one, method, task] for one in names] for names, task in columns.values()
-            )
-            lines.append([method, *(f"{np.mean(values):.3f}" for values in of_each)])
-        made = rst(["method", *columns], lines) + "\n"
-        (output / f"tables_of_people_{name}.inc").write_text(made)
+            yield method, [[medians[name, method, task] for name in sets] for task in tasks]
 
-    if medians:
-        write("labels", PEOPLE_LABELS, {task: (sets, task) for task in PEOPLE_LABELS})
-        for task in [*PEOPLE_LABELS, *PEOPLE_ANOMALIES]:
-            columns = {name: ([name], task) for name in sets}
-            write(task.replace(" ", "_"), [task], {**columns, "mean": (sets, task)})
+    def table_of(head, values_of, tasks):
+        lines = [[method, *values_of(values)] for method, values in lines_of(tasks)]
+        return rst(["method", *head], lines) + "\n"
+
+    def means(values):
+        return [f"{np.mean(of_task):.3f}" for of_task in values]
+
+    def each(values):
+        return [f"{value:.3f}" for value in values[0]]
+
+    tasks = [*PEOPLE_TASKS, *PEOPLE_ANOMALIES]
+    pages = {"labels": table_of(PEOPLE_TASKS, means, PEOPLE_TASKS)}
+    pages["anomalies"] = table_of(PEOPLE_ANOMALIES, means, PEOPLE_ANOMALIES)
+    for task in tasks:
+        pages[task.replace(" ", "_")] = table_of(sets, each, [task])
+    return pages
 
 
 PAGES = {
@@ -481,7 +485,9 @@ def main():
     for name, make in PAGES.items():
         if (path := args.results / name).exists():
             (args.output / f"{path.stem}.inc").write_text(make(path))
-    write_people_pages(args.results / "tables_of_people.csv", args.output)
+    if (path := args.results / "tables_of_people.csv").exists():
+        for name, made in people_pages(path).items():
+            (args.output / f"tables_of_people_{name}.inc").write_text(made)
     for name, columns in (("simvae_map", MAP), ("information", INFORMATION)):
         if (path := args.results / f"{name}.csv").exists():
             (args.output / f"{name}.inc").write_text(runs_page(path, columns))
