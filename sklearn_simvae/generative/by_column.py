@@ -131,7 +131,7 @@ def _given(item: Any, table: Any) -> tuple[str, tuple[int, ...]]:
 
 def _check_values(name: str, columns: tuple[int, ...], values: np.ndarray) -> None:
     low, high = BOUNDS.get(name, (-np.inf, np.inf))
-    beyond = functools.reduce(np.logical_or, (values < low, values > high))
+    beyond = (values < low) | (values > high)
     if name == "categorical":
         beyond = beyond | ((values != 0) & (values != 1) & ~np.isnan(values))
         beyond = beyond | (np.nansum(values, 1, keepdims=True) > 1)

@@ -50,6 +50,10 @@ class Gaussian:
         """Compute the values of rows whose means are modeled."""
         return x
 
+    def fill(self, x: Tensor, mean: Tensor, usual: Tensor) -> Tensor:
+        """Compute what is missing (NaN) in rows, given E[x | z] and the means of the features."""
+        return mean
+
 
 class Bernoulli(Gaussian):
     """Independent Bernoulli variables, of values between 0 and 1."""
@@ -68,7 +72,7 @@ class Bernoulli(Gaussian):
 
 
 class Multinomial(Gaussian):
-    """Counts given their sum; categories are those of one."""
+    """Counts given their sum."""
 
     name = "multinomial"
 
@@ -89,6 +93,21 @@ class Multinomial(Gaussian):
 
     def target(self, x):
         return x / x.nansum(1, keepdim=True).clamp(min=1e-12)
+
+    def fill(self, x, mean, usual):
+        # The expected sum of a row, given its known counts, if sums are exponentially distributed.
+        known = (mean * ~x.isnan()).sum(-1, keepdim=True)
+        return mean * (1 + x.nansum(-1, keepdim=True)) / (1 / usual.sum() + known)
+
+
+class Categorical(Multinomial):
+    """A category, in columns of which one is 1 and the others are 0."""
+
+    name = "categorical"
+
+    def fill(self, x, mean, usual):
+        unknown = (mean * x.isnan()).sum(-1, keepdim=True).clamp(min=_SMALLEST_RATE)
+        return mean * (1 - x.nansum(-1, keepdim=True)) / unknown
 
 
 class Poisson(Gaussian):
@@ -140,6 +159,9 @@ class ByColumn(Gaussian):
     def target(self, x):
         return self._each("target", x)
 
+    def fill(self, x, mean, usual):
+        return self._each("fill", x, mean, usual)
+
     def _sum(self, method: str, x, given, noise_variance, observed) -> Tensor:
         total = 0.0
         for likelihood, columns in self._parts:
@@ -152,19 +174,18 @@ class ByColumn(Gaussian):
             )
         return total
 
-    def _each(self, method: str, values: Tensor) -> Tensor:
-        made = torch.empty_like(values)
+    def _each(self, method: str, *values: Tensor) -> Tensor:
+        made = torch.empty_like(values[0])
         for likelihood, columns in self._parts:
-            where = columns.to(values.device)
-            made[..., where] = getattr(likelihood, method)(values[..., where])
+            where = columns.to(made.device)
+            made[..., where] = getattr(likelihood, method)(*(v[..., where] for v in values))
         return made
 
 
-# Categories are counts whose sum is 1.
 LIKELIHOODS = {
     "gaussian": Gaussian,
     "bernoulli": Bernoulli,
-    "categorical": Multinomial,
+    "categorical": Categorical,
     "multinomial": Multinomial,
     "poisson": Poisson,
 }
