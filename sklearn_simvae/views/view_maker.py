@@ -176,7 +176,8 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
     one_hot : tuple of (int, int) or None
         Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
     """
-    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, layout.missing))
+    missing = layout.missing or layout.ragged
+    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, missing))
     try:
         yield
     finally:
