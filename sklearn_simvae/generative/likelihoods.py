@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_simvae.losses import (
     bernoulli_log_likelihood,
@@ -129,8 +129,8 @@ class Poisson(Gaussian):
         return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
 
 
-class ByColumn(Gaussian):
-    """A likelihood for each of some blocks of columns.
+class ByColumn(nn.Module, Gaussian):
+    """A likelihood for each of some blocks of columns, whose numbers move with the network.
 
     Parameters
     ----------
@@ -142,7 +142,11 @@ class ByColumn(Gaussian):
 
     def __init__(self, blocks: Sequence[tuple[str, Sequence[int]]]):
         super().__init__()
-        self._parts = [(LIKELIHOODS[name](), torch.tensor(columns)) for name, columns in blocks]
+        self.squash = False
+        self._likelihoods: list[Gaussian] = [LIKELIHOODS[name]() for name, _ in blocks]
+        # They are in the layout, and not among the weights.
+        for place, (_, columns) in enumerate(blocks):
+            self.register_buffer(f"columns_{place}", torch.tensor(columns), persistent=False)
 
     def log_prob(self, x, output, noise_variance, observed=None):
         return self._sum("log_prob", x, output, noise_variance, observed)
@@ -164,8 +168,7 @@ class ByColumn(Gaussian):
 
     def _sum(self, method: str, x, given, noise_variance, observed) -> Tensor:
         total = 0.0
-        for likelihood, columns in self._parts:
-            where = columns.to(x.device)
+        for likelihood, where in zip(self._likelihoods, self.buffers(), strict=True):
             total = total + getattr(likelihood, method)(
                 x[:, where],
                 given[:, where],
@@ -176,8 +179,7 @@ class ByColumn(Gaussian):
 
     def _each(self, method: str, *values: Tensor) -> Tensor:
         made = torch.empty_like(values[0])
-        for likelihood, columns in self._parts:
-            where = columns.to(made.device)
+        for likelihood, where in zip(self._likelihoods, self.buffers(), strict=True):
             made[..., where] = getattr(likelihood, method)(*(v[..., where] for v in values))
         return made
 
