@@ -135,7 +135,7 @@ class ByColumn(nn.Module, Gaussian):
     Parameters
     ----------
     blocks : sequence of (str, sequence of int)
-        Name of a likelihood, and the columns it is of.
+        Name of a likelihood, and the columns it is of. Each column is in one block.
     """
 
     name = "by_column"
@@ -143,10 +143,12 @@ class ByColumn(nn.Module, Gaussian):
     def __init__(self, blocks: Sequence[tuple[str, Sequence[int]]]):
         super().__init__()
         self.squash = False
-        self._likelihoods: list[Gaussian] = [LIKELIHOODS[name]() for name, _ in blocks]
+        self._likelihoods = [LIKELIHOODS[name]() for name, _ in blocks]
+        self._sizes = [len(columns) for _, columns in blocks]
         # They are in the layout, and not among the weights.
-        for place, (_, columns) in enumerate(blocks):
-            self.register_buffer(f"columns_{place}", torch.tensor(columns), persistent=False)
+        columns = torch.tensor([column for _, block in blocks for column in block])
+        self.register_buffer("columns", columns, persistent=False)
+        self.register_buffer("places", columns.argsort(), persistent=False)
 
     def log_prob(self, x, output, noise_variance, observed=None):
         return self._sum("log_prob", x, output, noise_variance, observed)
@@ -167,21 +169,17 @@ class ByColumn(nn.Module, Gaussian):
         return self._each("fill", x, mean, usual)
 
     def _sum(self, method: str, x, given, noise_variance, observed) -> Tensor:
-        total = 0.0
-        for likelihood, where in zip(self._likelihoods, self.buffers(), strict=True):
-            total = total + getattr(likelihood, method)(
-                x[:, where],
-                given[:, where],
-                noise_variance,
-                None if observed is None else observed[:, where],
-            )
-        return total
+        seen = [None] * len(self._sizes) if observed is None else self._blocks(observed)
+        blocks = zip(self._likelihoods, self._blocks(x), self._blocks(given), seen, strict=True)
+        return sum(getattr(of, method)(*block, noise_variance, o) for of, *block, o in blocks)
 
     def _each(self, method: str, *values: Tensor) -> Tensor:
-        made = torch.empty_like(values[0])
-        for likelihood, where in zip(self._likelihoods, self.buffers(), strict=True):
-            made[..., where] = getattr(likelihood, method)(*(v[..., where] for v in values))
-        return made
+        blocks = zip(self._likelihoods, *map(self._blocks, values), strict=True)
+        made = [getattr(likelihood, method)(*block) for likelihood, *block in blocks]
+        return torch.cat(made, -1)[..., self.places]
+
+    def _blocks(self, values: Tensor) -> tuple[Tensor, ...]:
+        return values[..., self.columns].split(self._sizes, -1)
 
 
 LIKELIHOODS = {
