@@ -39,17 +39,19 @@ def smooth_rank(Z: np.ndarray) -> float:
     return float(np.exp(-(p * np.log(p)).sum()))
 
 
-def value_range(X: np.ndarray) -> tuple[float, float]:
+def value_range(X: np.ndarray, axis: int | tuple[int, ...] | None = None) -> tuple:
     """Find the least and the greatest value of an array, apart from NaN.
 
     Parameters
     ----------
     X : ndarray or sparse matrix
         Values, at least one.
+    axis : int or tuple of int, default=None
+        Axes over which they are found. None means all.
 
     Returns
     -------
-    low, high : float
+    low, high : float or ndarray
         The range; NaN if there are no others.
 
     Examples
@@ -60,5 +62,7 @@ def value_range(X: np.ndarray) -> tuple[float, float]:
     (1.0, 2.0)
     """
     if X.dtype.kind != "f" or issparse(X):
-        return float(X.min()), float(X.max())
-    return float(np.fmin.reduce(X, axis=None)), float(np.fmax.reduce(X, axis=None))
+        low, high = X.min(axis), X.max(axis)
+    else:
+        low, high = np.fmin.reduce(X, axis=axis), np.fmax.reduce(X, axis=axis)
+    return (float(low), float(high)) if axis is None else (low, high)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_simvae._numerics import smooth_rank
+from sklearn_simvae._numerics import smooth_rank, value_range
 
 
 def in_directions(sizes, n=40):
@@ -43,3 +43,14 @@ def test_neither_scale_nor_place_counts(scale):
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8, 1e300])
 def test_rows_that_are_all_equal_have_rank_zero(value):
     assert smooth_rank(np.full((50, 3), value)) == 0
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, int])
+def test_range_of_all_values_or_of_columns(dtype):
+    X = np.array([[3, 1], [2, 5]], dtype=dtype)
+    assert value_range(X) == (1, 5)
+    assert [v.tolist() for v in value_range(X, axis=0)] == [[2, 1], [3, 5]]
+    if dtype is not int:
+        X[0, 1] = np.nan
+        assert value_range(X) == (2, 5)
+        assert [v.tolist() for v in value_range(X, axis=0)] == [[2, 5], [3, 5]]

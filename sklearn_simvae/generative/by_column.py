@@ -26,16 +26,26 @@ def hold_to_likelihood(reader: ArrayReader, likelihood: Any) -> None:
         Parameter of the estimator, or the name of the likelihood that was fitted.
     """
     if not isinstance(likelihood, str) or likelihood == "by_column":
-        if reader.layout is None:
-            reader.find_blocks(functools.partial(find_blocks, likelihood))
-        else:
-            bounds = bounds_of(reader.layout.blocks, reader.layout.n_features)
-            reader.require(*bounds, functools.partial(beyond_bounds, "by_column"))
+        if reader.layout is not None:
+            _hold_columns(reader, reader.layout.blocks, reader.layout.n_features)
+            return
+
+        def find(table, rows):
+            blocks = find_blocks(likelihood, table, rows)
+            _hold_columns(reader, blocks, rows.shape[1])
+            return blocks
+
+        reader.find_blocks(find)
         return
     if likelihood not in ("auto", "gaussian"):
         reader.take_scales_as_they_are()
     if likelihood in BOUNDS:
         reader.require(*BOUNDS[likelihood], functools.partial(beyond_bounds, likelihood))
+
+
+def _hold_columns(reader: ArrayReader, blocks: Blocks, n_features: int) -> None:
+    bounds = bounds_of(blocks, n_features)
+    reader.require(*bounds, functools.partial(beyond_bounds, "by_column"))
 
 
 def find_blocks(likelihood: Any, table: Any, rows: np.ndarray) -> Blocks:
@@ -131,7 +141,7 @@ def _given(item: Any, table: Any) -> tuple[str, tuple[int, ...]]:
 
 def _check_values(name: str, columns: tuple[int, ...], values: np.ndarray) -> None:
     low, high = BOUNDS.get(name, (-np.inf, np.inf))
-    beyond = functools.reduce(np.logical_or, (values < low, values > high))
+    beyond = (values < low) | (values > high)
     if name == "categorical":
         beyond = beyond | ((values != 0) & (values != 1) & ~np.isnan(values))
         beyond = beyond | (np.nansum(values, 1, keepdims=True) > 1)

@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_simvae._checks import check_finite
+from sklearn_simvae.networks.missing import fill_layers
 from sklearn_simvae.training import inference, reads
 from sklearn_simvae.training.memory import split_on_oom
 from sklearn_simvae.views import Layout, Samples
@@ -44,7 +45,8 @@ class ImputeMixin:
         r"""Fill in the missing values of rows, and leave all others as they are.
 
         A value is filled in by its mean given the latent, :math:`E[x | z]`, at the mean of the
-        posterior :math:`q(z | x)` of what the row has.
+        posterior :math:`q(z | x)` of what the row has. Counts of a multinomial likelihood, of which
+        it gives shares, are scaled by the counts that the row has.
 
         Parameters
         ----------
@@ -68,9 +70,12 @@ class ImputeMixin:
         if not self.layout_.missing:
             return filled
 
+        usual = fill_layers(self.module_)[0].means
+
         def decode(batch):
-            mean = self.module_.encode(batch.views)[0]
-            x = split_on_oom(self.module_.mean, mean.flatten(0, 1))
+            latent = self.module_.encode(batch.views)[0]
+            mean = split_on_oom(self.module_.mean, latent.flatten(0, 1))
+            x = self.module_.likelihood.fill(batch.views.flatten(0, 1), mean, usual)
             return x.reshape(*batch.views.shape)
 
         with inference(self.module_):

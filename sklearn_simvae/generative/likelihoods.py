@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_simvae.losses import (
     bernoulli_log_likelihood,
@@ -50,6 +50,10 @@ class Gaussian:
         """Compute the values of rows whose means are modeled."""
         return x
 
+    def fill(self, x: Tensor, mean: Tensor, usual: Tensor) -> Tensor:
+        """Compute what is missing (NaN) in rows, given E[x | z] and the means of the features."""
+        return mean
+
 
 class Bernoulli(Gaussian):
     """Independent Bernoulli variables, of values between 0 and 1."""
@@ -68,7 +72,7 @@ class Bernoulli(Gaussian):
 
 
 class Multinomial(Gaussian):
-    """Counts given their sum; categories are those of one."""
+    """Counts given their sum."""
 
     name = "multinomial"
 
@@ -90,6 +94,21 @@ class Multinomial(Gaussian):
     def target(self, x):
         return x / x.nansum(1, keepdim=True).clamp(min=1e-12)
 
+    def fill(self, x, mean, usual):
+        # The expected sum of a row, given its known counts, if sums are exponentially distributed.
+        known = (mean * ~x.isnan()).sum(-1, keepdim=True)
+        return mean * (1 + x.nansum(-1, keepdim=True)) / (1 / usual.sum() + known)
+
+
+class Categorical(Multinomial):
+    """A category, in columns of which one is 1 and the others are 0."""
+
+    name = "categorical"
+
+    def fill(self, x, mean, usual):
+        unknown = (mean * x.isnan()).sum(-1, keepdim=True).clamp(min=_SMALLEST_RATE)
+        return mean * (1 - x.nansum(-1, keepdim=True)) / unknown
+
 
 class Poisson(Gaussian):
     """Independent counts."""
@@ -110,20 +129,26 @@ class Poisson(Gaussian):
         return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
 
 
-class ByColumn(Gaussian):
-    """A likelihood for each of some blocks of columns.
+class ByColumn(nn.Module, Gaussian):
+    """A likelihood for each of some blocks of columns, whose numbers move with the network.
 
     Parameters
     ----------
     blocks : sequence of (str, sequence of int)
-        Name of a likelihood, and the columns it is of.
+        Name of a likelihood, and the columns it is of. Each column is in one block.
     """
 
     name = "by_column"
 
     def __init__(self, blocks: Sequence[tuple[str, Sequence[int]]]):
         super().__init__()
-        self._parts = [(LIKELIHOODS[name](), torch.tensor(columns)) for name, columns in blocks]
+        self.squash = False
+        self._likelihoods = [LIKELIHOODS[name]() for name, _ in blocks]
+        self._sizes = [len(columns) for _, columns in blocks]
+        # They are in the layout, and not among the weights.
+        columns = torch.tensor([column for _, block in blocks for column in block])
+        self.register_buffer("columns", columns, persistent=False)
+        self.register_buffer("places", columns.argsort(), persistent=False)
 
     def log_prob(self, x, output, noise_variance, observed=None):
         return self._sum("log_prob", x, output, noise_variance, observed)
@@ -140,31 +165,27 @@ class ByColumn(Gaussian):
     def target(self, x):
         return self._each("target", x)
 
+    def fill(self, x, mean, usual):
+        return self._each("fill", x, mean, usual)
+
     def _sum(self, method: str, x, given, noise_variance, observed) -> Tensor:
-        total = 0.0
-        for likelihood, columns in self._parts:
-            where = columns.to(x.device)
-            total = total + getattr(likelihood, method)(
-                x[:, where],
-                given[:, where],
-                noise_variance,
-                None if observed is None else observed[:, where],
-            )
-        return total
+        seen = [None] * len(self._sizes) if observed is None else self._blocks(observed)
+        blocks = zip(self._likelihoods, self._blocks(x), self._blocks(given), seen, strict=True)
+        return sum(getattr(of, method)(*block, noise_variance, o) for of, *block, o in blocks)
 
-    def _each(self, method: str, values: Tensor) -> Tensor:
-        made = torch.empty_like(values)
-        for likelihood, columns in self._parts:
-            where = columns.to(values.device)
-            made[..., where] = getattr(likelihood, method)(values[..., where])
-        return made
+    def _each(self, method: str, *values: Tensor) -> Tensor:
+        blocks = zip(self._likelihoods, *map(self._blocks, values), strict=True)
+        made = [getattr(likelihood, method)(*block) for likelihood, *block in blocks]
+        return torch.cat(made, -1)[..., self.places]
+
+    def _blocks(self, values: Tensor) -> tuple[Tensor, ...]:
+        return values[..., self.columns].split(self._sizes, -1)
 
 
-# Categories are counts whose sum is 1.
 LIKELIHOODS = {
     "gaussian": Gaussian,
     "bernoulli": Bernoulli,
-    "categorical": Multinomial,
+    "categorical": Categorical,
     "multinomial": Multinomial,
     "poisson": Poisson,
 }

@@ -12,7 +12,7 @@ from .conv import conv_decoder, conv_encoder
 from .copies import as_float32, copy_module
 from .missing import FillMissing
 from .mlp import mlp_decoder, mlp_encoder
-from .padded import padded_encoder, without_padding
+from .padded import ZeroPadding, padded_encoder
 from .resnet import resnet18_decoder, resnet18_encoder
 
 EncoderOption = str | nn.Module | Callable[[tuple[int, ...], int], nn.Module]
@@ -114,7 +114,7 @@ def make_encoder(
     if not isinstance(encoder, str):
         module = _own_module(encoder, (shape, n_outputs), "encoder")
         module = check_module(module, shape, (n_outputs,), "encoder")
-        return without_padding(module) if padded else module
+        return nn.Sequential(ZeroPadding(), module) if padded else module
     name = _resolve(encoder, kind, shape, "encoder", padded)
     if padded:
         return padded_encoder(name, shape, n_outputs, hidden)

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from sklearn_simvae._checks import check_positive_int, check_sizes
 
-from .missing import fills_missing
+from .missing import FillMissing
 from .mlp import dense_layers
+from .padded import ZeroPadding
 
 
 class _Hidden(nn.Module):
@@ -53,11 +54,12 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
       (2): ReLU()
     )
     """
-    if _ends_in_head(encoder):
-        # encoder[:-1] would call the __init__ of a subclass with a dict.
-        hidden: nn.Module = nn.Sequential(*list(encoder)[:-1])
-    elif isinstance(encoder, nn.Sequential) and fills_missing(encoder):
+    hidden: nn.Module
+    if _is_without_nan(encoder):
         hidden = nn.Sequential(encoder[0], hidden_features(encoder[1]))
+    elif _ends_in_head(encoder):
+        # encoder[:-1] would call the __init__ of a subclass with a dict.
+        hidden = nn.Sequential(*list(encoder)[:-1])
     elif callable(getattr(encoder, "hidden", None)):
         hidden = _Hidden(encoder)
     else:
@@ -68,6 +70,12 @@ def hidden_features(encoder: nn.Module) -> nn.Module:
         )
     hidden.training = encoder.training
     return hidden
+
+
+def _is_without_nan(encoder: nn.Module) -> bool:
+    """Return whether an encoder is a module of the user's own, given rows without NaN."""
+    pair = type(encoder) is nn.Sequential and len(encoder) == 2
+    return pair and isinstance(encoder[0], FillMissing | ZeroPadding)
 
 
 def _ends_in_head(encoder: nn.Module) -> bool:

@@ -71,22 +71,6 @@ class FillMissing(nn.Module):
         return torch.cat([filled, absent.to(x.dtype)], 1) if self.indicator else filled
 
 
-def fills_missing(encoder: nn.Sequential) -> bool:
-    """Tell whether the first layer of an encoder fills missing values.
-
-    Parameters
-    ----------
-    encoder : Sequential
-        An encoder.
-
-    Returns
-    -------
-    fills : bool
-        Whether it takes missing values.
-    """
-    return len(encoder) > 0 and isinstance(encoder[0], FillMissing)
-
-
 def fill_layers(module: nn.Module) -> list[FillMissing]:
     """List the layers of a network that fill missing values.
 

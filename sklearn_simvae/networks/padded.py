@@ -246,27 +246,3 @@ def padded_encoder(
         nn.ReLU(),
         nn.Linear(_N_HIDDEN, n_outputs),
     )
-
-
-def without_padding(module: nn.Module) -> nn.Sequential:
-    """Put zeros in the place of padding before a module that does not know NaN.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Module of the user's own.
-
-    Returns
-    -------
-    nn.Sequential
-        The module after a :class:`ZeroPadding`; of a sequence, its elements.
-
-    Examples
-    --------
-    >>> from torch import nn
-    >>> from sklearn_simvae.networks.padded import without_padding
-    >>> len(without_padding(nn.Sequential(nn.Flatten(), nn.Linear(4, 2))))
-    3
-    """
-    in_turn = type(module) is nn.Sequential
-    return nn.Sequential(ZeroPadding(), *(module if in_turn else [module]))

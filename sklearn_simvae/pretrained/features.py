@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_simvae._checks import check_sizes
+from sklearn_simvae.networks.padded import padding
 from sklearn_simvae.pretrained.loading import Network
 
 POOLINGS = ("auto", "mean", "max", "token", "flatten")
@@ -34,6 +35,9 @@ class Features(nn.Module):
         Normalization of the channels.
     image_size : "auto", int, tuple of int or None, default="auto"
         Height and width that images are resized to.
+    padded : bool, default=False
+        Whether rows are series that end in NaN where they are shorter than others, which become
+        zeros after normalization.
 
     Attributes
     ----------
@@ -66,8 +70,10 @@ class Features(nn.Module):
         mean: Any = "auto",
         std: Any = "auto",
         image_size: Any = "auto",
+        padded: bool = False,
     ):
         super().__init__()
+        self.padded = padded
         self.network = network.module
         self.kind, self.layer, self.pooling = kind, layer, pooling
         check_layer(self.network, layer)
@@ -120,6 +126,8 @@ class Features(nn.Module):
             x = x - self.mean
         if self.std is not None:
             x = x / self.std
+        if self.padded:
+            x = x.masked_fill(padding(x), 0.0)
         made = self.network(x) if self.layer is None else self._of_layer(x)
         return self._pooled(_one_tensor(made)).float()
 

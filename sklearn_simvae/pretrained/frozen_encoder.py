@@ -257,6 +257,7 @@ class FrozenEncoder(
             mean=self.mean,
             std=self.std,
             image_size=self.image_size,
+            padded=layout.ragged,
         ).requires_grad_(False)
 
     def _reader(self, layout: Layout | None, known_mean) -> ArrayReader:

@@ -25,8 +25,8 @@ class LazyArray:
         Shape of the array.
     dtype : numpy.dtype
         Type of the values, which are returned in the machine's byte order.
-    low, high : float, default=-inf and inf
-        Bounds of the values that are accepted.
+    low, high : float or ndarray, default=-inf and inf
+        Bounds of the values that are accepted, or of those of each column.
     allow_nan : bool, default=False
         Whether values may be missing (NaN).
 
@@ -44,8 +44,8 @@ class LazyArray:
         read: Callable[[np.ndarray], np.ndarray],
         shape: tuple[int, ...],
         dtype: np.dtype,
-        low: float = -np.inf,
-        high: float = np.inf,
+        low: float | np.ndarray = -np.inf,
+        high: float | np.ndarray = np.inf,
         allow_nan: bool = False,
     ):
         self.read = read
@@ -87,16 +87,24 @@ class LazyArray:
                 "impute and scale the data."
             )
         # Extremes are computed only if there are bounds, which is rare.
-        if (self.low > -np.inf or self.high < np.inf) and values.size:
-            low, high = value_range(values)
-            if low < self.low or high > self.high:
-                raise ValueError(
-                    f"X has rows with values from {low:.3g} to {high:.3g}, where all must lie "
-                    f"between {self.low:g} and {self.high:g}, as in the rows that were inspected "
-                    "first. Scale X as a whole, leave such rows out, or use a likelihood or an "
-                    "augmentation that does not need such values."
-                )
+        if (np.any(self.low > -np.inf) or np.any(self.high < np.inf)) and values.size:
+            self._check_bounds(values)
         return values
+
+    def _check_bounds(self, values: np.ndarray) -> None:
+        by_column = np.ndim(self.low) > 0
+        low, high = value_range(values, tuple(range(values.ndim - 1)) if by_column else None)
+        bad = np.flatnonzero((low < self.low) | (high > self.high))
+        if not len(bad):
+            return
+        found = (np.atleast_1d(value)[bad[0]] for value in (low, high, self.low, self.high))
+        least, greatest, lower, upper = found
+        raise ValueError(
+            f"X has rows with values from {least:.3g} to {greatest:.3g}"
+            f"{f' in column {bad[0]}' if by_column else ''}, where all must lie between {lower:g} "
+            f"and {upper:g}, as in the rows that were inspected first. Scale X as a whole, leave "
+            "such rows out, or use a likelihood or an augmentation that does not need such values."
+        )
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Read rows without a check of their values.
@@ -152,7 +160,7 @@ def some_rows(X):
     return X.sample if isinstance(X, LazyArray) else X
 
 
-def held_between(X, low: float, high: float) -> Any:
+def held_between(X, low: float | np.ndarray, high: float | np.ndarray) -> Any:
     """Return a source that refuses rows with values beyond bounds when it reads them.
 
     Arrays are returned as they are, since all their values are inspected before.
@@ -171,7 +179,7 @@ def held_between(X, low: float, high: float) -> Any:
     """
     if not isinstance(X, LazyArray):
         return X
-    low, high = max(low, X.low), min(high, X.high)
+    low, high = np.maximum(low, X.low), np.minimum(high, X.high)
     return LazyArray(X.read, X.shape, X.dtype, low, high, X.allow_nan)
 
 

@@ -314,8 +314,7 @@ class ArrayReader:
             low, high = self._ranges(some_rows(X))
             if np.any((low < self._bounds[0]) | (high > self._bounds[1])):
                 raise ValueError(self._why(np.min(low), np.max(high)))
-            if not isinstance(self._bounds[0], np.ndarray):
-                X = held_between(X, *self._bounds)
+            X = held_between(X, *self._bounds)
         groups = check_groups(groups, X, has_views)
         kind = WindowSamples if self.layout.ragged else Samples
         return kind(X, self.layout, has_views, groups, n_views)
@@ -327,5 +326,4 @@ class ArrayReader:
         if not isinstance(self._bounds[0], np.ndarray):
             low, high = X.min(), X.max()
             return value_range(X) if low != low else (low, high)
-        rows = X.reshape(-1, self.layout.n_features)
-        return np.fmin.reduce(rows), np.fmax.reduce(rows)
+        return value_range(X.reshape(-1, self.layout.n_features), axis=0)

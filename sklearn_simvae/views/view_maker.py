@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from torch import Tensor
 
 from sklearn_simvae._batch import Batch
+from sklearn_simvae.networks.padded import padding
 from sklearn_simvae.views.augmentation import Augmentation
 from sklearn_simvae.views.augmentation.data import DATA, Data, as_batch_like
 from sklearn_simvae.views.augmentation.vectors import one_hot_blocks
@@ -81,13 +82,11 @@ class ViewMaker:
         Returns
         -------
         values : Tensor
-            The views; those of series of unequal length without the NaN after their first step,
-            which is padding.
+            The views, with zeros for the padding of series of unequal length.
         """
         if not self.layout.ragged:
             return views
-        first, rest = views[..., :1], views[..., 1:]
-        return torch.cat([first, torch.where(rest.isnan(), 0.0, rest)], -1)
+        return views.masked_fill(padding(views), 0.0)
 
     @property
     def takes_several(self) -> bool:
@@ -177,7 +176,8 @@ def known_data(layout: Layout, one_hot: tuple[tuple[int, int], ...] | None) -> I
     one_hot : tuple of (int, int) or None
         Blocks of one-hot encoded columns, as :func:`one_hot_columns` returns them.
     """
-    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, layout.missing))
+    missing = layout.missing or layout.ragged
+    data = DATA.set(Data(layout.pixels, layout.n_features, one_hot, missing))
     try:
         yield
     finally:

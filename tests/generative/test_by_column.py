@@ -7,6 +7,8 @@ from conftest import ONE_KIND, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_simvae.generative.by_column import bounds_of, find_blocks
+from sklearn_simvae.views import LazyArray
+from sklearn_simvae.views.lazy import some_rows
 
 GENERATIVE = [name for name in ONE_KIND if hasattr(tiny(name), "inverse_transform")]
 NAMES = ["age", "income", "red", "green", "blue", "member", "visits"]
@@ -126,6 +128,16 @@ def test_values_that_a_column_cannot_have_are_refused_later(table):
             getattr(estimator, method)(table.assign(visits=-1.0))
     # Gaussian columns have no bounds.
     assert np.isfinite(estimator.score(table.assign(age=-100.0)))
+
+
+def test_values_that_a_column_cannot_have_are_refused_when_they_are_read(table):
+    rows = np.tile(table.to_numpy(dtype=np.float32), (40, 1))
+    row = len(rows) // 2 + 3
+    rows[row, 5] = 7.0
+    X = LazyArray(rows.__getitem__, rows.shape, rows.dtype)
+    assert some_rows(X)[:, 5].max() == 1
+    with pytest.raises(ValueError, match="to 7 in column 5, where all must lie between 0 and 1"):
+        tiny("SimVAE", likelihood=[("poisson", [6]), ("bernoulli", [5])]).fit(X)
 
 
 def test_images_have_one_likelihood(digits):

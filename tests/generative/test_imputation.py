@@ -116,6 +116,18 @@ def test_imputation_is_better_than_that_of_means_and_of_neighbors():
     assert ours < 0.6 * error(SimpleImputer().fit_transform(holes))
 
 
+@pytest.mark.parametrize("likelihood", ["multinomial", [("multinomial", slice(6))]])
+def test_imputed_counts_are_counts(likelihood):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.linspace(5, 10, 6), size=(60, 6)).astype(float)
+    hidden = rng.random(X.shape) < 0.2
+    holes = np.where(hidden, np.nan, X)
+    holes[0] = np.nan
+    filled = tiny("SimVAE", likelihood=likelihood, random_state=0).fit(holes).impute(holes)
+    assert_allclose(filled[hidden].mean(), X[hidden].mean(), rtol=0.1)
+    assert_allclose(filled[0].sum(), 45, rtol=0.1)
+
+
 def test_a_search_over_a_table_with_missing_values(holes):
     y = np.arange(60) % 2
     pipe = make_pipeline(StandardScaler(), tiny("SimVAE"), LogisticRegression())

@@ -70,6 +70,21 @@ def test_hidden_features_share_the_weights(encoder):
     assert {id(parameter) for parameter in hidden.parameters()} <= own
 
 
+@pytest.mark.parametrize(
+    "way", [{"kind": "vector", "fill_missing": "mean"}, {"kind": "series", "padded": True}]
+)
+def test_hidden_features_of_users_modules_that_are_given_rows_without_nan(way):
+    shape = (7,) if way["kind"] == "vector" else (1, 7)
+    batch = torch.rand(3, *shape)
+    batch[0, ..., -1] = torch.nan
+    own = nn.Sequential(nn.Flatten(), WithHidden())
+    own.hidden = lambda x: WithHidden.hidden(own[1], x.flatten(1))
+    for encoder in (own, nn.Sequential(nn.Flatten(), nn.Linear(7, 6), nn.Linear(6, 5))):
+        made = make_encoder(encoder, input_shape=shape, n_outputs=5, hidden_layer_sizes=(), **way)
+        hidden = hidden_features(made)(batch)
+        assert hidden.shape == (3, 6) and hidden.isfinite().all()
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_hidden_features_are_in_the_mode_of_the_encoder(training):
     for encoder in (WithHidden(), NamedSequential()):

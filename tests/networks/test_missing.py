@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from sklearn_simvae.networks import hidden_features, make_encoder
-from sklearn_simvae.networks.missing import FillMissing, fill_layers, fills_missing
+from sklearn_simvae.networks.missing import FillMissing, fill_layers
 
 NAN = float("nan")
 
@@ -63,9 +63,9 @@ def test_encoders_take_rows_with_missing_values(encoder, fill):
     # The mask tells a mean from a value, where a network is known to take it.
     same = torch.equal(*made(x))
     assert same == (encoder != "mlp" or fill == "mean")
-    assert fills_missing(made) and len(fill_layers(made)) == 1
+    assert len(fill_layers(made)) == 1
 
 
 def test_without_missing_values_there_is_no_such_layer():
     made = make_encoder("mlp", kind="vector", input_shape=(3,), n_outputs=2, hidden_layer_sizes=())
-    assert not fill_layers(made) and not fills_missing(made)
+    assert not fill_layers(made)

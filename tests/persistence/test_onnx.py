@@ -98,6 +98,14 @@ def test_onnx_of_decoders_and_scores_of_all_kinds_of_rows(estimator, rows, path)
             assert_onnx_is_decoder_and_score(estimator, path, rows)
 
 
+def test_onnx_of_likelihoods_by_column_and_missing_values(X, path):
+    rows = np.abs(X[:, :5]).astype(np.float32)
+    rows[::3, 1] = np.nan
+    likelihood = [("poisson", [4, 0]), ("multinomial", [3, 1])]
+    estimator = tiny("SimVAE", likelihood=likelihood).fit(rows)
+    assert_onnx_is_decoder_and_score(estimator, path, rows)
+
+
 def test_onnx_scores_binary_rows_that_are_far_from_what_is_expected(X, path):
     binary = (X > 0.5).astype(np.float32)
     estimator = tiny("SimVAE", likelihood="bernoulli").fit(binary)

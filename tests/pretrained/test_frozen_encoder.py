@@ -133,6 +133,16 @@ def test_of_views_the_mean_is_taken():
     assert_allclose(Z, expected(Convolutions(), IMAGES).reshape(5, 2, 6).mean(1), rtol=1e-5)
 
 
+def test_series_of_unequal_length_end_in_zeros():
+    network = nn.Conv1d(2, 4, 3, padding=1)
+    X = [RNG.standard_normal((n, 2)) for n in (10, 12, 9)]
+    padded = np.zeros((3, 12, 2))
+    for row, series in zip(padded, X, strict=True):
+        row[: len(series)] = series
+    whole = FrozenEncoder(network, kind="series", channels="last").fit_transform(padded)
+    assert_allclose(FrozenEncoder(network, kind="series").fit_transform(X), whole, rtol=1e-5)
+
+
 def test_tables_keep_the_names_of_their_columns():
     frame = pytest.importorskip("pandas").DataFrame(RNG.random((6, 3)), columns=list("abc"))
     frozen = FrozenEncoder(nn.Linear(3, 2)).set_output(transform="pandas").fit(frame)

@@ -22,7 +22,7 @@ class Data(NamedTuple):
         First column, and the one after the last, of each block of one-hot encoded columns, of
         which one is 1 and the others are 0 in each row. None if they were not searched for.
     missing : bool, default=False
-        Whether values may be missing (NaN).
+        Whether values of vectors may be missing (NaN), or the ends of series.
     """
 
     pixels: bool

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .abstract import Augmentation
+from .data import DATA
 from .draws import rand, randn
 
 __all__ = ["RandomJitter", "RandomScaling", "RandomSeriesCrop"]
@@ -136,8 +137,9 @@ class RandomSeriesCrop(Augmentation):
         width = rand((n, 1), x, generator, *map(float, self.scale))
         start = rand((n, 1), x, generator).mul_(1 - width)
         self._note(start=start, length=width)
-        # The last step of each series that is not padding.
-        last = (x[:, 0].isnan().logical_not().sum(1, keepdim=True) - 1).clamp(min=0)
+        data = DATA.get()
+        padded = data is None or data.missing
+        last = _last_steps(x) if padded else length - 1
         start.mul_(last)
         index = torch.arange(length, device=x.device, dtype=x.dtype)
         position = torch.addcmul(start, width, index).clamp_(max=last)
@@ -147,4 +149,10 @@ class RandomSeriesCrop(Augmentation):
         shape = (n, channels, length)
         before = x.gather(2, left[:, None].expand(shape))
         after = x.gather(2, right[:, None].expand(shape))
-        return torch.lerp(before, after, fraction).masked_fill_((index > last)[:, None], torch.nan)
+        made = torch.lerp(before, after, fraction)
+        return made.masked_fill_((index > last)[:, None], torch.nan) if padded else made
+
+
+def _last_steps(x: Tensor) -> Tensor:
+    """Return the last step of each series that is not padding, of shape (n, 1)."""
+    return (x[:, 0].isnan().logical_not().sum(1, keepdim=True) - 1).clamp(min=0)
