@@ -55,12 +55,14 @@ from sklearn_simvae.training.distributed import check_same, fingerprint, n_proce
 from sklearn_simvae.training.exchange import from_first
 from sklearn_simvae.views import Layout, Samples, ViewMaker
 from sklearn_simvae.views.hints import warn_of_groups, warn_of_range, warn_of_width
-from sklearn_simvae.views.lazy import named, some_rows
+from sklearn_simvae.views.lazy import named
 
 # Samples by which a fit is looked at: its first weights, the spread of its latents, its collapse.
 PROBE_ROWS = 512
 # Rows that a network is sized for if `partial_fit` makes it, which does not know how many follow.
 _UNKNOWN_SAMPLES = 60_000
+# Samples of the training part from which the means that stand for missing values come.
+_ROWS_OF_MEANS = 10_000
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,7 @@ def make_net(estimator, plan: Plan, samples: Samples) -> SSLNet:
     )
     net = new_net(estimator, samples.layout, samples.unit_interval, sizes, plan.seed)
     if samples.layout.missing:
-        rows = some_rows(samples.X).reshape(-1, samples.layout.n_features)
+        rows = samples.some_views(_ROWS_OF_MEANS).numpy()
         for layer in fill_layers(net.module_):
             layer.fit(rows)
             # First weights are fitted to rows of which nothing is hidden.

@@ -122,9 +122,11 @@ def bounds_of(blocks: Blocks, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _found(rows: np.ndarray) -> list:
-    one_hot = [("categorical", tuple(range(*ends))) for ends in one_hot_blocks(rows)]
-    in_block = {column for _, columns in one_hot for column in columns}
     binary = ((rows == 0) | (rows == 1) | missing(rows)).all(0)
+    # A category may be missing in some rows.
+    whole = rows[~missing(rows[:, binary]).any(1)]
+    one_hot = [("categorical", tuple(range(*ends))) for ends in one_hot_blocks(whole)]
+    in_block = {column for _, columns in one_hot for column in columns}
     varying = (rows == 0).any(0) & (rows == 1).any(0)
     others = [int(c) for c in np.flatnonzero(binary & varying) if c not in in_block]
     return one_hot + ([("bernoulli", tuple(others))] if others else [])

@@ -38,6 +38,8 @@ def test_categories_and_binary_columns_are_found(table):
     rows = table.to_numpy(copy=True)
     found = (("categorical", (2, 3, 4)), ("bernoulli", (5,)), ("gaussian", (0, 1, 6)))
     assert find_blocks("by_column", table, rows) == found
+    missing = np.where(np.arange(120)[:, None] % 4, rows, np.where(np.arange(7) < 5, np.nan, rows))
+    assert find_blocks("by_column", table, missing) == found
     # A constant column is no variable that is 0 or 1.
     rows[:, 5] = 1
     assert find_blocks("by_column", table, rows)[1:] == (("gaussian", (0, 1, 5, 6)),)

@@ -128,6 +128,15 @@ def test_imputed_counts_are_counts(likelihood):
     assert_allclose(filled[0].sum(), 45, rtol=0.1)
 
 
+def test_what_stands_for_missing_values_comes_from_the_training_part(holes):
+    estimator = tiny("VAE", early_stopping=True, validation_fraction=0.5, random_state=0)
+    means = []
+    for X in (holes, np.where(np.arange(60)[:, None] < 30, holes, 100 * holes)):
+        means.append(estimator.fit(X).encoder_[0].means.numpy().copy())
+    in_training = [np.isclose(m, np.nanmean(holes, 0), rtol=1e-3).all() for m in means]
+    assert not any(in_training)
+
+
 def test_a_search_over_a_table_with_missing_values(holes):
     y = np.arange(60) % 2
     pipe = make_pipeline(StandardScaler(), tiny("SimVAE"), LogisticRegression())
