@@ -5,7 +5,6 @@ import importlib
 import numbers
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,88 +13,18 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
+from sklearn_simvae._table_values import (
+    as_dates,
+    as_numbers,
+    as_word,
+    as_words,
+    columns_of,
+    dtype_kind,
+    values_of,
+)
 from sklearn_simvae._trusted import trust
 
 PARTS = ("year", "month", "weekday", "hour", "total_seconds")
-
-
-# ---------------------------------------------------------------- one column
-
-
-def values_of(column) -> np.ndarray:
-    """Return the values of a column as objects, with None where one is missing."""
-    values = np.empty(len(column), dtype=object)
-    if hasattr(column, "isna"):
-        values[:] = column.astype(object).to_numpy()
-        values[column.isna().to_numpy()] = None
-    else:
-        values[:] = column.to_list()
-    return values
-
-
-def dtype_kind(column) -> str:
-    """Return numpy's letter for the dtype of a column of pandas or polars."""
-    dtype = column.dtype
-    if hasattr(dtype, "kind"):
-        return dtype.kind
-    if dtype.is_nested():
-        return "V"
-    # Decimals are objects in numpy, and integers with missing values floats.
-    if dtype.is_numeric():
-        return "i" if dtype.is_integer() else "f"
-    return "b" if str(dtype) == "Boolean" else column.to_numpy().dtype.kind
-
-
-def as_numbers(column) -> np.ndarray:
-    """Return numbers, bools or durations (in seconds) as float64, with NaN for missing ones."""
-    letter = dtype_kind(column)
-    if letter == "m":
-        since = column.to_numpy().astype("m8[us]")
-        return np.where(np.isnat(since), np.nan, since.astype(float) / 1e6)
-    if letter in "iufb":
-        if hasattr(column, "isna"):
-            return column.to_numpy(dtype=float, na_value=np.nan)
-        return column.cast(float).to_numpy()
-    try:
-        return np.array(values_of(column), dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Column {column.name!r} must hold numbers: {error}") from error
-
-
-def as_dates(column) -> np.ndarray:
-    """Return dates as datetime64, those with a time zone in UTC, with NaT for missing ones."""
-    if dtype_kind(column) == "M":
-        zone = hasattr(column, "isna") and getattr(column.dt, "tz", None)
-        return (column.dt.tz_convert(None) if zone else column).to_numpy().astype("M8[us]")
-    try:
-        return np.array([_without_zone(value) for value in values_of(column)], dtype="M8[us]")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Column {column.name!r} must hold dates: {error}") from error
-
-
-def _without_zone(value):
-    if getattr(value, "tzinfo", None) is not None:
-        return value.astimezone(datetime.UTC).replace(tzinfo=None)
-    return value
-
-
-def as_words(X):
-    """Return the words of a table as str, with None for missing ones.
-
-    They are a DataFrame if X is one of pandas, so that outputs keep its index, or else an array.
-    """
-    words = np.empty((len(X), len(X.columns)), dtype=object)
-    for place, column in enumerate(columns_of(X)):
-        words[:, place] = [v if v is None else str(v) for v in values_of(column)]
-    if hasattr(X, "index"):
-        return type(X)(words, index=X.index, columns=X.columns, dtype=object)
-    return words
-
-
-def columns_of(X) -> Iterator:
-    """Yield the columns of a DataFrame."""
-    for place, name in enumerate(X.columns):
-        yield X.iloc[:, place] if hasattr(X, "iloc") else X[name]
 
 
 # ---------------------------------------------------------------- kinds of columns
@@ -108,7 +37,7 @@ def kind_of(column) -> str:
     """
     kind = _kind(column)
     if kind == "word":
-        counts = Counter(None if v is None else str(v) for v in values_of(column))
+        counts = Counter(map(as_word, values_of(column)))
         is_used = len(counts) > 1 and any(n > 1 for word, n in counts.items() if word is not None)
     else:
         values = as_numbers(column) if kind == "number" else as_dates(column)
@@ -311,6 +240,11 @@ class WordEncoder(OneHotEncoder):
         """Make a column for each word."""
         return super().transform(as_words(X))
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns and words, e.g. "city_Bern"; "city_None" where it is missing."""
+        # The word None and a missing one would have one name.
+        return different(super().get_feature_names_out(input_features))
+
 
 class TableColumns(ColumnTransformer):
     """ColumnTransformer of a DataFrame, with the way back."""
@@ -323,6 +257,17 @@ class TableColumns(ColumnTransformer):
         self.columns_ = list(X.columns)
         self.sorts_ = [_sort_of(column) for column in columns_of(X)]
         return made
+
+    def _add_prefix_for_feature_names_out(self, transformer_with_feature_names_out):
+        # ColumnTransformer names its output here, and refuses equal names, such as that of the
+        # number "sold_year" and of the year of the date "sold". Groups are found by their name.
+        names = dict(transformer_with_feature_names_out)
+        branches = sorted(names, key=lambda branch: branch != "groups")
+        made = iter(different([name for branch in branches for name in names[branch]]))
+        unique = {branch: [next(made) for _ in names[branch]] for branch in branches}
+        return super()._add_prefix_for_feature_names_out(
+            [(branch, np.array(unique[branch], dtype=object)) for branch in names]
+        )
 
     def inverse_transform(self, X):
         """Make a table again of prepared columns, such as those that a decoder gives.
@@ -355,7 +300,7 @@ def _sort_of(column) -> str:
     kind = _kind(column)
     if kind != "number":
         return kind
-    if dtype_kind(column) == "b":
+    if dtype_kind(column) == "b" or set(map(type, values_of(column))) <= {bool, type(None)}:
         return "bool"
     values = as_numbers(column)
     values = values[~np.isnan(values)]
@@ -366,17 +311,36 @@ def _to_whole_numbers(values):
     return np.round(values) if np.isnan(values).any() else np.round(values).astype(np.int64)
 
 
+def _to_bools(values):
+    is_true = values > 0.5
+    return np.where(np.isnan(values), None, is_true) if np.isnan(values).any() else is_true
+
+
 CASTS = {
     "number": np.asarray,
     "whole number": _to_whole_numbers,
-    "bool": lambda values: values > 0.5,
+    "bool": _to_bools,
     "date": np.asarray,
     "word": list,
 }
 
 
+def different(names) -> np.ndarray:
+    """Return names with a "_" behind each one that was there before."""
+    made: dict[str, None] = {}
+    for name in names:
+        while name in made:
+            name += "_"
+        made[name] = None
+    return np.array(list(made), dtype=object)
+
+
 def check_table(X):
     """Raise an error unless X is a DataFrame with rows, and with names that are all different."""
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise ValueError(
+            f"X is a {type(X).__name__}, which holds no rows. Call its collect() first."
+        )
     if not (hasattr(X, "columns") and hasattr(X, "shape") and len(X.shape) == 2):
         raise ValueError(
             f"X must be a DataFrame of pandas or polars; got {type(X).__name__}. An array of "

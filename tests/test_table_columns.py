@@ -15,11 +15,8 @@ from sklearn_simvae._table_columns import (
     DateParts,
     NumberScaler,
     Select,
-    as_dates,
-    as_numbers,
-    as_words,
+    WordEncoder,
     kind_of,
-    values_of,
 )
 
 DAYS = [datetime.date(2024, 2, 29), datetime.date(2024, 3, 1), None]
@@ -33,6 +30,7 @@ KINDS = {
     "durations": (pd.to_timedelta([1, 2, None], unit="s"), "number"),
     "days": (DAYS, "date"),
     "timestamps": (pd.to_datetime(DAYS), "date"),
+    "days of pyarrow": (pd.array(DAYS, dtype="date32[pyarrow]"), "date"),
     "timestamps in a zone": (pd.to_datetime(DAYS).tz_localize("Europe/Zurich"), "date"),
     "words": (["a", "b", "a"], "word"),
     "words with pd.NA": (pd.array(["a", "a", pd.NA], dtype="string"), "word"),
@@ -81,41 +79,6 @@ def test_cells_that_are_no_values_are_named(values):
     if not isinstance(values[0], complex):
         with pytest.raises(ValueError, match=r"^Column 'it' is of dtype"):
             kind_of(pl.Series("it", values))
-
-
-def test_missing_values_of_all_sorts_are_none():
-    values = pd.Series(["a", None, np.nan, pd.NA, pd.NaT], dtype=object)
-    assert values_of(values).tolist() == ["a", None, None, None, None]
-    assert values_of(pl.Series(["a", None])).tolist() == ["a", None]
-    assert as_words(pd.DataFrame({"a": values}))["a"].tolist() == ["a", None, None, None, None]
-    assert as_words(pl.DataFrame({"a": ["a", None]}))[:, 0].tolist() == ["a", None]
-
-
-def test_numbers_and_dates_are_the_same_in_pandas_and_polars():
-    table = mixed()
-    other = pl.from_pandas(table)
-    for name in ("age", "income", "married", "owner"):
-        assert_array_equal(as_numbers(table[name]), as_numbers(other[name]))
-    assert_array_equal(as_dates(table["since"]), as_dates(other["since"]))
-
-
-@pytest.mark.parametrize("library", [pd, pl])
-def test_words_among_numbers_are_an_error_that_names_the_column(library):
-    with pytest.raises(ValueError, match=r"^Column 'age' must hold numbers"):
-        as_numbers(library.DataFrame({"age": ["3", "four"]})["age"])
-
-
-def test_days_in_a_zone_are_in_utc():
-    zoned = pd.Series(pd.to_datetime(["2024-01-01 12:00"]).tz_localize("Europe/Zurich"))
-    expected = np.array(["2024-01-01T11:00"], dtype="M8[us]")
-    assert_array_equal(as_dates(zoned), expected)
-    assert_array_equal(as_dates(zoned.astype(object)), expected)
-    assert_array_equal(as_dates(pl.from_pandas(zoned)), expected)
-
-
-def test_words_among_dates_are_an_error_that_names_the_column():
-    with pytest.raises(ValueError, match=r"^Column 'since' must hold dates"):
-        as_dates(pd.Series(["yesterday"], name="since"))
 
 
 # ---------------------------------------------------------------- choice
@@ -184,6 +147,20 @@ def test_parts_that_do_not_vary_are_left_out():
     assert parts.get_feature_names_out().tolist() == names
     again = parts.inverse_transform(parts.transform(table))
     assert_array_equal(again, table.astype("M8[us]"))
+
+
+def test_categories_of_numbers_are_the_same_where_a_value_is_missing():
+    whole = pd.DataFrame({"rooms": pd.Categorical([1, 2, 1, 2])})
+    missing = pd.DataFrame({"rooms": pd.Categorical([1.0, 2.0, 1.0, np.nan])})
+    encoder = WordEncoder(sparse_output=False, handle_unknown="ignore").fit(whole)
+    assert_array_equal(encoder.transform(missing)[:3], encoder.transform(whole)[:3])
+    assert encoder.get_feature_names_out().tolist() == ["rooms_1", "rooms_2"]
+
+
+def test_words_have_different_names():
+    table = pd.DataFrame({"a": ["None", None, "b_c"], "a_b": ["c", "c", "d"]})
+    names = WordEncoder(sparse_output=False).fit(table).get_feature_names_out().tolist()
+    assert names == ["a_None", "a_b_c", "a_None_", "a_b_c_", "a_b_d"]
 
 
 @pytest.mark.parametrize("part", [NumberScaler("keep"), DateParts(), Select("word")])

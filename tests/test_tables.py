@@ -65,6 +65,19 @@ def test_columns_of_words_dates_and_numbers():
     assert_allclose(made[["age", "income", "since_month"]].mean(), 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("of", [lambda table: table, pl.from_pandas], ids=["pandas", "polars"])
+def test_columns_that_would_have_one_name(of):
+    table = mixed()[["city", "since", "age"]].assign(since_year=range(60), city_Bern=range(60))
+    table.loc[:3, "city"] = "None"
+    model = make(group_column="city_Bern").fit(of(table))
+    assert model[:-1].get_feature_names_out().tolist() == [
+        *("age", "since_year", "since_year_", "since_month", "since_weekday"),
+        *("since_hour", "since_total_seconds"),
+        *("city_Bern_", "city_None", "city_Oslo", "city_Rome", "city_None_", "city_Bern"),
+    ]
+    assert model.set_output(transform="polars").transform(of(table)).shape == (60, 3)
+
+
 @both
 def test_output_as_asked(vectorizer):
     model = make(vectorizer)
@@ -212,6 +225,7 @@ def test_columns_named_by_numbers():
         (np.zeros((3, 2)), "X must be a DataFrame of pandas or polars; got ndarray"),
         ([[1, 2]], "X must be a DataFrame of pandas or polars; got list"),
         (pd.Series([1, 2]), "X must be a DataFrame"),
+        (pl.LazyFrame({"a": [1, 2]}), r"X is a LazyFrame.*Call its collect\(\) first"),
         (pd.DataFrame({"a": []}), "X has 0 rows and 1 columns"),
         (pl.DataFrame(), "X has 0 rows and 0 columns"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), r"different names; got \['a'\]"),
@@ -280,6 +294,16 @@ def test_prepared_rows_become_a_table_again(of):
     for name in ("city", "note", "grade"):
         words = mixed()[name].astype(object)
         assert (words.isna() | (again[name] == words)).all()
+
+
+@pytest.mark.parametrize("dtype", ["boolean", object])
+def test_missing_bools_stay_missing_on_the_way_back(dtype):
+    owner = pd.Series([True, None, False] * 4, dtype=dtype)
+    table = pd.DataFrame({"owner": owner, "age": range(12)})
+    prepare = make(missing="keep")[:-1].fit(table)
+    assert prepare.inverse_transform(prepare.transform(table))["owner"].to_list() == [
+        *([True, None, False] * 4)
+    ]
 
 
 def test_rows_are_generated_as_a_table():

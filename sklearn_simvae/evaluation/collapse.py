@@ -17,6 +17,7 @@ from sklearn_simvae.evaluation.representations import (
     first_part,
     has_views,
     representations,
+    takes_any_length,
     without_groups,
 )
 from sklearn_simvae.views.rows import check_holds_rows, stack_cells
@@ -246,8 +247,9 @@ def collapse_report(
     """
     check_arguments(estimator, X)
     seed = seed_of(random_state)
-    # An estimator of several modalities takes a dict of them, which has no views axis.
-    several = isinstance(X, Mapping) and augmentation is None
+    # Neither a dict of several modalities nor a list of series has a views axis.
+    several = isinstance(X, Mapping) or takes_any_length(estimator)
+    several = several and augmentation is None
     X = X if several else without_groups(estimator, as_rows(X))
     n = _num_samples(first_part(X))
     if n < 2:

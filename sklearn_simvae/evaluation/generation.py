@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,
+    check_one_length,
     check_size,
     steps_of,
     without_groups,
@@ -74,6 +75,7 @@ def reconstruction_error(
     >>> reconstruction_error(PCA(1).fit(X), X, multioutput="raw_values").round(3)
     array([0.   , 0.125])
     """
+    check_one_length(estimator, "reconstruction_error")
     X = without_groups(estimator, as_rows(X))
     for method in ("transform", "inverse_transform"):
         if not hasattr(estimator, method):

@@ -20,6 +20,7 @@ from sklearn_simvae.evaluation.representations import (
     as_array,
     as_rows,
     check_arguments,
+    check_one_length,
     has_views,
     standard_scaler,
     without_groups,
@@ -146,6 +147,7 @@ def mutual_information(
     unknown = [method for method in methods if method not in list(_METHODS)]
     if unknown or not methods:
         raise ValueError(f"methods must be some of {sorted(_METHODS)}; got {methods}.")
+    check_one_length(estimator, "mutual_information")
     X = without_groups(estimator, as_rows(X))
     if X.shape[0] < _MIN_SAMPLES:
         raise ValueError(

@@ -124,6 +124,21 @@ def reader_of(estimator, shape: tuple[int, ...]) -> object | None:
     return None
 
 
+def takes_any_length(estimator) -> bool:
+    """Tell whether an estimator was fitted on series of unequal length."""
+    layouts = (getattr(step, "layout_", None) for step in steps_of(estimator))
+    return any(getattr(layout, "ragged", False) for layout in layouts)
+
+
+def check_one_length(estimator, caller: str) -> None:
+    """Raise if an estimator was fitted on series of unequal length, which have no one shape."""
+    if takes_any_length(estimator):
+        raise ValueError(
+            f"{caller} takes rows of one shape, and the estimator was fitted on series of unequal "
+            "length. Fit it on series that are cut to one length, e.g. by sliding_windows."
+        )
+
+
 def has_views(estimator, shape: tuple[int, ...]) -> bool:
     """Tell whether the second axis of rows counts views, for this estimator.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_simvae._checks import check_count
+from sklearn_simvae.evaluation.representations import check_one_length
 from sklearn_simvae.generative.content_style_vae import ContentStyleVAE
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_generative
@@ -107,6 +108,7 @@ class RecombinationDisplay:
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
         before, estimator = unwrap_generative(estimator, cls.__name__)
+        check_one_length(estimator, cls.__name__)
         if not isinstance(estimator, ContentStyleVAE):
             raise ValueError(
                 f"{cls.__name__} needs an estimator with dimensions for content and others for "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_simvae._checks import check_count
+from sklearn_simvae.evaluation.representations import check_one_length
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_generative
 from sklearn_simvae.views import Layout
@@ -90,6 +91,7 @@ class ReconstructionDisplay:
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_count(n_samples, "n_samples")
         before, estimator = unwrap_generative(estimator, cls.__name__)
+        check_one_length(estimator, cls.__name__)
         X = first_rows(X, n_samples, before)
         read, layout = estimator._read(X).X, estimator.layout_
         originals = read[np.arange(len(read))]

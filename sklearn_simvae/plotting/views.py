@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from sklearn_simvae._checks import check_count, seed_of
+from sklearn_simvae.evaluation.representations import check_one_length
 from sklearn_simvae.plotting._drawing import draw_rows, require_matplotlib, to_drawable
 from sklearn_simvae.plotting._estimators import first_rows, unwrap_one_kind
 from sklearn_simvae.training import isolated_random_state
@@ -102,6 +103,7 @@ class ViewsDisplay:
         check_count(n_samples, "n_samples")
         check_count(n_views, "n_views")
         before, estimator = unwrap_one_kind(estimator, cls.__name__)
+        check_one_length(estimator, cls.__name__)
         estimator._validate_params()
         X = first_rows(X, max(n_samples, _BATCH), before)
         unfitted = "net_" not in vars(estimator)

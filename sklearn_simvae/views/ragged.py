@@ -305,7 +305,8 @@ def _channels_last(arrays: list[np.ndarray], channels: str) -> bool:
         raise ValueError(
             f"Series of shape {shape} may have their channels first or last: pass channels='last' "
             f"for {shape[1]} channels over {shape[0]} steps, channels='first' for {shape[0]} "
-            f"channels over {shape[1]} steps."
+            f"channels over {shape[1]} steps. Where NaN stand before the end of a series, they do "
+            "not tell."
         )
     return along[0]
 

@@ -233,6 +233,14 @@ class ArrayReader:
         if self.layout.ragged:
             X, _ = read_ragged(self.name, X, layout=self.layout)
             return self._samples(X, False, groups, n_views)
+        # Arrays, which may be large, are not searched for NaN twice.
+        is_list = self.layout.kind == "series" and not isinstance(X, np.ndarray)
+        if is_list and is_ragged(X, "series"):
+            raise ValueError(
+                f"X holds series of unequal length, or NaN, but {self.name} was fitted on series "
+                f"of one length, {self.layout.row_shape}. Cut or fill them to that shape, or fit "
+                "on series of unequal length, too."
+            )
         X = check_rows(self.name, X)
         has_views = self.layout.has_views(X.shape, self.name)
         return self._samples(

@@ -297,6 +297,15 @@ def test_uniformity_of_many_samples_is_of_some():
     assert report.uniformity == pytest.approx(np.log(0.5 + 0.5 * np.exp(-8)), abs=0.01)
 
 
+def test_series_of_unequal_length():
+    X = [RNG.standard_normal((n, 2)) for n in RNG.integers(10, 20, size=12)]
+    simvae = SimVAE(3, kind="series", hidden_layer_sizes=(8,), max_epochs=1).fit(X)
+    report = collapse_report(simvae, X, random_state=0)
+    expected = collapse_report(None, simvae.transform(X), random_state=0)
+    assert report.effective_rank == pytest.approx(expected.effective_rank)
+    assert report.uniformity == pytest.approx(expected.uniformity)
+
+
 @pytest.mark.parametrize(
     "X, params, message",
     [

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_simvae import MultimodalSimVAE
+from sklearn_simvae import MultimodalSimVAE, SimVAE
 from sklearn_simvae.evaluation import (
     collapse_report,
     mutual_information,
@@ -84,3 +84,11 @@ def test_several_modalities_are_read_from_a_dict():
     for tool in (mutual_information, reconstruction_error):
         with pytest.raises(ValueError, match=r"one array of rows; got a dict of \['a', 'b'\]"):
             tool(estimator, X)
+
+
+def test_series_of_unequal_length_are_refused_where_rows_have_one_shape():
+    X = [np.random.default_rng(0).standard_normal((n, 2)) for n in (10, 12, 14, 16)]
+    simvae = SimVAE(3, kind="series", hidden_layer_sizes=(8,), max_epochs=1).fit(X)
+    for function in (reconstruction_error, mutual_information):
+        with pytest.raises(ValueError, match=f"{function.__name__} takes rows of one shape"):
+            function(simvae, X)

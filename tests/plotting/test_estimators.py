@@ -12,9 +12,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_simvae import CLIP, VAE, MultimodalSimVAE, SimVAE, VICReg
+from sklearn_simvae import CLIP, VAE, ContentStyleVAE, MultimodalSimVAE, SimVAE, VICReg
 from sklearn_simvae.plotting import (
     EmbeddingDisplay,
+    RecombinationDisplay,
     ReconstructionDisplay,
     SampleDisplay,
     TrainingHistoryDisplay,
@@ -125,3 +126,13 @@ def test_pipelines_within_pipelines_are_opened(wrapped):
     rec = ReconstructionDisplay.from_estimator(outer, X, 4)
     np.testing.assert_array_equal(rec.originals, X[:4])
     assert TrainingHistoryDisplay.from_estimator(outer).train.keys() >= {"loss"}
+
+
+@pytest.mark.parametrize("display", [ReconstructionDisplay, RecombinationDisplay, ViewsDisplay])
+def test_series_of_unequal_length_are_refused(display):
+    X = np.random.default_rng(0).standard_normal((8, 12, 2))
+    X[0, 10:] = np.nan
+    params = {"kind": "series", "channels": "last", "hidden_layer_sizes": (8,), "max_epochs": 1}
+    vae = ContentStyleVAE(4, **params).fit(X)
+    with pytest.raises(ValueError, match=f"{display.__name__} takes rows of one shape.*Fit it on"):
+        display.from_estimator(vae, X)

@@ -280,3 +280,18 @@ def test_features_on_a_gpu_are_those_of_a_cpu():
     frozen = FrozenEncoder(Convolutions(), device="cuda").fit(IMAGES)
     loaded = pickle.loads(pickle.dumps(frozen)).set_params(device="cpu")
     assert_allclose(loaded.transform(IMAGES), Z[0], rtol=1e-4)
+
+
+def test_series_of_unequal_length():
+    X = [RNG.standard_normal((n, 2)).astype(np.float32) for n in (12, 9, 12, 24, 12, 12, 12)]
+    module = nn.Conv1d(2, 4, 3)
+    frozen = FrozenEncoder(module, kind="series", input_shape=(12, 2)).fit(X)
+    Z = frozen.transform(X)
+    assert Z.shape == (7, 4) and np.isfinite(Z).all()
+    assert_allclose(Z[:1], expected(module, X[0].T[None]).mean(-1), rtol=1e-5, atol=1e-6)
+    # What a series lacks of a window is zero.
+    longer = np.concatenate([X[1], np.zeros((3, 2), dtype=np.float32)])
+    assert_allclose(Z[1:2], expected(module, longer.T[None]).mean(-1), rtol=1e-5, atol=1e-6)
+    halves = np.stack([X[3][:12].T, X[3][12:].T])
+    assert_allclose(Z[3], expected(module, halves).mean((0, 2)), rtol=1e-5, atol=1e-6)
+    assert_array_equal(pickle.loads(pickle.dumps(frozen)).transform(X), Z)

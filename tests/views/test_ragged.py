@@ -119,6 +119,10 @@ def test_padded_array_whose_axes_are_not_clear_asks_for_channels():
     X[:, :3, :3] = 0
     with pytest.raises(ValueError, match="pass channels='last' for 5 channels over 6 steps"):
         read_ragged("SimVAE", X)
+    gap = np.zeros((2, 6, 5))
+    gap[0, 4:], gap[1, 2, 1] = np.nan, np.nan
+    with pytest.raises(ValueError, match="NaN stand before the end of a series, they do not tell"):
+        read_ragged("SimVAE", gap)
 
 
 def test_input_shape_is_that_of_a_window():

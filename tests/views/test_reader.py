@@ -52,6 +52,14 @@ def test_groups_are_split_from_rows_that_hold_them():
         reader.split_groups(table, groups)
 
 
+def test_series_of_unequal_length_need_to_be_fitted():
+    reader = ArrayReader("SimVAE", kind="series", channels="last")
+    reader.fit(X.reshape(4, 6, 2))
+    with pytest.raises(ValueError, match=r"fitted on series of one length, \(6, 2\)\. Cut or fill"):
+        reader.read([X[:6, :2], X[:5, :2]])
+    assert len(reader.read(list(X.reshape(4, 6, 2)))) == 4
+
+
 @pytest.mark.parametrize(("values", "inside"), [(X, True), (X - 0.5, False), (2 * X, False)])
 def test_unit_interval_is_that_of_all_values(values, inside):
     reader = ArrayReader("SimVAE")
