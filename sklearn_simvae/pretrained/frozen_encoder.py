@@ -19,7 +19,6 @@ from sklearn_simvae._persistence import PickledByValueMixin
 from sklearn_simvae._trusted import trust
 from sklearn_simvae.losses.reduction import mean_over_views
 from sklearn_simvae.networks.copies import copy_module
-from sklearn_simvae.networks.padded import without_padding
 from sklearn_simvae.pretrained.features import POOLINGS, Features
 from sklearn_simvae.pretrained.loading import load_network
 from sklearn_simvae.training import inference, own_modes, resolve_device, resolve_precision
@@ -236,9 +235,7 @@ class FrozenEncoder(
         return check_finite(type(self).__name__, made)
 
     def _represent(self, batch: Batch) -> Tensor:
-        # Parts of series that are shorter than a window end in NaN.
-        module = without_padding(self.module_) if self.layout_.ragged else self.module_
-        return mean_over_views(batch.apply(module), batch.mask)
+        return mean_over_views(batch.apply(self.module_), batch.mask)
 
     def _in_bf16(self, device: torch.device) -> bool:
         n_weights = sum(weight.numel() for weight in self.module_.parameters())
