@@ -52,7 +52,7 @@ def pretrained(X, epochs, file):
 
 
 def reductions(seed):
-    """What makes fewer components of features, by name."""
+    """Make transformers to fewer components by name."""
     for k in (16, 64):
         yield f"PCA({k})", PCA(k, random_state=seed)
         yield f"SimVAE({k})", SimVAE(k, device="cpu", random_state=seed)

@@ -423,7 +423,7 @@ def growth_page(path):
     return rst(["what", "range", "time", "memory"], lines) + "\n"
 
 
-# Of all sets, and of each set by itself.
+# Tasks of the tables: means over all sets, and each set by itself.
 PEOPLE_TASKS = ["1 labels", "5 labels", "20 labels", "all labels"]
 PEOPLE_ANOMALIES = ["rarest class", "mixed columns"]
 

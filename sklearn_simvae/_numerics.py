@@ -66,3 +66,27 @@ def value_range(X: np.ndarray, axis: int | tuple[int, ...] | None = None) -> tup
     else:
         low, high = np.fmin.reduce(X, axis=axis), np.fmax.reduce(X, axis=axis)
     return (float(low), float(high)) if axis is None else (low, high)
+
+
+def known_means(X: np.ndarray) -> np.ndarray:
+    """Compute the means of the columns of an array, apart from NaN.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+        Rows of numbers.
+
+    Returns
+    -------
+    means : ndarray of float64 of shape (n_features,)
+        Means of the values that there are; 0 for a column without any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_simvae._numerics import known_means
+    >>> known_means(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    array([2., 0.])
+    """
+    n_known = np.count_nonzero(~np.isnan(X), axis=0)
+    return np.nansum(X, axis=0, dtype=np.float64) / n_known.clip(min=1)

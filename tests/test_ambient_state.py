@@ -111,7 +111,7 @@ def fitted(name):
 
 def calls_of(name):
     methods = {m for m in dir(METHODS[name]) if callable(getattr(METHODS[name], m, None))}
-    # What an estimator withholds from a base, a class has all the same.
+    # A class has the methods of its base that its instances withhold.
     has = {m for m in methods if hasattr(METHODS[name](), m) or hasattr(fitted(name), m)}
     return {m for m in has - ELSEWHERE if not m.startswith(("_", "set_"))}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_simvae._numerics import smooth_rank, value_range
+from sklearn_simvae._numerics import known_means, smooth_rank, value_range
 
 
 def in_directions(sizes, n=40):
@@ -54,3 +54,8 @@ def test_range_of_all_values_or_of_columns(dtype):
         X[0, 1] = np.nan
         assert value_range(X) == (2, 5)
         assert [v.tolist() for v in value_range(X, axis=0)] == [[2, 5], [3, 5]]
+
+
+def test_means_of_known_values():
+    X = np.array([[1.0, np.nan, 2.0], [3.0, np.nan, np.nan]])
+    assert known_means(X).tolist() == [2.0, 0.0, 2.0]

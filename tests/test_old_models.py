@@ -37,7 +37,7 @@ def test_weights_of_former_versions_load(folder, name):
 
 @every_model
 def test_weights_of_former_versions_make_an_estimator_alone(folder, name):
-    # What the parameters of modalities were, a slice among them, these files do not tell.
+    # These files do not tell the parameters of modalities, among which is a slice.
     given = {"modalities": MODELS[name].modalities} if hasattr(MODELS[name], "modalities") else {}
     model = type(MODELS[name]).from_file(folder / f"{name}.safetensors", **given)
     assert_represents_as_it_did(model, folder, name)

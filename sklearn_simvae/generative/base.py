@@ -131,7 +131,7 @@ class BaseGenerative(ImputeMixin, BaseSSL):
         return reader
 
     def _default_augmentation(self, layout):
-        # Where values are missing, the encoder hides others in training.
+        # The encoder hides values in training if some are missing, which makes views differ.
         return None if layout.missing else super()._default_augmentation(layout)
 
     # ---------------------------------------------------------------- latents

@@ -11,9 +11,15 @@ from sklearn_simvae.losses import (
     multinomial_log_likelihood,
     poisson_log_likelihood,
 )
+from sklearn_simvae.losses.likelihood import sum_known
 
 # Least mean of a probability that a decoder starts with, and of a rate or share.
 _SMALLEST_MEAN, _SMALLEST_RATE = 0.02, 1e-12
+
+
+def _log_of_rates(mean: Tensor) -> Tensor:
+    """Compute the logarithm of the means of counts, of which none is far below their mean."""
+    return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
 
 
 class Gaussian:
@@ -68,7 +74,7 @@ class Bernoulli(Gaussian):
 
     def log_prob_at(self, x, mean, noise_variance, observed=None):
         value = torch.xlogy(x, mean) + torch.xlogy(1 - x, 1 - mean)
-        return (value if observed is None else value * observed).sum(-1)
+        return sum_known(value, observed)
 
 
 class Multinomial(Gaussian):
@@ -89,7 +95,7 @@ class Multinomial(Gaussian):
         return output.softmax(-1)
 
     def output_of(self, mean):
-        return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
+        return _log_of_rates(mean)
 
     def target(self, x):
         return x / x.nansum(1, keepdim=True).clamp(min=1e-12)
@@ -120,13 +126,13 @@ class Poisson(Gaussian):
 
     def log_prob_at(self, x, mean, noise_variance, observed=None):
         value = torch.xlogy(x, mean) - mean - torch.lgamma(1 + x)
-        return (value if observed is None else value * observed).sum(-1)
+        return sum_known(value, observed)
 
     def mean(self, output):
         return output.exp()
 
     def output_of(self, mean):
-        return mean.clamp(min=max(_SMALLEST_MEAN * float(mean.mean()), _SMALLEST_RATE)).log()
+        return _log_of_rates(mean)
 
 
 class ByColumn(nn.Module, Gaussian):

@@ -78,7 +78,7 @@ def multinomial_log_likelihood(x: Tensor, logits: Tensor, observed: Tensor | Non
         # Not infinity, whose product with a count of 0 is NaN.
         logits = logits.masked_fill(~observed, torch.finfo(logits.dtype).min)
     orders = torch.lgamma(1 + x.sum(-1)) - torch.lgamma(1 + x).sum(-1)
-    return orders + _sum(x * F.log_softmax(logits, dim=-1), observed)
+    return orders + sum_known(x * F.log_softmax(logits, dim=-1), observed)
 
 
 def poisson_log_likelihood(x: Tensor, log_rate: Tensor, observed: Tensor | None = None) -> Tensor:
@@ -108,7 +108,7 @@ def poisson_log_likelihood(x: Tensor, log_rate: Tensor, observed: Tensor | None 
     >>> poisson_log_likelihood(torch.ones(1, 2), torch.zeros(1, 2))
     tensor([-2.])
     """
-    return _sum(x * log_rate - log_rate.exp() - torch.lgamma(1 + x), observed)
+    return sum_known(x * log_rate - log_rate.exp() - torch.lgamma(1 + x), observed)
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor, observed: Tensor | None = None) -> Tensor:
@@ -142,9 +142,22 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor, observed: Tensor | None 
     cross_entropy = F.binary_cross_entropy_with_logits(
         logits, x.to(logits.dtype).expand_as(logits), reduction="none"
     )
-    return -_sum(cross_entropy, observed)
+    return -sum_known(cross_entropy, observed)
 
 
-def _sum(values: Tensor, observed: Tensor | None) -> Tensor:
-    """Sum over the features whose values are known."""
+def sum_known(values: Tensor, observed: Tensor | None) -> Tensor:
+    """Sum over the features whose values are known.
+
+    Parameters
+    ----------
+    values : Tensor of shape (..., n_features)
+        Values, none of which is NaN.
+    observed : Tensor of bool of shape (..., n_features) or None
+        Mask of those to sum; None means all.
+
+    Returns
+    -------
+    total : Tensor of shape (...,)
+        Sums.
+    """
     return (values if observed is None else values * observed).sum(-1)

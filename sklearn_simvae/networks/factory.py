@@ -233,7 +233,7 @@ def _resolve(name: str, kind: str, shape: tuple[int, ...], what: str, padded: bo
 
 def _auto(kind: str, shape: tuple[int, ...], padded: bool) -> str:
     if kind == "series":
-        # What series of one channel show is often at the same place in each of them.
+        # Series of one channel often show the same thing at the same place.
         is_short = shape[0] == 1 and shape[1] <= _LONGEST_MLP_SERIES and not padded
         return "mlp" if is_short else "conv1d"
     if kind == "image" and (shape[0] > 1 or max(shape[1:]) > _LARGEST_MLP_IMAGE):

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklearn_simvae._numerics import known_means
+
 
 class FillMissing(nn.Module):
     """Fill missing values by the means of their features, and say which they are.
@@ -46,9 +48,7 @@ class FillMissing(nn.Module):
         X : ndarray of shape (n, n_features)
             Rows, with NaN where a value is missing.
         """
-        n_given = np.count_nonzero(~np.isnan(X), axis=0)
-        means = np.nansum(X, axis=0, dtype=np.float64) / n_given.clip(min=1)
-        self.means.copy_(torch.from_numpy(means))
+        self.means.copy_(torch.from_numpy(known_means(X)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Fill rows.

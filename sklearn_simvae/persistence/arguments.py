@@ -169,7 +169,7 @@ def _read_code(name: str, depth: int):
     raise NotHeld(str(name))
 
 
-# What makes a value of each kind again, from its content and its depth.
+# Functions that make a value of each kind again, from its content and its depth.
 _READ = {
     "tuple": lambda content, depth: tuple(read(content, depth)),
     "dict": lambda content, depth: {name: read(form, depth) for name, form in content.items()},

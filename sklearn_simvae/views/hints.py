@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from sklearn_simvae._numerics import known_means
 from sklearn_simvae.views.groups import Groups
 from sklearn_simvae.views.layout import Layout
 from sklearn_simvae.views.lazy import some_rows
@@ -69,9 +70,7 @@ def warn_of_scales(layout: Layout, X, names=None, what: str = "X") -> None:
     rows = rows.reshape(-1, layout.n_features).astype(np.float64)
     if layout.missing:
         # A value at the mean of its column adds nothing to its variance.
-        given = ~np.isnan(rows)
-        means = np.nansum(rows, 0) / given.sum(0).clip(min=1)
-        rows = np.where(given, rows, means)
+        rows = np.where(np.isnan(rows), known_means(rows), rows)
     variance, size = rows.var(0), np.abs(rows).max(0, initial=0)
     # A constant differs by rounding, which is no variance.
     varying = np.flatnonzero(np.sqrt(variance) > np.finfo(np.float32).eps * size)

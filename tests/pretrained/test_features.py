@@ -1,4 +1,4 @@
-"""What is done to the input and the output of a pretrained network."""
+"""Preparation of the input, and pooling of the output, of a pretrained network."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -289,7 +289,7 @@ def test_series_of_unequal_length():
     Z = frozen.transform(X)
     assert Z.shape == (7, 4) and np.isfinite(Z).all()
     assert_allclose(Z[:1], expected(module, X[0].T[None]).mean(-1), rtol=1e-5, atol=1e-6)
-    # What a series lacks of a window is zero.
+    # Steps that a series lacks of a window are zero.
     longer = np.concatenate([X[1], np.zeros((3, 2), dtype=np.float32)])
     assert_allclose(Z[1:2], expected(module, longer.T[None]).mean(-1), rtol=1e-5, atol=1e-6)
     halves = np.stack([X[3][:12].T, X[3][12:].T])
